@@ -89,6 +89,39 @@ impl Cluster {
         }
     }
 
+    /// A stand-by that follows it, not yet running. This one has to run.
+    #[must_use]
+    pub fn stand_by(&self) -> Self {
+        let folder = tempfile::Builder::new().prefix("tegata-cluster-").tempdir().expect("a folder");
+        if let Some(account) = account() {
+            chown(folder.path(), Some(account), None).expect("a folder of PostgreSQL");
+        }
+        let cluster = Self { server: None, folder };
+        let mut copy = cluster.program("pg_basebackup");
+        copy.args(["--username=tegata", "--write-recovery-conf", "--checkpoint=fast", "--host"]);
+        CommandOutcome::of(copy.arg(self.folder.path()).arg("--pgdata").arg(cluster.data())).good();
+        cluster
+    }
+
+    /// Makes a stand-by the primary.
+    pub fn promote(&self) {
+        let mut command = self.program("pg_ctl");
+        CommandOutcome::of(command.args(["promote", "--pgdata"]).arg(self.data())).good();
+    }
+
+    /// Changes a setting, for all connections.
+    pub fn set(&self, setting: &str, value: &str) {
+        for statement in [format!("ALTER SYSTEM SET {setting} = '{value}'"), "SELECT pg_reload_conf()".into()]
+        {
+            run("psql", &["-q", "--dbname", &self.url(), "--command", &statement]);
+        }
+    }
+
+    /// The host of its URL.
+    pub fn host(&self) -> String {
+        self.folder.path().display().to_string().replace('/', "%2F")
+    }
+
     /// Where its files are.
     pub fn data(&self) -> PathBuf {
         self.folder.path().join("data")
@@ -96,8 +129,7 @@ impl Cluster {
 
     /// A URL of its first database.
     pub fn url(&self) -> String {
-        let socket = self.folder.path().display().to_string().replace('/', "%2F");
-        format!("postgres://tegata@{socket}/postgres")
+        format!("postgres://tegata@{}/postgres", self.host())
     }
 
     /// PostgreSQL refuses to run as root.

@@ -220,7 +220,12 @@ fn token_key(installation: &RunningInstallation) -> PathBuf {
     let opened = installation.folder("opened").join("token.pem");
     let unlock = format!("file:{}", path("unlock.key"));
     let out = opened.display().to_string();
-    run("openssl", &["pkey", "-in", &path("keys/token.pem"), "-passin", &unlock, "-out", &out]);
+    let sealed = installation.folder("sealed").join("token.pem").display().to_string();
+    let script = "import sqlite3, sys
+(key,) = sqlite3.connect(sys.argv[1]).execute('SELECT sealed_key FROM token_key').fetchone()
+open(sys.argv[2], 'w').write(key)";
+    run("python3", &["-c", script, &path("ledger.db"), &sealed]);
+    run("openssl", &["pkey", "-in", &sealed, "-passin", &unlock, "-out", &out]);
     opened
 }
 

@@ -1,10 +1,12 @@
 //! The keys that sign tokens and the feed are exchanged while everybody works on.
 
 use serde_json::Value;
+use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
+use tegata_tests::installation::text_of;
 use tegata_tests::stopwatch::eventually;
-use tegata_tests::tokens::{header, introspect, obtain};
-use tegata_tests::{Curl, Recipe, RunningInstallation, TestProductServer};
+use tegata_tests::tokens::{header, introspect, obtain, request};
+use tegata_tests::{Curl, Recipe, RunningInstallation, TestProductServer, ports, run};
 
 /// Longer than the shortest notice, and the look of a server at its keys.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -70,7 +72,8 @@ fn a_key_in_other_hands_is_gone_within_seconds_also_at_gates() {
     assert!(!published(&installation).contains(&stolen));
     let fresh = obtain(&installation, &device);
     eventually("gates believe its successor", PATIENCE, || request(&fresh).status == 200);
-    assert!(!installation.data().join("keys/token.pem").exists(), "nobody finds it here again");
+    let left = sql(&installation, "SELECT COUNT(*) FROM token_key WHERE sealed_key IS NOT NULL");
+    assert_eq!(left, "1", "nobody finds it there again");
     installation.command(&["check"]).good();
     let unknown = installation.command(&["token-key", "withdraw", "--yes", &stolen]);
     assert_eq!(unknown.code, 2, "{}", unknown.stderr);
@@ -90,23 +93,82 @@ fn a_restart_signs_with_the_same_key() {
 }
 
 #[test]
-fn a_key_whose_file_is_still_on_its_way_stops_nobody() {
+fn a_server_that_lacks_the_signing_key_says_so_until_it_has_it() {
+    let mut installation = RunningInstallation::start();
+    let device = installation.enroll("register");
+    let before = obtain(&installation, &device);
+    let health = ports::free();
+    installation.reconfigure(|text| {
+        text.replacen("[[product]]", &format!("[metrics]\nlisten = \"127.0.0.1:{health}\"\n\n[[product]]"), 1)
+    });
+    installation.kill();
+    let keys = installation.tell(&["token-key", "rotate", "--notice", "4"]);
+    let next = text_of(&keys[1], "kid");
+    sql(&installation, "CREATE TABLE aside AS SELECT kid, sealed_key FROM token_key");
+    sql(&installation, &format!("UPDATE token_key SET sealed_key = 'on its way' WHERE kid = '{next}'"));
+    installation.start_again();
+    assert_eq!(published(&installation).len(), 2, "others may sign with it");
+
+    eventually("nothing is signed that nobody could verify", PATIENCE, || {
+        let answer = request(&installation, &device).send();
+        if answer.status == 200 {
+            assert_eq!(kid(&text_of(&answer.json(), "access_token")), kid(&before));
+        }
+        answer.status == 503 && !answer.header("retry-after").is_empty()
+    });
+    let ready = || Curl::to(&format!("http://127.0.0.1:{health}/readyz")).send();
+    let said = ready();
+    assert!(said.status == 503 && said.text().contains(&next), "{}", said.text());
+    assert!(installation.log().contains("a token key cannot be opened"), "{}", installation.log());
+    let checked = installation.command(&["check"]);
+    assert!(checked.code == 1 && checked.stdout.contains("key-unusable"), "{}", checked.said());
+    assert_eq!(introspect(&installation, &device, &before).json()["active"], true, "the rest goes on");
+
+    sql(
+        &installation,
+        "UPDATE token_key SET sealed_key = (SELECT sealed_key FROM aside WHERE aside.kid = token_key.kid)",
+    );
+    eventually("it signs by itself", PATIENCE, || request(&installation, &device).send().status == 200);
+    assert_eq!(kid(&obtain(&installation, &device)), next);
+    eventually("it is ready", PATIENCE, || ready().status == 200);
+}
+
+#[test]
+fn keys_of_an_earlier_version_are_taken_over_and_its_files_kept_up() {
     let mut installation = RunningInstallation::start();
     let device = installation.enroll("register");
     let before = obtain(&installation, &device);
     installation.kill();
-    let keys = installation.tell(&["token-key", "rotate", "--notice", "86400"]);
-    let next = keys[1]["kid"].as_str().expect("a second key");
-    let file = installation.data().join(format!("keys/token-{next}.pem"));
-    let elsewhere = installation.folder("another server").join("key.pem");
-    std::fs::rename(&file, &elsewhere).expect("moved");
-    installation.start_again();
-    assert_eq!(published(&installation), [kid(&before)]);
-    assert_eq!(kid(&obtain(&installation, &device)), kid(&before));
-    assert_eq!(installation.command(&["check"]).code, 1, "somebody is told");
-    std::fs::rename(&elsewhere, &file).expect("moved back");
-    eventually("it is announced", PATIENCE, || published(&installation).len() == 2);
+    // As `tegata init` of the earlier version left it.
+    let keys = installation.data().join("keys");
+    std::fs::write(keys.join("token.pem"), sql(&installation, "SELECT sealed_key FROM token_key"))
+        .expect("a key");
+    std::fs::set_permissions(keys.join("token.pem"), std::fs::Permissions::from_mode(0o600)).expect("a mode");
+    sql(&installation, "DELETE FROM token_key");
     installation.command(&["check"]).good();
+    installation.start_again();
+    assert_eq!(kid(&obtain(&installation, &device)), kid(&before), "tokens of before are not void");
+
+    let succession = || std::fs::read_to_string(keys.join("token-keys.json")).expect("the succession");
+    let listed = installation.tell(&["token-key", "rotate", "--notice", "86400"]);
+    let next = text_of(&listed[1], "kid");
+    let file = keys.join(format!("token-{next}.pem"));
+    assert!(file.exists() && succession().contains(&next), "a server of that version may be at work");
+    installation.tell(&["token-key", "withdraw", "--yes", &next]);
+    assert!(!file.exists() && !succession().contains(&next));
+    installation.tell(&["token-key", "withdraw", "--yes", &kid(&before)]);
+    assert!(!keys.join("token.pem").exists());
+    installation.command(&["check"]).good();
+}
+
+/// Says something to the ledger past the program, and gives the first row.
+fn sql(installation: &RunningInstallation, statement: &str) -> String {
+    let script = "import sqlite3, sys
+ledger = sqlite3.connect(sys.argv[1])
+for row in ledger.execute(sys.argv[2]).fetchmany(1): print(row[0], end='')
+ledger.commit()";
+    let ledger = installation.data().join("ledger.db").display().to_string();
+    run("python3", &["-c", script, &ledger, statement])
 }
 
 /// The key that signs, as an operator sees it.

@@ -73,6 +73,60 @@ fn after_a_clock_that_was_ahead_revocations_bite_again_by_themselves() {
 }
 
 #[test]
+fn a_promoted_stand_by_is_found_and_written_only_as_safely_as_demanded() {
+    let mut primary = Cluster::new();
+    primary.start(&[]);
+    let mut stand_by = primary.stand_by();
+    stand_by.start(&[]);
+    primary.set("synchronous_standby_names", "*");
+    let store = Storehouse::postgres_at(&primary.url());
+    let mut installation = store.installation();
+    let health = ports::free();
+    installation.reconfigure(|text| {
+        let hosts = format!("{},{}", stand_by.host(), primary.host());
+        let url = store.url();
+        let joint = if url.contains('?') { '&' } else { '?' };
+        let several =
+            url.replace(&primary.host(), &hosts) + &format!("{joint}target_session_attrs=read-write");
+        let more = format!("[metrics]\nlisten = \"127.0.0.1:{health}\"\n\n[[product]]");
+        text.replacen(
+            &format!("url = \"{url}\""),
+            &format!("url = \"{several}\"\nrequire_synchronous_standbys = 1"),
+            1,
+        )
+        .replacen("[[product]]", &more, 1)
+    });
+    let device = installation.enroll("device");
+    obtain(&installation, &device);
+    installation.command(&["check"]).good();
+
+    primary.kill();
+    stand_by.promote();
+    let watch = Stopwatch::start();
+    let ready = || Curl::to(&format!("http://127.0.0.1:{health}/readyz")).send();
+    eventually("the new primary is found, and has no stand-by", PATIENCE, || {
+        ready().text().contains("wait for 1")
+    });
+    assert!(watch.elapsed() < Duration::from_secs(10), "{:?}", watch.elapsed());
+    assert_eq!(ready().status, 503);
+    let refused = installation.command(&["device", "revoke", "--yes", &device.device]);
+    assert!(
+        refused.code == 1 && refused.stderr.contains("require_synchronous_standbys"),
+        "{}",
+        refused.said()
+    );
+    let checked = installation.command(&["check"]);
+    assert!(checked.code == 1 && checked.stdout.contains("replication-missing"), "{}", checked.said());
+
+    installation.reconfigure(|text| text.replacen("standbys = 1", "standbys = 0", 1));
+    obtain(&installation, &device);
+    let checked = installation.command(&["check"]).good();
+    assert!(checked.stdout.contains("replication-undemanded"), "{}", checked.said());
+    installation.tell(&["device", "revoke", "--yes", &device.device]);
+    installation.kill();
+}
+
+#[test]
 fn a_frozen_postgresql_is_reported_everywhere_within_two_seconds() {
     let mut cluster = Cluster::new();
     cluster.start(&[]);

@@ -34,6 +34,7 @@ mod loaded_profiles;
 mod passes;
 mod profiles;
 mod receivers;
+mod replication;
 mod report;
 mod revocation_log;
 mod rows;
@@ -117,6 +118,7 @@ async fn everything(look: &mut CheckContext<'_>, server: &impl ServerChecks) -> 
     history::look(look).await?;
     clocks::look(look).await?;
     revocation_log::look(look).await;
+    replication::look(look).await?;
     receivers::look(look).await?;
     passes::look(look).await?;
     Box::pin(startup::look(look, server)).await;

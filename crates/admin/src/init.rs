@@ -19,15 +19,15 @@ use tegata_ca::{UnlockSecret, secret};
 use tegata_installation::{
     Config, Failure, FailureContext, KeyRing, SystemContext, anchors, rows, server_certificates,
 };
-use tegata_storage::{Ledger, LedgerError, LogError, LogPlace};
+use tegata_storage::{Ledger, LedgerError, LogError, LogPlace, StoredTokenKey};
 
 const PROFILES: [(&str, &str); 2] = [
     ("device.toml", include_str!("../../../ca-config/device.toml")),
     ("gate.toml", include_str!("../../../ca-config/gate.toml")),
 ];
 
-/// Makes the first of the keys that sign tokens, which only the server knows how to keep.
-pub type MakeTokenKey<'a> = &'a dyn Fn(&KeyRing, &SystemContext) -> Result<(), Failure>;
+/// Makes the first of the keys that sign tokens, which only the server knows how to seal. The ledger keeps it.
+pub type MakeTokenKey<'a> = &'a dyn Fn(&KeyRing, &SystemContext) -> Result<StoredTokenKey, Failure>;
 
 /// Makes an installation in a folder that has none. What exists is never overwritten, and when something fails nothing
 /// is left.
@@ -81,7 +81,8 @@ impl InstallationParts<'_> {
     async fn make(&self, ring: &KeyRing, building: &mut PartialInstallation) -> Result<(), Failure> {
         let authorities = self.make_files(ring)?;
         building.move_files()?;
-        let ledger = self.make_ledger(building, authorities.as_ref()).await?;
+        let token_key = (self.make_token_key)(ring, self.system)?;
+        let ledger = self.make_ledger(building, authorities.as_ref(), &token_key).await?;
         let issuers = ledger.issuers().await.doing("cannot read the issuers");
         ledger.close().await;
         for name in ["root.pem", "chain.pem"] {
@@ -98,7 +99,6 @@ impl InstallationParts<'_> {
         } else {
             Some(authorities::make(self.plan, ring, self.system)?)
         };
-        (self.make_token_key)(ring, self.system)?;
         server_certificates::create(self.staged, &self.plan.tenant, self.plan.host(), ring, self.system)?;
         Ok(authorities)
     }
@@ -107,6 +107,7 @@ impl InstallationParts<'_> {
         &self,
         building: &mut PartialInstallation,
         authorities: Option<&InitialCas>,
+        token_key: &StoredTokenKey,
     ) -> Result<Ledger, Failure> {
         let url = self.config.ledger_url();
         if let Some(path) = url.strip_prefix("sqlite:") {
@@ -120,7 +121,7 @@ impl InstallationParts<'_> {
         building.will_make(&log.with_added_extension("new"))?;
         building.will_make(&log)?;
         let ledger = open_empty(self.config, self.system).await?;
-        match authorities::record(&ledger, authorities, self.plan, self.system).await {
+        match authorities::record(&ledger, authorities, token_key, self.plan, self.system).await {
             Ok(()) => Ok(ledger),
             Err(failure) => {
                 ledger.close().await;
@@ -164,7 +165,7 @@ async fn open_empty(config: &Config, system: &SystemContext) -> Result<Ledger, F
     let (url, file) = (config.ledger_url(), config.revocation_log());
     let log = LogPlace { file: &file, installation: &config.installation.name };
     let what = "cannot open the ledger";
-    let ledger = Ledger::open_beside(&url, &log).await.doing(what)?;
+    let ledger = Ledger::open_beside(config.ledger_place(&url), &log).await.doing(what)?;
     let tenants = rows(&ledger, None).tenants().await;
     ledger.close().await;
     if !tenants.doing("cannot read the ledger")?.is_empty() {
@@ -173,11 +174,14 @@ async fn open_empty(config: &Config, system: &SystemContext) -> Result<Ledger, F
              not there",
         ));
     }
-    let opened = Ledger::open_with(&url, &log, system.now(), system.entropy.as_ref()).await;
+    let opened =
+        Ledger::open_with(config.ledger_place(&url), &log, system.now(), system.entropy.as_ref()).await;
     match opened {
         Err(LedgerError::Log(LogError::Missing(_))) => {
             let entropy = system.entropy.as_ref();
-            Ledger::open_with_new_log(&url, &log, system.now(), entropy).await.doing(what)
+            Ledger::open_with_new_log(config.ledger_place(&url), &log, system.now(), entropy)
+                .await
+                .doing(what)
         }
         opened => opened.doing(what),
     }

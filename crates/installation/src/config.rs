@@ -14,6 +14,7 @@ use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use tegata_core::renewal::RenewalPolicy;
 use tegata_core::{Contact, Installation};
+use tegata_storage::LedgerPlace;
 
 pub use audit::AuditConfig;
 pub use clients::{ClientCa, ClientConfig, ClientMethod, ClientsConfig, InvitesConfig, JwksLocation};
@@ -99,8 +100,11 @@ pub struct InstallationConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StorageConfig {
-    /// `sqlite:PATH`, relative to the configuration, or `postgres://…`.
+    /// `sqlite:PATH`, relative to the configuration, or `postgres://…`, where several hosts may stand before the database.
     pub url: String,
+    /// Synchronous stand-bys of PostgreSQL that every commit has to wait for: where it would not, nothing is written.
+    #[serde(default)]
+    pub require_synchronous_standbys: u32,
 }
 
 /// The log beside the ledger.
@@ -259,6 +263,11 @@ impl Config {
             Some(path) => format!("sqlite:{}", self.path(Path::new(path)).display()),
             None => self.storage.url.clone(),
         }
+    }
+
+    /// Where the ledger is, and what is demanded of the place. `url` is [`Config::ledger_url`].
+    pub fn ledger_place<'a>(&self, url: &'a str) -> LedgerPlace<'a> {
+        LedgerPlace { url, synchronous_standbys: self.storage.require_synchronous_standbys }
     }
 
     /// The file of the revocation log.

@@ -5,7 +5,7 @@
 //! | `NAME.pem` | is this file, sealed with the installation's secret |
 //! | `NAME.pkcs11` | is an object of the token that the configuration names |
 //!
-//! Keys of CAs may be either. The one that signs tokens and the listeners' are files always.
+//! Keys of CAs may be either. The listeners' are files always; those that sign tokens lie in the ledger, sealed in the same way.
 
 mod hardware;
 
@@ -20,7 +20,6 @@ use tegata_ca::{CaKey, LocalKey, UnlockSecret, keys, secret};
 use tegata_core::jws::SigningKey;
 use tegata_core::{Entropy, IssuerId};
 use tegata_net::tls::IdentityFiles;
-use zeroize::Zeroizing;
 
 /// The environment variable with the passphrase.
 pub const PASSPHRASE: &str = "TEGATA_PASSPHRASE";
@@ -142,18 +141,6 @@ impl KeyRing {
     pub fn token_key(&self, name: &str) -> Result<SigningKey, Failure> {
         let pkcs8 = self.pkcs8(&self.file(name))?;
         SigningKey::from_pkcs8(&pkcs8).doing(format!("cannot use the key {name}, which signs tokens"))
-    }
-
-    /// Makes a key that signs tokens, under a name that depends on it.
-    pub fn create_token_key(
-        &self,
-        name: impl Fn(&str) -> String,
-        entropy: &dyn Entropy,
-    ) -> Result<SigningKey, Failure> {
-        let pkcs8 = Zeroizing::new(SigningKey::generate().doing("cannot make a key")?);
-        let key = SigningKey::from_pkcs8(&pkcs8).doing("cannot use a new key")?;
-        self.write_elsewhere(&self.file(&name(key.public().kid())), &pkcs8, entropy)?;
-        Ok(key)
     }
 
     /// The folder with the files.

@@ -20,7 +20,14 @@ pub async fn open_to_serve(config: &Config, system: &SystemContext) -> Result<Le
 async fn open(config: &Config, patience: Patience, system: &SystemContext) -> Result<Ledger, Failure> {
     let (url, file) = (config.ledger_url(), config.revocation_log());
     let log = LogPlace { file: &file, installation: &config.installation.name };
-    let opened = Ledger::open_patiently(&url, patience, &log, system.now(), system.entropy.as_ref()).await;
+    let opened = Ledger::open_patiently(
+        config.ledger_place(&url),
+        patience,
+        &log,
+        system.now(),
+        system.entropy.as_ref(),
+    )
+    .await;
     opened.doing("cannot open the ledger")
 }
 

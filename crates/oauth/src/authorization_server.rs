@@ -10,7 +10,6 @@ use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::claims::LONGEST_LIFETIME;
-use tegata_core::jws::JwkError;
 use tegata_core::{Refusal, Timestamp};
 use tegata_signals::{SignalIssuer, Signals, StatusLists};
 use tegata_storage::CertificateHolder;
@@ -68,7 +67,7 @@ impl AuthorizationServer {
         &self.clients
     }
 
-    pub(crate) fn sign(&self, typ: &str, claims: &impl Serialize) -> Result<String, JwkError> {
+    pub(crate) fn sign(&self, typ: &str, claims: &impl Serialize) -> Result<String, Refusal> {
         self.issuer.sign(typ, claims)
     }
 

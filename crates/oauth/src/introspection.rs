@@ -147,7 +147,7 @@ impl AuthorizationServer {
             iat: now.seconds(),
             token_introspection: IntrospectionResult::of(found),
         };
-        let text = self.sign(SIGNED, &statement).map_err(|_| Refusal::Internal)?;
+        let text = self.sign(SIGNED, &statement)?;
         let headers = [(CONTENT_TYPE, SIGNED_MEDIA_TYPE), (CACHE_CONTROL, "no-store")];
         Ok((headers, text).into_response())
     }

@@ -70,7 +70,7 @@ impl AuthorizationServer {
     /// Signs the claims. Whoever asks has recorded them before.
     pub(crate) fn token_response(&self, claims: &impl TokenClaims) -> Result<TokenResponse, OAuthError> {
         Ok(TokenResponse {
-            access_token: self.sign(ACCESS_TOKEN, claims).map_err(|_| Refusal::Internal)?,
+            access_token: self.sign(ACCESS_TOKEN, claims)?,
             token_type: "Bearer",
             expires_in: claims.lifetime(),
             scope: claims.scope().map(str::to_owned),

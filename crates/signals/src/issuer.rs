@@ -5,7 +5,6 @@ use arc_swap::{ArcSwap, Guard};
 use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
-use tegata_core::jws::JwkError;
 use tegata_core::{Refusal, Timestamp};
 use tegata_web::ServerContext;
 
@@ -39,8 +38,8 @@ impl SignalIssuer {
     /// A compact JWS of these claims, with the header `typ`.
     ///
     /// # Errors
-    /// The key does not sign.
-    pub fn sign(&self, typ: &str, claims: &impl Serialize) -> Result<String, JwkError> {
+    /// [`Refusal::Unavailable`] when the key that should sign is not at hand, [`Refusal::Internal`] when it does not sign.
+    pub fn sign(&self, typ: &str, claims: &impl Serialize) -> Result<String, Refusal> {
         self.published().keys.sign(typ, claims)
     }
 

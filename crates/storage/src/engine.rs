@@ -7,11 +7,13 @@ mod readers;
 mod writer;
 
 pub use patience::Patience;
+pub use postgres::Replication;
 
-use crate::LedgerError;
 use crate::head::{LedgerHead, TransactionEnd};
+use crate::{LedgerError, LedgerPlace};
 use postgres::{Postgres, TakenConnection};
 use readers::ReaderPool;
+use sqlx::migrate::Migrator;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
@@ -23,18 +25,36 @@ use writer::{WriteGuard, WriterConnection};
 const READERS: u32 = 4;
 
 macro_rules! head {
-    () => {
-        "SELECT audit_seq, audit_hash, feed_seq, revocation_log IS NOT NULL AS has_log, log_hash, status_next \
-         FROM head WHERE id = 1"
+    ($($more:literal)?) => {
+        concat!(
+            "SELECT audit_seq, audit_hash, feed_seq, revocation_log, log_hash, other_logs, status_next",
+            $($more,)?
+            " FROM head WHERE id = 1"
+        )
     };
 }
+
+macro_rules! replicated_head {
+    () => {
+        head!(
+            ", current_setting('synchronous_commit') AS synchronous_commit, \
+             current_setting('synchronous_standby_names') AS synchronous_standby_names"
+        )
+    };
+}
+
+/// Reads the head.
+pub(crate) const HEAD: &str = head!();
 
 /// Takes the right to write at once, and reads the head: in one trip.
 const SQLITE_BEGIN: &str = concat!("BEGIN IMMEDIATE; ", head!());
 
 /// The lock on the head is the right to write. Whoever has it and falls silent loses it after some seconds.
-const POSTGRES_BEGIN: &str =
-    concat!("BEGIN; SET LOCAL idle_in_transaction_session_timeout = 10000; ", head!(), " FOR UPDATE");
+const POSTGRES_BEGIN: &str = concat!(
+    "BEGIN; SET LOCAL idle_in_transaction_session_timeout = 10000; ",
+    replicated_head!(),
+    " FOR UPDATE"
+);
 
 /// Plants the head of a new ledger.
 const PLANT: &str =
@@ -118,11 +138,19 @@ macro_rules! on_read {
 pub(crate) use on_read;
 
 impl Engine {
-    pub(crate) async fn open(url: &str, patience: Patience) -> Result<Self, LedgerError> {
+    pub(crate) async fn open(
+        LedgerPlace { url, synchronous_standbys }: LedgerPlace<'_>,
+        patience: Patience,
+    ) -> Result<Self, LedgerError> {
         if url.starts_with("sqlite:") {
+            if synchronous_standbys > 0 {
+                return Err(LedgerError::BadUrl(
+                    "SQLite has no stand-bys: require_synchronous_standbys is for PostgreSQL",
+                ));
+            }
             Self::open_sqlite(url, patience).await
         } else if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            Ok(Self::Postgres(Postgres::open(url, patience).await?))
+            Ok(Self::Postgres(Postgres::open(url, synchronous_standbys, patience).await?))
         } else {
             Err(LedgerError::Url)
         }
@@ -154,7 +182,7 @@ impl Engine {
     pub(crate) async fn migrate(&self) -> Result<(), LedgerError> {
         match self {
             Self::Sqlite { write, .. } => {
-                let migrator = sqlx::migrate!();
+                let migrator = beside_later_ones(sqlx::migrate!());
                 let mut connection = write.take().await?;
                 migrator.run(&mut *connection).await.map_err(LedgerError::Migration)?;
                 sqlx::query(PLANT).bind(vec![0u8; 32]).execute(&mut *connection).await?;
@@ -162,7 +190,7 @@ impl Engine {
             }
             Self::Postgres(database) => {
                 let mut connection = database.patient().await?;
-                let migrator = postgres::migrator();
+                let migrator = beside_later_ones(postgres::migrator());
                 migrator.run(&mut connection).await.map_err(LedgerError::Migration)?;
                 sqlx::query(PLANT).bind(vec![0u8; 32]).execute(&mut connection).await?;
                 connection.close().await?;
@@ -210,6 +238,14 @@ impl Engine {
         Ok(Some(millis.into()))
     }
 
+    /// How commits are replicated; nothing with SQLite.
+    pub(crate) async fn replication(&self) -> Result<Option<Replication>, LedgerError> {
+        match self {
+            Self::Sqlite { .. } => Ok(None),
+            Self::Postgres(database) => database.replication().await.map(Some),
+        }
+    }
+
     pub(crate) async fn close(&self) {
         match self {
             Self::Sqlite { write, read, views } => {
@@ -220,6 +256,13 @@ impl Engine {
             Self::Postgres(database) => database.close().await,
         }
     }
+}
+
+/// The steps of the schema. Those of a later version that this one does not know are no fault: they only add, as long as this
+/// version may run beside it.
+fn beside_later_ones(mut migrator: Migrator) -> Migrator {
+    migrator.set_ignore_missing(true);
+    migrator
 }
 
 impl EngineTransaction {
@@ -268,7 +311,9 @@ mod tests {
     async fn every_connection_writes_through_to_the_disk_and_holds_foreign_keys() {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("ledger.db").display());
-        let Ok(Engine::Sqlite { write, read, .. }) = Engine::open(&url, Patience::Command).await else {
+        let Ok(Engine::Sqlite { write, read, .. }) =
+            Engine::open(url.as_str().into(), Patience::Command).await
+        else {
             panic!("SQLite opens")
         };
         let (mut write, mut reading) = (write.take().await.unwrap(), read.take().await.unwrap());
@@ -285,7 +330,8 @@ mod tests {
     async fn a_reader_who_breaks_off_drops_its_connection_and_delays_nobody() {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("ledger.db").display());
-        let Ok(Engine::Sqlite { read, .. }) = Engine::open(&url, Patience::Command).await else {
+        let Ok(Engine::Sqlite { read, .. }) = Engine::open(url.as_str().into(), Patience::Command).await
+        else {
             panic!("SQLite opens")
         };
         for _ in 0..3 * READERS {

@@ -27,6 +27,21 @@ pub enum LedgerError {
     /// The URL names no engine.
     #[error("the ledger's URL must begin with sqlite: or postgres:")]
     Url,
+    /// The URL leads to no place that can be written.
+    #[error("the ledger's URL cannot be used: {0}")]
+    BadUrl(&'static str),
+    /// A commit would wait for fewer stand-bys than the configuration demands: nothing was changed.
+    #[error(
+        "a commit has to wait for {demanded} synchronous stand-bys and would wait for {waits_for}: nothing is written. Set \
+         synchronous_standby_names (and synchronous_commit to on) in PostgreSQL, or lower require_synchronous_standbys \
+         under [storage]"
+    )]
+    Unprotected {
+        /// Demanded by the configuration.
+        demanded: u32,
+        /// Waited for by PostgreSQL's settings.
+        waits_for: u32,
+    },
     /// A row says something this program cannot read.
     #[error("the ledger holds something this version cannot read: {0}")]
     Unreadable(&'static str),
@@ -59,7 +74,11 @@ impl LedgerError {
     pub fn refusal(&self) -> Refusal {
         match self {
             Self::Refused(refusal) => *refusal,
-            Self::Engine(_) | Self::OutOfReach | Self::Closing | Self::WentBack => Refusal::Unavailable,
+            Self::Engine(_)
+            | Self::OutOfReach
+            | Self::Closing
+            | Self::WentBack
+            | Self::Unprotected { .. } => Refusal::Unavailable,
             Self::Accepted(_) | Self::Log(LogError::InPart { .. }) => Refusal::Accepted,
             Self::InDoubt(_) => Refusal::InDoubt,
             Self::Log(_) => Refusal::Unavailable,
@@ -83,7 +102,10 @@ impl LedgerError {
             Self::Unreadable(what) => Self::Unreadable(what),
             Self::Refused(refusal) => Self::Refused(*refusal),
             Self::OutOfReach | Self::Engine(_) => Self::OutOfReach,
-            Self::Migration(_) | Self::Url | Self::Closing => Self::Closing,
+            Self::Unprotected { demanded, waits_for } => {
+                Self::Unprotected { demanded: *demanded, waits_for: *waits_for }
+            }
+            Self::Migration(_) | Self::Url | Self::BadUrl(_) | Self::Closing => Self::Closing,
         }
     }
 }

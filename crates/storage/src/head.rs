@@ -4,22 +4,86 @@ use crate::Result;
 use crate::engine::{EngineTransaction, on_transaction};
 use crate::rows::{BatchStatement, bind_rows};
 use sqlx::{PgConnection, SqliteConnection};
+use std::collections::BTreeMap;
+use tegata_core::encoding::{from_hex, hex};
 
-/// How far the audit log, the feed and the revocation log are.
+/// How far the audit log, the feed and the revocation logs are.
 #[derive(Clone, PartialEq, Eq, sqlx::FromRow)]
 pub(crate) struct LedgerHead {
     pub(crate) audit_seq: i64,
     pub(crate) audit_hash: Vec<u8>,
     pub(crate) feed_seq: i64,
-    /// Whether the ledger has a revocation log.
-    pub(crate) has_log: bool,
-    /// The last line of the revocation log that the ledger contains.
+    /// The name of the ledger's first revocation log.
+    pub(crate) revocation_log: Option<String>,
+    /// The last line of that log that the ledger contains.
     pub(crate) log_hash: Option<Vec<u8>>,
+    /// The logs of servers that do not share the first one.
+    #[sqlx(try_from = "String")]
+    pub(crate) other_logs: OtherLogs,
     /// The next place in the status lists.
     pub(crate) status_next: i64,
     /// How many records of this transaction for the revocation log hold good.
     #[sqlx(skip)]
     pub(crate) records: usize,
+}
+
+/// The last line that the ledger contains, by the name of the log, in base 16.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct OtherLogs(BTreeMap<String, String>);
+
+impl TryFrom<String> for OtherLogs {
+    type Error = serde_json::Error;
+
+    fn try_from(text: String) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(&text).map(Self)
+    }
+}
+
+impl OtherLogs {
+    fn text(&self) -> String {
+        serde_json::json!(self.0).to_string()
+    }
+}
+
+impl LedgerHead {
+    /// Whether the ledger knows a log of this name.
+    pub(crate) fn knows_log(&self, log: &str) -> bool {
+        self.revocation_log.as_deref() == Some(log) || self.other_logs.0.contains_key(log)
+    }
+
+    /// Whether other logs than this one tell of the ledger.
+    pub(crate) fn has_logs_beside(&self, log: &str) -> bool {
+        self.revocation_log.as_deref() != Some(log) || !self.other_logs.0.is_empty()
+    }
+
+    /// The last line of a log that the ledger contains.
+    pub(crate) fn log_hash(&self, log: &str) -> Option<Vec<u8>> {
+        if self.revocation_log.as_deref() == Some(log) {
+            self.log_hash.clone()
+        } else {
+            self.other_logs.0.get(log).and_then(|hash| from_hex(hash))
+        }
+    }
+
+    /// From now on the ledger contains a log up to this line.
+    pub(crate) fn contains_log_to(&mut self, log: &str, hash: Vec<u8>) {
+        if self.revocation_log.as_deref() == Some(log) {
+            self.log_hash = Some(hash);
+        } else {
+            self.other_logs.0.insert(log.to_owned(), hex(&hash));
+        }
+    }
+
+    /// All logs are lost.
+    pub(crate) fn forget_logs(&mut self) {
+        self.log_hash = None;
+        self.other_logs.0.clear();
+    }
+
+    /// The names of the logs, the first one first.
+    pub(crate) fn logs(&self) -> impl Iterator<Item = &str> {
+        self.revocation_log.as_deref().into_iter().chain(self.other_logs.0.keys().map(String::as_str))
+    }
 }
 
 /// An audit entry on its way to the ledger.
@@ -48,7 +112,8 @@ macro_rules! entries {
 
 macro_rules! head {
     () => {
-        "UPDATE head SET audit_seq = $1, audit_hash = $2, feed_seq = $3, log_hash = $4, status_next = $5 WHERE id = 1"
+        "UPDATE head SET audit_seq = $1, audit_hash = $2, feed_seq = $3, log_hash = $4, status_next = $5, other_logs = $6 \
+         WHERE id = 1"
     };
 }
 
@@ -57,7 +122,7 @@ const COLUMNS: usize = 5;
 
 static ENTRIES: BatchStatement = BatchStatement::new(NEW, COLUMNS, entries!());
 static ENDING: BatchStatement =
-    BatchStatement::with(5, NEW, COLUMNS, concat!(entries!(), "; ", head!(), "; COMMIT"));
+    BatchStatement::with(6, NEW, COLUMNS, concat!(entries!(), "; ", head!(), "; COMMIT"));
 
 const TIMED_HEAD: &str =
     concat!(head!(), " RETURNING CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)");
@@ -70,6 +135,7 @@ macro_rules! bind_head {
             .bind($head.feed_seq)
             .bind($head.log_hash.as_deref())
             .bind($head.status_next)
+            .bind($head.other_logs.text())
     };
 }
 

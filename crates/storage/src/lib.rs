@@ -40,6 +40,7 @@ mod license;
 mod loss_report;
 mod pass;
 mod person;
+mod place;
 mod policy;
 mod receipt;
 mod receiver;
@@ -60,6 +61,7 @@ mod status;
 mod status_list;
 mod tenant;
 mod token;
+mod token_key;
 mod transaction;
 
 pub use acme::{
@@ -79,7 +81,7 @@ pub use commits::{COMMIT_BOUNDS, CommitCounts};
 pub use credential::{EmergencyCode, NewCredential, OpenSetup, SignInCandidate};
 pub use crl::{CrlShard, PublishedCrl, StoredCrl};
 pub use device::{Device, DeviceAction, DeviceFilter, ListedDevice};
-pub use engine::Patience;
+pub use engine::{Patience, Replication};
 pub use error::{LedgerError, Result};
 pub use group_commit::Operation;
 pub use guess::{GUESS_SLOTS, WrongGuesses};
@@ -101,6 +103,7 @@ pub use license::License;
 pub use loss_report::{LossReport, LossReports, REPORTS_A_DAY, SiteDevice};
 pub use pass::{LeavePasses, PassLease, PassOutcome, PassState, ReportPasses};
 pub use person::{NewPerson, Person, PersonSite, PersonState};
+pub use place::LedgerPlace;
 pub use policy::PolicyPlace;
 pub use receipt::{
     AnsweringServer, ExpectedReceipt, FeedPosition, PendingReceipts, ReceiptRow, ReceiptWait,
@@ -126,6 +129,7 @@ pub use status::{CertificateHolder, Freshness, Outdated, STATUS_STALENESS, Statu
 pub use status_list::{StatusHead, StatusPlace};
 pub use tenant::{Site, Tenant, TenantAction, TenantIssuers};
 pub use token::IssuedToken;
+pub use token_key::StoredTokenKey;
 pub use transaction::Transaction;
 
 use error::changed_one;

@@ -3,17 +3,24 @@
 //! The log ahead means that the ledger was restored from a backup, or that a commit failed after its lines were
 //! written. Either way the lines are done again, in one transaction, before the caller's. The ledger ahead means that
 //! the log has lost its end, or is new: then it is written from the ledger.
+//!
+//! A ledger with several logs may meet them in any order after a restore, and go on between one and the next. What follows
+//! its feed is done under its own numbers; what comes too late for that is a stray ([`strays`]).
 
 mod applying;
+mod several;
+mod strays;
 
 use crate::actor::Actor;
-use crate::engine::{on_read, on_transaction};
+use crate::engine::{HEAD, on_read, on_transaction};
+use crate::head::LedgerHead;
 use crate::revocation_log::{
-    LogError, LogLines, LogRecord, LogReport, LogScan, LoggedEvent, RevocationLog, WantedLogPlace,
+    LogEnd, LogError, LogLines, LogRecord, LogReport, LogScan, RevocationLog, WantedLogPlace,
 };
 use crate::{Ledger, LedgerError, Result, Transaction};
-use applying::ReplayedEvent;
+use applying::{LOG, ReplayedEvent};
 use serde_json::json;
+use several::MissedRecords;
 use std::sync::Arc;
 use tegata_core::encoding::hex;
 use tegata_core::feed::Event;
@@ -31,11 +38,8 @@ impl Ledger {
         entropy: &dyn Entropy,
     ) -> Result<()> {
         let mut transaction = Transaction::take_head(&self.engine, self.shared.clone(), now).await?;
-        match (transaction.log_name().await?, log.exists()?) {
+        match (&transaction.head.revocation_log, log.exists()?) {
             (Some(_), false) => return Err(LogError::Missing(log.name()).into()),
-            (Some(name), true) if log.header()?.log != name => {
-                return Err(LogError::Foreign(log.name()).into());
-            }
             (Some(_), true) if transaction.is_at_the_end()? => return Ok(()),
             (Some(_), true) => {}
             (None, exists) => transaction.adopt(log, exists, entropy).await?,
@@ -50,10 +54,11 @@ impl Ledger {
     /// [`LogError::Broken`] where a line does not follow its predecessor.
     pub async fn verify_log(&self) -> Result<Option<LogReport>> {
         let Some(log) = self.shared.log.clone() else { return Ok(None) };
-        let (hash,): (Option<Vec<u8>>,) = on_read!(self, connection => {
-            sqlx::query_as("SELECT log_hash FROM head WHERE id = 1").fetch_one(connection).await?
+        let head: LedgerHead = on_read!(self, connection => {
+            sqlx::query_as(HEAD).fetch_one(connection).await?
         });
-        let report = tokio::task::spawn_blocking(move || log.report(hash.as_deref())).await;
+        let report = move || log.report(head.log_hash(&log.header()?.log).as_deref());
+        let report = tokio::task::spawn_blocking(report).await;
         Ok(Some(report.map_err(|_| LedgerError::Closing)??))
     }
 
@@ -72,10 +77,10 @@ impl Ledger {
             return Err(LogError::Exists(log.name()).into());
         }
         let mut transaction = Transaction::take_head(&self.engine, self.shared.clone(), now).await?;
-        let former = transaction.log_name().await?;
+        let former: Vec<String> = transaction.head.logs().map(str::to_owned).collect();
         transaction.name_log(None).await?;
-        transaction.head.log_hash = None;
-        transaction.audit(&Actor::System("revocation log"), "log.lost", None, json!({"log": former})).await?;
+        transaction.head.forget_logs();
+        transaction.audit(&LOG, "log.lost", None, json!({"log": former})).await?;
         transaction.commit().await
     }
 }
@@ -84,33 +89,47 @@ impl Transaction {
     /// Whether the ledger contains the log up to its end.
     pub(crate) fn is_at_the_end(&self) -> Result<bool> {
         let end = self.pending.end.clone()?;
-        Ok(self.head.log_hash.as_ref() == Some(&end.hash))
+        Ok(self.head.log_hash(&end.log).as_ref() == Some(&end.hash))
     }
 
     /// Does what the log says and the ledger lacks, writes to the log what it lacks, and commits. A ledger that lacks
     /// something when it is opened may have been restored; later it is a commit that failed.
     pub(crate) async fn come_together(mut self, log: &Arc<RevocationLog>, is_opening: bool) -> Result<()> {
-        let wanted = WantedLogPlace { hash: self.head.log_hash.clone(), feed_seq: self.feed_seq() };
-        let scan = {
-            let log = log.clone();
-            tokio::task::spawn_blocking(move || log.scan(&wanted))
-                .await
-                .map_err(|_| LedgerError::Closing)??
-        };
-        self.refuse_divergence(log, &scan).await?;
-        let done = self.apply_all(&scan.lacking).await?;
-        self.head.log_hash = Some(scan.end.hash.clone());
-        self.write_missing(log, &scan).await?;
+        let (scan, last) = self.catch_up_with(log, is_opening).await?;
+        self.write_missing(log, &scan, last).await?;
+        self.commit().await
+    }
+
+    /// Does what the log says and the ledger lacks. Gives the log as it was read, and the last event up to which both tell
+    /// the same.
+    async fn catch_up_with(&mut self, log: &Arc<RevocationLog>, is_opening: bool) -> Result<(LogScan, u64)> {
+        let scan = self.scan(log).await?;
+        let missed = self.missed_records(log, &scan).await?;
+        let last = missed.told_alike(self.feed_seq()).unwrap_or(scan.end.last_event);
+        let done = self.apply_all(&missed).await?;
+        self.head.contains_log_to(&scan.end.log, scan.end.hash.clone());
         if done.events + done.keys + done.issuers > 0 {
             if is_opening {
                 self.end_what_went_on().await?;
             }
-            let detail =
-                json!({"to": self.feed_seq(), "done": done, "log": self.head.log_hash.as_deref().map(hex)});
-            self.audit(&Actor::System("revocation log"), "ledger.replayed", None, detail).await?;
+            let detail = json!({"to": self.feed_seq(), "done": done, "log": hex(&scan.end.hash)});
+            self.audit(&LOG, "ledger.replayed", None, detail).await?;
             tracing::warn!(?done, "the ledger was behind its revocation log and has caught up");
         }
-        self.commit().await
+        Ok((scan, last))
+    }
+
+    async fn scan(&self, log: &Arc<RevocationLog>) -> Result<LogScan> {
+        let name = log.header()?.log;
+        let wanted = WantedLogPlace {
+            hash: self.head.log_hash(&name),
+            feed_seq: self.feed_seq(),
+            is_one_of_several: self.head.has_logs_beside(&name),
+        };
+        let log = log.clone();
+        Ok(tokio::task::spawn_blocking(move || log.scan(&wanted))
+            .await
+            .map_err(|_| LedgerError::Closing)??)
     }
 
     /// Since the backup lists were published, refresh tokens replaced and places in status lists given out, of which the
@@ -144,61 +163,58 @@ impl Transaction {
             }
             header.log
         } else {
-            log.create(self.now, entropy)?.0
+            log.create(self.now, entropy)?
         };
         self.name_log(Some(&name)).await?;
         let detail = json!({"log": name, "begun": !exists});
-        self.audit(&Actor::System("revocation log"), "log.adopted", None, detail).await
+        self.audit(&LOG, "log.adopted", None, detail).await
     }
 
-    /// The last event that both have is the same, and what the log has beyond it follows without a gap.
-    async fn refuse_divergence(&mut self, log: &RevocationLog, scan: &LogScan) -> Result<()> {
-        let diverged = |seq| LedgerError::Log(LogError::Diverged { file: log.name(), seq });
-        if let Some(common) = &scan.common {
-            let own = self.events(common.seq - 1, 1).await?;
-            if own.first() != Some(common) {
-                return Err(diverged(common.seq));
-            }
-        }
-        let mut next = self.feed_seq();
-        for record in &scan.lacking {
-            if let LogRecord::Event(logged) = record {
-                next += 1;
-                if logged.event.seq != next {
-                    return Err(diverged(next));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    async fn apply_all(&mut self, records: &[LogRecord]) -> Result<ReplayedEvent> {
+    async fn apply_all(&mut self, missed: &MissedRecords) -> Result<ReplayedEvent> {
         let mut done = ReplayedEvent::default();
-        for record in records {
+        for record in &missed.in_order {
             self.apply(record, &mut done).await?;
+        }
+        for stray in &missed.strays {
+            self.apply_stray(stray, &mut done).await?;
         }
         Ok(done)
     }
 
-    /// The log has lost its end, or is new.
-    async fn write_missing(&mut self, log: &Arc<RevocationLog>, scan: &LogScan) -> Result<()> {
-        let mut end = scan.end.clone();
-        let mut last = scan.last;
-        let mut records = self.missing_facts(scan).await?;
+    /// The log has lost its end, is new, or others have written since: it is given what it lacks after `last`.
+    async fn write_missing(&mut self, log: &Arc<RevocationLog>, scan: &LogScan, last: u64) -> Result<()> {
+        let facts = self.missing_facts(scan).await?;
+        let end = match facts.is_empty() {
+            true => scan.end.clone(),
+            false => self.write_records(log, scan.end.clone(), &facts).await?,
+        };
+        self.copy_events(log, end.telling_to(last)).await
+    }
+
+    /// Copies the events of the feed that the log lacks.
+    async fn copy_events(&mut self, log: &Arc<RevocationLog>, mut end: LogEnd) -> Result<()> {
         loop {
-            let events = self.events(last, PAGE).await?;
-            last = events.last().map_or(last, |event| event.seq);
-            for event in events {
-                let logged: LoggedEvent = self.describe(event).await?;
-                records.push(LogRecord::Event(logged));
+            let mut records = Vec::new();
+            for event in self.events_after(end.last_event).await? {
+                records.push(LogRecord::Event(self.describe(event).await?));
             }
             if records.is_empty() {
                 return Ok(());
             }
-            tracing::warn!(lines = records.len(), "the revocation log was behind the ledger: written again");
-            end = LogLines::behind(log.clone(), end, &std::mem::take(&mut records))?.append().await?;
-            self.head.log_hash = Some(end.hash.clone());
+            end = self.write_records(log, end, &records).await?;
         }
+    }
+
+    async fn write_records(
+        &mut self,
+        log: &Arc<RevocationLog>,
+        end: LogEnd,
+        records: &[LogRecord],
+    ) -> Result<LogEnd> {
+        tracing::info!(lines = records.len(), log = log.name(), "the revocation log was behind the ledger");
+        let end = LogLines::behind(log.clone(), end, records)?.append().await?;
+        self.head.contains_log_to(&end.log, end.hash.clone());
+        Ok(end)
     }
 
     /// Blocked keys and ended CAs of which the log does not speak. A ledger that found its place in the log has none.
@@ -223,6 +239,11 @@ impl Transaction {
                 records.push(LogRecord::KeyBlocked { key, id: id.as_deref().map(hex), note, at: at.into() });
             }
         }
+        for (kid, at) in self.withdrawn_token_keys().await? {
+            if !scan.token_keys.contains(&kid) {
+                records.push(LogRecord::TokenKeyWithdrawn { kid, note: String::new(), at: at.into() });
+            }
+        }
         for (id, state, reason, at) in issuers {
             if !scan.issuers.contains(&(id.clone(), state.clone())) {
                 let issuer = IssuerId::parse(&id).ok_or(LedgerError::Unreadable("issuer.id"))?;
@@ -233,25 +254,20 @@ impl Transaction {
         Ok(records)
     }
 
-    async fn events(&mut self, after: u64, limit: i64) -> Result<Vec<Event>> {
+    /// A page of events after this one.
+    pub(crate) async fn events_after(&mut self, after: u64) -> Result<Vec<Event>> {
         let rows: Vec<(i64, i64, String)> = on_transaction!(self.engine, connection => {
             sqlx::query_as("SELECT seq, at, change FROM feed WHERE seq > $1 ORDER BY seq LIMIT $2")
                 .bind(i64::try_from(after).unwrap_or(i64::MAX))
-                .bind(limit)
+                .bind(PAGE)
                 .fetch_all(connection)
                 .await?
         });
         rows.into_iter().map(crate::feed::event).collect()
     }
 
-    async fn log_name(&mut self) -> Result<Option<String>> {
-        let (name,): (Option<String>,) = on_transaction!(self.engine, connection => {
-            sqlx::query_as("SELECT revocation_log FROM head WHERE id = 1").fetch_one(connection).await?
-        });
-        Ok(name)
-    }
-
     async fn name_log(&mut self, name: Option<&str>) -> Result<()> {
+        self.head.revocation_log = name.map(str::to_owned);
         on_transaction!(self.engine, connection => {
             sqlx::query("UPDATE head SET revocation_log = $1 WHERE id = 1").bind(name).execute(connection).await?;
         });

@@ -1,4 +1,4 @@
-//! The revocation log, by which a restored ledger recovers what was revoked after its backup: a file that only grows,
+//! The revocation log, by which a restored ledger recovers what was revoked after its backup: a log that only grows,
 //! on another disk.
 //!
 //! Every event of the feed, every blocked key and every step in the life of a CA is a line there before the ledger
@@ -11,13 +11,20 @@
 //! 3. The ledger commits.
 //!
 //! What ends between 2 and 3 is in the log and not in the ledger. It was never acknowledged, but it was asked for: the
-//! next writer does it before anything else.
+//! next writer with this log does it before anything else.
+//!
+//! Servers without a common disk have a log each. Whoever writes to one first copies into it the events that others have
+//! written meanwhile, so that any of them alone is a whole story up to its last line. Where two logs tell of a restored
+//! ledger in another order than it happened, what stops somebody holds, and what lets somebody in again does not.
 
 mod error;
 mod file;
+mod medium;
 mod pending;
 mod reading;
 mod record;
+#[cfg(test)]
+mod tests;
 mod writing;
 
 pub use error::LogError;
@@ -27,10 +34,11 @@ pub(crate) use reading::{LogScan, WantedLogPlace};
 pub(crate) use record::{BEGINNING, LogHeader, LogRecord, LoggedEvent, NamedCertificate, VERSION};
 pub(crate) use writing::LogLines;
 
-use file::{LogExtent, LogFile};
+use file::LogFile;
+use medium::{LogExtent, LogMedium};
 use record::SealedRecord;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 use tegata_core::Installation;
 
@@ -43,9 +51,9 @@ pub struct LogPlace<'a> {
     pub installation: &'a Installation,
 }
 
-/// The log, opened.
+/// The revocation log of one installation, with what is known of its end.
 pub(crate) struct RevocationLog {
-    file: LogFile,
+    medium: Box<dyn LogMedium>,
     pub(crate) installation: Installation,
     /// The end as it was last seen.
     seen: Mutex<Option<LogEnd>>,
@@ -55,38 +63,44 @@ pub(crate) struct RevocationLog {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct LogEnd {
     extent: LogExtent,
+    /// The log's own name.
+    pub(crate) log: String,
     /// The hash of the last whole line.
     pub(crate) hash: Vec<u8>,
+    /// The number of the last event in it.
+    pub(crate) last_event: u64,
     /// A crash left a piece of a line there.
     is_torn: bool,
 }
 
+impl LogEnd {
+    /// The same end of a log that tells the ledger's story only up to this event.
+    pub(crate) fn telling_to(self, last_event: u64) -> Self {
+        Self { last_event, ..self }
+    }
+}
+
 impl RevocationLog {
     pub(crate) fn at(place: &LogPlace<'_>) -> Self {
-        Self {
-            file: LogFile::new(place.file),
-            installation: place.installation.clone(),
-            seen: Mutex::default(),
-        }
+        Self::on(Box::new(LogFile::new(place.file)), place.installation)
+    }
+
+    pub(crate) fn on(medium: Box<dyn LogMedium>, installation: &Installation) -> Self {
+        Self { medium, installation: installation.clone(), seen: Mutex::default() }
     }
 
     /// The path of the file, for messages.
     pub(crate) fn name(&self) -> String {
-        self.file.path().display().to_string()
-    }
-
-    pub(crate) fn path(&self) -> PathBuf {
-        self.file.path().to_owned()
+        self.medium.place()
     }
 
     pub(crate) fn exists(&self) -> Result<bool, LogError> {
-        Ok(self.file.extent().map_err(|error| self.failed(&error))?.is_some())
+        Ok(self.extent()?.is_some())
     }
 
-    /// The end as it is now. One look at the file's size while nobody else writes.
+    /// The end as it is now. One look at the log's size while nobody else writes.
     pub(crate) fn end(&self) -> Result<LogEnd, LogError> {
-        let extent = self.file.extent().map_err(|error| self.failed(&error))?;
-        let extent = extent.ok_or_else(|| LogError::Missing(self.name()))?;
+        let extent = self.extent()?.ok_or_else(|| LogError::Missing(self.name()))?;
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(end) = seen.as_ref().filter(|end| end.extent == extent) {
             return Ok(end.clone());
@@ -94,6 +108,11 @@ impl RevocationLog {
         let end = self.read_end(extent)?;
         *seen = Some(end.clone());
         Ok(end)
+    }
+
+    fn extent(&self) -> Result<Option<LogExtent>, LogError> {
+        let part = self.medium.read_from(u64::MAX).map_err(|error| self.failed(&error))?;
+        Ok(part.map(|part| part.extent))
     }
 
     fn remember(&self, end: &LogEnd) {

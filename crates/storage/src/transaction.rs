@@ -87,7 +87,7 @@ impl Transaction {
         // Looked at by whoever holds the right to write: nobody else is writing there.
         let pending = match &shared.log {
             Some(log) => PendingRecords::behind(log.end()),
-            None => PendingRecords::none(head.has_log),
+            None => PendingRecords::none(head.revocation_log.is_some()),
         };
         Ok(Self {
             engine,
@@ -123,16 +123,21 @@ impl Transaction {
         self.head.feed_seq.unsigned_abs()
     }
 
+    /// The last event of the feed before this transaction.
+    pub(crate) fn feed_seq_before(&self) -> u64 {
+        self.written.feed_seq.unsigned_abs()
+    }
+
     /// Makes it durable: when this returns, a power cut does not undo it. What a restore must not forget is in the
     /// revocation log first.
     ///
     /// # Errors
     /// Nothing was changed, unless [`LedgerError::may_be_done`] says otherwise.
     pub async fn commit(mut self) -> Result<()> {
-        let lines = self.seal_records()?;
+        let lines = self.seal_records().await?;
         let is_logged = lines.is_some();
         if let Some(lines) = lines {
-            self.head.log_hash = Some(lines.hash.clone());
+            self.head.contains_log_to(lines.log(), lines.hash.clone());
             // Whatever the ledger may say against it, it says before the log is written.
             self.write_entries().await?;
             lines.append().await?;

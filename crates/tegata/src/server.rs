@@ -56,6 +56,10 @@ impl Server {
     /// Opens an installation. The root key is not needed.
     pub async fn open(config: Config, system: &SystemContext) -> Result<Self, Failure> {
         let ledger = open_to_serve(&config, system).await?;
+        let replication = ledger.replication().await.doing("cannot read how the ledger is replicated")?;
+        if let Some(fault) = replication.and_then(|replication| replication.fault()) {
+            tracing::warn!(%fault, "replication");
+        }
         let ring = Arc::new(KeyRing::open(&config)?);
         server_certificates::renew_due(&config, &ring, system)?;
         Self::with(config, ledger, ring, system).await

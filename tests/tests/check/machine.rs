@@ -9,20 +9,29 @@ use tegata_tests::run;
 fn keys_listeners_and_files_that_are_not_as_they_should_be_are_found() {
     let issuing = format!("keys/issuing-{}.pem", FURNISHED.issuer);
     each(&[
-        ("a key that others read", &|copy| copy.chmod("keys/token.pem", 0o644), &["key-exposed"]),
+        ("a key that others read", &|copy| copy.chmod(&issuing, 0o644), &["key-exposed"]),
         ("a folder that others enter", &|copy| copy.chmod("keys", 0o755), &["key-exposed"]),
         (
             "an unlock file that others read",
             &|copy| copy.chmod("unlock.key", 0o640),
             &["key-exposed", "key-unusable"],
         ),
-        ("no key", &|copy| fs::remove_file(copy.path("keys/token.pem")).expect("removed"), &["key-missing"]),
+        ("no key that signs tokens", &|copy| copy.sql("DELETE FROM token_key"), &["key-missing"]),
         (
             "a key that does not open",
-            &|copy| fs::write(copy.path("keys/token.pem"), "nothing").expect("written"),
+            &|copy| copy.sql("UPDATE token_key SET sealed_key = 'nothing'"),
             &["key-unusable"],
         ),
-        ("another's key", &|copy| copy.replace("keys/token.pem", &issuing), &["key-foreign"]),
+        (
+            "another's key in the place of the one that signs tokens",
+            &|copy| {
+                copy.python(
+                    "another = (folder / 'keys' / ('issuing-' + :issuer + '.pem')).read_text()\n\
+                     execute('UPDATE token_key SET sealed_key = ?', (another,))",
+                );
+            },
+            &["key-unusable"],
+        ),
         (
             "a SCEP registrar's key that does not open",
             &|copy| copy.sql("UPDATE registrar SET sealed_key = 'nothing'"),
@@ -40,7 +49,7 @@ fn keys_listeners_and_files_that_are_not_as_they_should_be_are_found() {
         ),
         (
             "another account's key",
-            &|copy| drop(run("chown", &["12345", &copy.path("keys/token.pem").display().to_string()])),
+            &|copy| drop(run("chown", &["12345", &copy.path(&issuing).display().to_string()])),
             &["key-owner"],
         ),
         (

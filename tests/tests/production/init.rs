@@ -150,11 +150,11 @@ fn a_database_that_a_failed_init_touched_takes_the_next_and_no_second() {
 fn what_is_there_already_is_nobodys_to_overwrite() {
     let data = folder();
     std::fs::create_dir(data.path().join("keys")).expect("a folder");
-    std::fs::write(data.path().join("keys/token.pem"), "mine").expect("a file");
+    std::fs::write(data.path().join("keys/server.pem"), "mine").expect("a file");
     let outcome = init(data.path(), &[]);
-    assert!(outcome.stderr.contains("token.pem exists: nothing is overwritten"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("server.pem exists: nothing is overwritten"), "{}", outcome.stderr);
     assert_eq!(names(data.path()), ["keys"]);
-    assert_eq!(names(&data.path().join("keys")), ["token.pem"]);
+    assert_eq!(names(&data.path().join("keys")), ["server.pem"]);
 
     let other = folder();
     init(other.path(), &[]).good();

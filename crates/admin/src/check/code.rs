@@ -107,6 +107,8 @@ codes! {
     DiskLow "disk-low" Warning "make room before nothing can be issued or revoked";
     RevocationLog "revocation-log" Wrong "bring the log back or let it be written anew: a restore needs it";
     RevocationLogAhead "revocation-log-ahead" Wrong "leave the log as it is: the next server does what it says, or `tegata revocations restored`";
+    ReplicationMissing "replication-missing" Wrong "nothing can be written: set synchronous_standby_names, or bring the stand-by back";
+    ReplicationUndemanded "replication-undemanded" Warning "a promotion may lose what was acknowledged: set require_synchronous_standbys under [storage]";
     ServerRefuses "server-refuses" Wrong "a server does not start with this: correct what is named";
     ReceiverFailing "receiver-failing" Wrong "it learns of no revocation: mend the way to it; what waits is sent then";
     ReceiverRejecting "receiver-rejecting" Warning "it refused an event for good and did not act on it: find out why from its operator";

@@ -27,7 +27,7 @@ pub async fn look(look: &mut CheckContext<'_>, server: &impl ServerChecks) -> Re
             return Ok(());
         }
     };
-    let mut count = signing_tokens(look, &ring, server);
+    let mut count = signing_tokens(look, &ring, server).await?;
     let issuers = look.issuers.clone();
     let ours = issuers.iter().filter(|issuer| issuer.kind == IssuerKind::Issuing && issuer.is_trusted());
     for issuer in ours {
@@ -89,31 +89,47 @@ fn is_key_of(pkcs8: &[u8], certificate: &[u8]) -> bool {
     public_key_of_private(pkcs8).is_some_and(|key| key == certificate.public_key().raw)
 }
 
-/// How many keys sign tokens now, soon, or did so recently.
-fn signing_tokens(look: &mut CheckContext<'_>, ring: &KeyRing, server: &impl ServerChecks) -> usize {
-    let succession = match server.token_keys(ring) {
-        Ok(succession) => succession,
-        Err(error) => {
-            look.report.add(FindingCode::KeyUnusable, "token-keys.json", error);
-            return 0;
-        }
-    };
-    for (name, kid) in &succession {
-        let file = ring.file(name);
-        private(look, &file, "the key that signs tokens");
-        match ring.token_key(name) {
-            Err(error) => unusable(look, &file, &error.to_string()),
-            Ok(key) if kid.as_ref().is_some_and(|kid| kid != key.public().kid()) => {
-                look.report.add(
-                    FindingCode::KeyForeign,
-                    file.display(),
-                    "it is not the key of the succession",
-                );
-            }
-            Ok(_) => {}
+/// How many keys sign tokens now, soon, or did so recently: sealed in the ledger, and in files where an older version may be
+/// at work.
+async fn signing_tokens(
+    look: &mut CheckContext<'_>,
+    ring: &KeyRing,
+    server: &impl ServerChecks,
+) -> Result<usize, Failure> {
+    let stored = look.ledger.token_keys().await.doing("cannot read the token keys")?;
+    for key in &stored {
+        if let Err(error) = server.open_token_key(ring, key) {
+            let subject = format!("the key {} that signs tokens, in the ledger", key.kid);
+            look.report.add(FindingCode::KeyUnusable, subject, error);
         }
     }
-    succession.len()
+    let files = match server.token_key_files(ring) {
+        Ok(files) => files,
+        Err(error) => {
+            look.report.add(FindingCode::KeyUnusable, "token-keys.json", error);
+            Vec::new()
+        }
+    };
+    for (name, kid) in &files {
+        token_key_file(look, ring, name, kid.as_deref());
+    }
+    if stored.is_empty() && files.is_empty() {
+        let what = "there is none: a server makes one when it starts";
+        look.report.add(FindingCode::KeyMissing, "the key that signs tokens, in the ledger", what);
+    }
+    Ok(stored.len().max(files.len()))
+}
+
+fn token_key_file(look: &mut CheckContext<'_>, ring: &KeyRing, name: &str, kid: Option<&str>) {
+    let file = ring.file(name);
+    private(look, &file, "the key that signs tokens");
+    match ring.token_key(name) {
+        Err(error) => unusable(look, &file, &error.to_string()),
+        Ok(key) if kid.is_some_and(|kid| kid != key.public().kid()) => {
+            look.report.add(FindingCode::KeyForeign, file.display(), "it is not the key of the succession");
+        }
+        Ok(_) => {}
+    }
 }
 
 /// The file that is the key, or the one that names it where it is in hardware.

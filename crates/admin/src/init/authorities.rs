@@ -8,7 +8,7 @@ use tegata_ca::create_ca::{self, CaName, RootAddresses, Validity};
 use tegata_ca::{IssuerEndpoints, PublicKey};
 use tegata_core::{IssuerId, SiteId, TenantId};
 use tegata_installation::{Failure, FailureContext, KeyRing, SystemContext};
-use tegata_storage::{Actor, IssuerKind, Ledger, Site, StoredIssuer, Tenant};
+use tegata_storage::{Actor, IssuerKind, Ledger, Site, StoredIssuer, StoredTokenKey, Tenant};
 
 /// Lives of the CAs, in days.
 const ROOT_DAYS: u32 = 20 * 365;
@@ -61,6 +61,7 @@ pub fn make(plan: &InitPlan, ring: &KeyRing, system: &SystemContext) -> Result<I
 pub async fn record(
     ledger: &Ledger,
     authorities: Option<&InitialCas>,
+    token_key: &StoredTokenKey,
     plan: &InitPlan,
     system: &SystemContext,
 ) -> Result<(), Failure> {
@@ -77,6 +78,7 @@ pub async fn record(
     }
     transaction.add_tenant(&tenant, &actor).await.doing(what)?;
     transaction.add_site(&site, &actor).await.doing(what)?;
+    transaction.appoint_token_key(token_key, None, &actor).await.doing(what)?;
     let done = serde_json::json!({"installation": plan.name.as_str()});
     transaction.audit(&Actor::System("init"), "installation.made", None, done).await.doing(what)?;
     transaction.commit().await.doing(what)

@@ -65,13 +65,15 @@ name = "{installation}"
 profiles = "ca-config"
 
 [storage]
-# sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE
+# sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE, where several hosts may stand: a:5432,b:5432
 url = {storage}
+# Synchronous stand-bys of PostgreSQL that every commit has to wait for: where it would not, nothing is written.
+# require_synchronous_standbys = 1
 
 [revocations]
 # What is revoked is written here too, before the ledger says so: a ledger restored from a backup reads it and does
-# it again before anybody is answered. A file on another disk than the ledger, never restored with it, and shared by
-# all servers of one ledger.
+# it again before anybody is answered. A file on another disk than the ledger, never restored with it. Each server of
+# one ledger may have its own (`tegata revocations add-log`).
 log = {revocations}
 
 [keys]

@@ -3,9 +3,8 @@
 use crate::issuer::SignalIssuer;
 use axum::body::Bytes;
 use std::sync::Arc;
-use tegata_core::Timestamp;
 use tegata_core::feed::{Event, FEED, FeedClaims, FeedMessage};
-use tegata_core::jws::JwkError;
+use tegata_core::{Refusal, Timestamp};
 
 /// A line signed once for all gates.
 #[derive(Clone, Debug)]
@@ -24,19 +23,19 @@ pub(crate) enum LineMeaning {
 }
 
 impl FeedLine {
-    pub(crate) fn event(issuer: &SignalIssuer, event: Arc<Event>) -> Result<Self, JwkError> {
+    pub(crate) fn event(issuer: &SignalIssuer, event: Arc<Event>) -> Result<Self, Refusal> {
         let text = signed(issuer, FeedMessage::Event(Event::clone(&event)))?;
         Ok(Self { meaning: LineMeaning::Event(event), text })
     }
 
-    pub(crate) fn heartbeat(issuer: &SignalIssuer, seq: u64, at: Timestamp) -> Result<Self, JwkError> {
+    pub(crate) fn heartbeat(issuer: &SignalIssuer, seq: u64, at: Timestamp) -> Result<Self, Refusal> {
         let text = signed(issuer, FeedMessage::Heartbeat { seq, at })?;
         Ok(Self { meaning: LineMeaning::Heartbeat { seq, at }, text })
     }
 }
 
 /// A message as its line.
-pub(crate) fn signed(issuer: &SignalIssuer, message: FeedMessage) -> Result<Bytes, JwkError> {
+pub(crate) fn signed(issuer: &SignalIssuer, message: FeedMessage) -> Result<Bytes, Refusal> {
     let claims = FeedClaims { iss: issuer.url().to_owned(), message };
     let mut line = issuer.sign(FEED, &claims)?;
     line.push('\n');

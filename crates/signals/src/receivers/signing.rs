@@ -164,7 +164,7 @@ impl UnsignedEvent {
             sub_id: self.subject,
             events: Map::from_iter([(kind_of(self.told).uri().to_owned(), self.payload)]),
         };
-        let text = issuer.sign(SECURITY_EVENT, &claims).map_err(|_| Refusal::Internal)?;
+        let text = issuer.sign(SECURITY_EVENT, &claims)?;
         Ok(SignedEvent { jti, text })
     }
 }

@@ -199,10 +199,12 @@ mod tests {
     #[tokio::test]
     async fn only_the_new_rows_are_looked_through() {
         let folder = tempfile::tempdir().unwrap();
-        let engine =
-            Engine::open(&format!("sqlite:{}", folder.path().join("ledger.db").display()), Patience::Command)
-                .await
-                .unwrap();
+        let engine = Engine::open(
+            (&format!("sqlite:{}", folder.path().join("ledger.db").display())).into(),
+            Patience::Command,
+        )
+        .await
+        .unwrap();
         engine.migrate().await.unwrap();
         let (mut transaction, _) = engine.begin().await.unwrap();
         // The plan of DEVICES also names who refers to a device: SQLite looks there only while a reference dangles.

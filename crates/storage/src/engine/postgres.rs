@@ -6,12 +6,18 @@
 //!
 //! A pool that knows nothing of this would keep connections that never answer, and wait for them when they come back.
 
+mod hosts;
+mod replication;
+
+pub use replication::Replication;
+
 use crate::{LedgerError, Patience, Result, Scope};
+use hosts::{PostgresHosts, must_be_writable};
+use replication::CommitSettings;
 use sqlx::migrate::Migrator;
-use sqlx::postgres::{PgConnectOptions, PgConnection};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row};
+use sqlx::postgres::PgConnection;
+use sqlx::{AssertSqlSafe, Connection, Row};
 use std::ops::{Deref, DerefMut};
-use std::str::FromStr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -46,7 +52,9 @@ const COMMIT_ANSWER: Duration = Duration::from_millis(500);
 pub(crate) struct Postgres(Arc<PostgresShared>);
 
 struct PostgresShared {
-    options: PgConnectOptions,
+    hosts: PostgresHosts,
+    /// Synchronous stand-bys that every commit has to wait for.
+    standbys: u32,
     patience: Patience,
     room: Arc<Semaphore>,
     home: Mutex<Vec<(PgConnection, Instant)>>,
@@ -64,13 +72,14 @@ pub(crate) struct TakenConnection {
 }
 
 impl Postgres {
-    pub(crate) async fn open(url: &str, patience: Patience) -> Result<Self> {
-        let options = PgConnectOptions::from_str(url)?.options([
+    pub(crate) async fn open(url: &str, standbys: u32, patience: Patience) -> Result<Self> {
+        let settings = [
             ("lock_timeout", patience.lock().as_millis().to_string()),
             ("statement_timeout", STATEMENT_MILLIS.to_string()),
-        ]);
+        ];
         let opened = Self(Arc::new(PostgresShared {
-            options,
+            hosts: PostgresHosts::parse(url, &settings)?,
+            standbys,
             patience,
             room: Arc::new(Semaphore::new(CONNECTIONS as usize)),
             home: Mutex::default(),
@@ -117,7 +126,7 @@ impl Postgres {
             // One that has gone is not the only one.
             self.home().clear();
         }
-        let connection = self.0.options.connect().await?;
+        let connection = self.0.hosts.connect().await?;
         Ok(TakenConnection::new(connection, self, permit))
     }
 
@@ -136,7 +145,16 @@ impl Postgres {
     pub(crate) async fn patient(&self) -> Result<PgConnection> {
         let none = "0".to_owned();
         let options = [("lock_timeout", none.clone()), ("statement_timeout", none)];
-        Ok(self.0.options.clone().options(options).connect().await?)
+        Ok(self.0.hosts.connect_with(|host| host.options(options.clone())).await?)
+    }
+
+    /// How commits are replicated now.
+    pub(crate) async fn replication(&self) -> Result<Replication> {
+        let mut taken = self.take().await?;
+        let read = replication::read(&mut taken, self.0.hosts.count(), self.0.standbys);
+        let read = self.within(read).await?;
+        taken.end();
+        Ok(read)
     }
 
     /// Waits until all connections have come home.
@@ -171,7 +189,7 @@ async fn watch(shared: std::sync::Weak<PostgresShared>) {
             return;
         }
         let answers =
-            timeout(ANSWER, ask(&shared.options, &mut connection)).await.is_ok_and(|asked| asked.is_ok());
+            timeout(ANSWER, ask(&shared.hosts, &mut connection)).await.is_ok_and(|asked| asked.is_ok());
         if !answers {
             connection = None;
             shared.home.lock().unwrap_or_else(PoisonError::into_inner).clear();
@@ -189,12 +207,12 @@ async fn watch(shared: std::sync::Weak<PostgresShared>) {
     }
 }
 
-async fn ask(options: &PgConnectOptions, connection: &mut Option<PgConnection>) -> Result<(), sqlx::Error> {
+async fn ask(hosts: &PostgresHosts, connection: &mut Option<PgConnection>) -> Result<(), sqlx::Error> {
     let mut asked = match connection.take() {
         Some(connected) => connected,
-        None => options.connect().await?,
+        None => hosts.connect().await?,
     };
-    sqlx::query("SELECT 1").execute(&mut asked).await?;
+    must_be_writable(&mut asked).await?;
     *connection = Some(asked);
     Ok(())
 }
@@ -209,7 +227,10 @@ impl TakenConnection {
         self.of.clone()
     }
 
-    /// Begins a transaction and asks for its first row, in one trip.
+    /// Begins a transaction that writes, and asks for its first row, in one trip.
+    ///
+    /// # Errors
+    /// [`LedgerError::Unprotected`] when its commit would not wait for as many stand-bys as it must.
     pub(crate) async fn begin<T>(&mut self, first: &'static str) -> Result<T>
     where
         T: for<'r> sqlx::FromRow<'r, sqlx::postgres::PgRow> + Send + Unpin,
@@ -217,6 +238,7 @@ impl TakenConnection {
         self.is_in_transaction = true;
         let of = self.of();
         let row = of.within(async { Ok(sqlx::raw_sql(first).fetch_one(&mut **self).await?) }).await?;
+        CommitSettings::must_wait_for(&row, of.0.standbys)?;
         Ok(T::from_row(&row)?)
     }
 
@@ -283,7 +305,6 @@ impl TakenConnection {
     }
 
     async fn undo(mut self) {
-        self.is_in_transaction = false;
         let undone = timeout(UNDOING, sqlx::raw_sql("ROLLBACK").execute(&mut *self)).await;
         if undone.is_ok_and(|undone| undone.is_ok()) {
             self.go_home();
@@ -299,16 +320,21 @@ impl Postgres {
             let found = sqlx::query("SELECT hash FROM audit WHERE seq = $1").bind(seq);
             let found = found.fetch_optional(&mut *taken).await?;
             let found: Option<Vec<u8>> = found.map(|row| row.try_get(0)).transpose()?;
+            let (waiting,): (bool,) = sqlx::query_as(WAITING).fetch_one(&mut *taken).await?;
             taken.end();
-            Ok::<_, LedgerError>(found == Some(hash))
+            Ok::<_, LedgerError>((found == Some(hash), waiting))
         };
         match timeout(COMMIT_ANSWER, looked).await {
-            Ok(Ok(true)) => Ok(()),
-            Ok(Ok(false)) => Err(LedgerError::OutOfReach),
+            Ok(Ok((true, _))) => Ok(()),
+            Ok(Ok((false, false))) => Err(LedgerError::OutOfReach),
             _ => Err(LedgerError::InDoubt(why)),
         }
     }
 }
+
+/// Whether a commit of ours is on the primary's disk and waits for a stand-by: nobody sees it until then.
+const WAITING: &str = "SELECT EXISTS (SELECT 1 FROM pg_stat_activity \
+     WHERE datname = current_database() AND usename = current_user AND wait_event = 'SyncRep')";
 
 /// The database itself has said no, and not in ending.
 fn is_refusal(error: &sqlx::Error) -> bool {
@@ -323,7 +349,8 @@ impl Drop for TakenConnection {
             connection: Some(connection),
             of: self.of.clone(),
             permit: self.permit.take(),
-            is_in_transaction: true,
+            // A runtime that is shutting down drops the task unpolled: then the connection closes, which undoes too.
+            is_in_transaction: false,
         };
         runtime.spawn(taken.undo());
     }

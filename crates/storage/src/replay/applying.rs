@@ -46,6 +46,14 @@ impl Transaction {
             LogRecord::KeyBlocked { key, id, note, at } => {
                 done.keys += self.block_again(key, id.as_deref(), note, *at).await?;
             }
+            LogRecord::TokenKeyWithdrawn { kid, note, at } => {
+                let withdrawn = self.withdraw_token_key_again(kid, *at).await?;
+                if withdrawn > 0 {
+                    let detail = json!({"kid": kid, "note": note, "at": at});
+                    self.audit(&LOG, "token_key.withdrawn", None, detail).await?;
+                }
+                done.keys += withdrawn;
+            }
             LogRecord::IssuerMoved { issuer, state, reason, at } => {
                 done.issuers += self.move_issuer_again(issuer, state, reason.as_deref(), *at).await?;
             }
@@ -109,7 +117,7 @@ impl Transaction {
         Ok(moved)
     }
 
-    async fn end_again(
+    pub(super) async fn end_again(
         &mut self,
         logged: &LoggedEvent,
         thumbprint: &Thumbprint,
@@ -122,7 +130,8 @@ impl Transaction {
             let changed = on_transaction!(self.engine, connection => {
                 sqlx::query(
                     "UPDATE certificate SET state = $3, reason = $4, ended_at = $5, \
-                     thumbprint = COALESCE(thumbprint, $6) WHERE issuer = $1 AND serial = $2 AND state <> 'revoked'",
+                     thumbprint = COALESCE(thumbprint, $6) \
+                     WHERE issuer = $1 AND serial = $2 AND state <> 'revoked' AND state <> $3",
                 )
                 .bind(named.issuer.as_str())
                 .bind(named.serial.as_bytes().to_vec())
@@ -147,7 +156,7 @@ impl Transaction {
 
     /// Remembers the end of certificates that the ledger does not have. One that was only on hold may end for good,
     /// and never the other way round.
-    async fn lose(&mut self, logged: &LoggedEvent) -> Result<u64> {
+    pub(super) async fn lose(&mut self, logged: &LoggedEvent) -> Result<u64> {
         let mut lost = 0;
         for named in &logged.certificates {
             let changed = on_transaction!(self.engine, connection => {
@@ -193,7 +202,7 @@ impl Transaction {
         Ok(())
     }
 
-    async fn deny_again(&mut self, jti: &str, until: Timestamp, event: u64) -> Result<u64> {
+    pub(super) async fn deny_again(&mut self, jti: &str, until: Timestamp, event: u64) -> Result<u64> {
         let denied = on_transaction!(self.engine, connection => {
             sqlx::query("INSERT INTO denied_token (jti, until) VALUES ($1, $2) ON CONFLICT (jti) DO NOTHING")
                 .bind(jti)
@@ -208,7 +217,7 @@ impl Transaction {
         Ok(denied)
     }
 
-    async fn move_tenant_again(
+    pub(super) async fn move_tenant_again(
         &mut self,
         tenant: &TenantId,
         to: TenantState,
@@ -223,7 +232,7 @@ impl Transaction {
         Ok(moved)
     }
 
-    async fn sign_out_again(&mut self, tokens: &TokensBefore, event: u64) -> Result<u64> {
+    pub(super) async fn sign_out_again(&mut self, tokens: &TokensBefore, event: u64) -> Result<u64> {
         let is_news = self.write_tokens_before(tokens).await?;
         if is_news {
             self.move_statuses(tokens, event).await?;
@@ -280,7 +289,7 @@ impl Transaction {
 }
 
 /// Who does it again.
-const LOG: Actor = Actor::System("revocation log");
+pub(super) const LOG: Actor = Actor::System("revocation log");
 
 fn detail(named: &NamedCertificate, logged: &LoggedEvent) -> serde_json::Value {
     json!({
@@ -289,7 +298,7 @@ fn detail(named: &NamedCertificate, logged: &LoggedEvent) -> serde_json::Value {
     })
 }
 
-const fn moved_to(state: DeviceState) -> &'static str {
+pub(super) const fn moved_to(state: DeviceState) -> &'static str {
     match state {
         DeviceState::Active => "device.resumed",
         DeviceState::Suspended => "device.suspended",

@@ -25,7 +25,8 @@ pub enum LogError {
     /// There is none where one should be.
     #[error(
         "the revocation log {0} is missing. Put it back, or correct `log` under [revocations]. If it is lost for ever \
-         and this ledger was not restored from a backup, `tegata revocations new-log` begins another"
+         and this ledger was not restored from a backup, `tegata revocations new-log` begins another. A further server \
+         without a common disk begins its own with `tegata revocations add-log`"
     )]
     Missing(String),
     /// It belongs to another ledger.
@@ -62,6 +63,9 @@ pub enum LogError {
     /// Somebody else wrote at the same moment.
     #[error("the revocation log has moved on meanwhile: try again")]
     Moved,
+    /// The first log of a ledger has to be there before a further one.
+    #[error("this ledger has no revocation log yet: the first server that starts begins it")]
+    NoFirst,
     /// A ledger with a log was opened without it.
     #[error("this ledger has a revocation log and was opened without it: nothing can be revoked")]
     NotOpened,

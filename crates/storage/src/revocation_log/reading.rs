@@ -1,20 +1,24 @@
 //! Reading the log: its end, and what a ledger lacks.
 
-use super::{BEGINNING, LogEnd, LogError, LogHeader, LogRecord, RevocationLog, SealedRecord, VERSION};
-use crate::revocation_log::file::LogExtent;
+use super::{
+    BEGINNING, LogEnd, LogError, LogHeader, LogRecord, LoggedEvent, RevocationLog, SealedRecord, VERSION,
+};
+use crate::revocation_log::medium::{LogExtent, LogPart};
 use std::collections::HashSet;
-use tegata_core::feed::Event;
+use std::io::{BufRead, Read};
 
 /// Bytes read first to find the last line. It is read again with more when that line is longer.
 const PAGE: u64 = 1 << 16;
 
-/// What a ledger knows of its place in the log.
+/// What a ledger knows of a log.
 #[derive(Clone, Debug)]
 pub(crate) struct WantedLogPlace {
-    /// The last line it contains.
+    /// The last line it contains, by the name of the log.
     pub(crate) hash: Option<Vec<u8>>,
     /// The last event of its feed.
     pub(crate) feed_seq: u64,
+    /// Other logs may tell of the same ledger, so that more than the last common event has to be compared.
+    pub(crate) is_one_of_several: bool,
 }
 
 /// The log, read from end to end.
@@ -26,20 +30,19 @@ pub(crate) struct LogScan {
     pub(crate) lacking: Vec<LogRecord>,
     /// Whether the ledger's last line is in the log.
     pub(crate) found: bool,
-    /// The last event that both should have.
-    pub(crate) common: Option<Event>,
-    /// The last event of the log.
-    pub(crate) last: u64,
+    /// Events behind the ledger's place in the log, with numbers that its feed has too, and the last one before that place.
+    pub(crate) overlapping: Vec<LoggedEvent>,
     /// The keys and CAs that the log speaks of, each with the CA's last state.
     pub(crate) keys: HashSet<String>,
+    pub(crate) token_keys: HashSet<String>,
     pub(crate) issuers: HashSet<(String, String)>,
 }
 
 /// The log as an auditor sees it: every line follows its predecessor.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct LogReport {
-    /// The path of the log.
-    pub file: std::path::PathBuf,
+    /// Where the log is: a path for a file.
+    pub file: String,
     /// Lines, the first included.
     pub lines: u64,
     /// The number of the last event in it.
@@ -54,8 +57,8 @@ pub struct LogReport {
 
 impl RevocationLog {
     pub(crate) fn header(&self) -> Result<LogHeader, LogError> {
-        let mut lines = self.file.lines(0).map_err(|error| self.failed(&error))?;
-        let first = lines.next().transpose().map_err(|error| self.failed(&error))?;
+        let first = self.part(0)?.bytes.split(b'\n').next().transpose();
+        let first = first.map_err(|error| self.failed(&error))?;
         let sealed =
             first.as_deref().and_then(SealedRecord::parse).filter(|sealed| sealed.follows(&BEGINNING));
         match sealed.and_then(|sealed| sealed.record()) {
@@ -74,8 +77,7 @@ impl RevocationLog {
                 .ok_or_else(|| LogError::Unreadable(format!("{} line {line}", self.name())))?;
             scan.take(record, wanted);
             if wanted.hash.as_ref() == Some(&sealed.hash) {
-                scan.found = true;
-                scan.lacking.clear();
+                scan.is_known_so_far();
             }
             Ok(())
         })?;
@@ -102,7 +104,7 @@ impl RevocationLog {
         })?;
         let agrees = expected == Some(hash.as_slice());
         let ahead = found.map(|found| lines - found);
-        Ok(LogReport { file: self.path(), lines, last_event, torn, agrees, ahead })
+        Ok(LogReport { file: self.name(), lines, last_event, torn, agrees, ahead })
     }
 
     /// Gives the hash of the last line, and how many pieces of lines there are.
@@ -111,7 +113,7 @@ impl RevocationLog {
         mut visit: impl FnMut(&SealedRecord, u64) -> Result<(), LogError>,
     ) -> Result<(Vec<u8>, u64), LogError> {
         let (mut hash, mut torn) = (BEGINNING.to_vec(), 0);
-        for (line, number) in self.file.lines(0).map_err(|error| self.failed(&error))?.zip(1..) {
+        for (line, number) in self.part(0)?.bytes.split(b'\n').zip(1..) {
             let line = line.map_err(|error| self.failed(&error))?;
             // A piece of a line that a crash left stands in nobody's way: its successor follows its predecessor.
             let Some(sealed) = SealedRecord::parse(&line) else {
@@ -127,12 +129,15 @@ impl RevocationLog {
         Ok((hash, torn))
     }
 
-    /// The last whole line, found from behind.
+    /// The last whole line and the last event, found from behind.
     pub(super) fn read_end(&self, extent: LogExtent) -> Result<LogEnd, LogError> {
+        let log = self.header()?.log;
         let mut page = PAGE;
         loop {
             let from = extent.size.saturating_sub(page);
-            let bytes = self.file.read(from, extent.size).map_err(|error| self.failed(&error))?;
+            let mut bytes = Vec::new();
+            let mut part = self.part(from)?.bytes.take(extent.size - from);
+            part.read_to_end(&mut bytes).map_err(|error| self.failed(&error))?;
             let is_torn = bytes.last().is_some_and(|byte| *byte != b'\n');
             // The first piece may have begun before the page.
             let whole = if from == 0 {
@@ -140,14 +145,26 @@ impl RevocationLog {
             } else {
                 bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |at| at + 1)
             };
-            if let Some(sealed) = bytes[whole..].rsplit(|byte| *byte == b'\n').find_map(SealedRecord::parse) {
-                return Ok(LogEnd { extent, hash: sealed.hash, is_torn });
+            let mut lines =
+                bytes[whole..].rsplit(|byte| *byte == b'\n').filter_map(SealedRecord::parse).peekable();
+            let hash = lines.peek().map(|sealed| sealed.hash.clone());
+            let last_event = lines.find_map(|sealed| sealed.event_seq());
+            match (hash, last_event) {
+                (Some(hash), Some(last_event)) => {
+                    return Ok(LogEnd { extent, log, hash, last_event, is_torn });
+                }
+                (Some(hash), None) if from == 0 => {
+                    return Ok(LogEnd { extent, log, hash, last_event: 0, is_torn });
+                }
+                (None, _) if from == 0 => return Err(LogError::Unreadable(self.name())),
+                _ => page *= 4,
             }
-            if from == 0 {
-                return Err(LogError::Unreadable(self.name()));
-            }
-            page *= 4;
         }
+    }
+
+    fn part(&self, from: u64) -> Result<LogPart, LogError> {
+        let part = self.medium.read_from(from).map_err(|error| self.failed(&error))?;
+        part.ok_or_else(|| LogError::Missing(self.name()))
     }
 }
 
@@ -157,9 +174,9 @@ impl LogScan {
             end,
             lacking: Vec::new(),
             found: false,
-            common: None,
-            last: 0,
+            overlapping: Vec::new(),
             keys: HashSet::new(),
+            token_keys: HashSet::new(),
             issuers: HashSet::new(),
         }
     }
@@ -167,18 +184,27 @@ impl LogScan {
     fn take(&mut self, record: LogRecord, wanted: &WantedLogPlace) {
         match &record {
             LogRecord::Header(_) => return,
-            LogRecord::Event(logged) => {
-                self.last = logged.event.seq;
-                if logged.event.seq <= wanted.feed_seq {
-                    self.common = Some(logged.event.clone());
-                    return;
+            LogRecord::Event(logged) if logged.event.seq <= wanted.feed_seq => {
+                if !wanted.is_one_of_several {
+                    self.overlapping.clear();
                 }
+                self.overlapping.push(logged.clone());
+                return;
             }
+            LogRecord::Event(_) => {}
             LogRecord::KeyBlocked { key, .. } => drop(self.keys.insert(key.clone())),
+            LogRecord::TokenKeyWithdrawn { kid, .. } => drop(self.token_keys.insert(kid.clone())),
             LogRecord::IssuerMoved { issuer, state, .. } => {
                 self.issuers.insert((issuer.to_string(), state.clone()));
             }
         }
         self.lacking.push(record);
+    }
+
+    /// What came before is in the ledger; its last event is the proof that both are one story.
+    fn is_known_so_far(&mut self) {
+        self.found = true;
+        self.lacking.clear();
+        self.overlapping.drain(..self.overlapping.len().saturating_sub(1));
     }
 }

@@ -31,6 +31,8 @@ pub(crate) enum LogRecord {
         note: String,
         at: Timestamp,
     },
+    /// A key that signed tokens and is in other hands.
+    TokenKeyWithdrawn { kid: String, note: String, at: Timestamp },
     /// A step in the life of a CA.
     IssuerMoved { issuer: IssuerId, state: String, reason: Option<String>, at: Timestamp },
 }
@@ -104,6 +106,14 @@ impl SealedRecord {
     /// Whether it follows the line with this hash, unchanged.
     pub(crate) fn follows(&self, previous: &[u8]) -> bool {
         next_hash(previous, &self.text) == self.hash
+    }
+
+    /// The number of the event that it is; nothing for other records.
+    pub(crate) fn event_seq(&self) -> Option<u64> {
+        match self.record()? {
+            LogRecord::Event(logged) => Some(logged.event.seq),
+            _ => None,
+        }
     }
 
     /// Nothing when this version does not know such a record.

@@ -4,7 +4,7 @@ use super::{
     BEGINNING, LogEnd, LogError, LogHeader, LogRecord, LoggedEvent, NamedCertificate, RevocationLog, VERSION,
 };
 use crate::engine::on_transaction;
-use crate::revocation_log::file::Unwritten;
+use crate::revocation_log::medium::Unwritten;
 use crate::{LedgerError, Result, Transaction};
 use std::sync::Arc;
 use tegata_core::encoding::{base32, hex};
@@ -19,6 +19,7 @@ pub(crate) struct LogLines {
     text: Vec<u8>,
     /// Of the last one.
     pub(crate) hash: Vec<u8>,
+    last_event: u64,
 }
 
 type NamedRow = (String, i64, Vec<u8>, Option<Vec<u8>>, i64, i64, String, Option<String>);
@@ -29,6 +30,12 @@ impl Transaction {
         let at = self.now;
         let id = Some(hex(id));
         self.log_record(|| LogRecord::KeyBlocked { key: hex(key_hash), id, note: note.to_owned(), at });
+    }
+
+    /// A key that signs tokens no more goes to the log.
+    pub(crate) fn log_withdrawn_token_key(&mut self, kid: &str, note: &str) {
+        let at = self.now;
+        self.log_record(|| LogRecord::TokenKeyWithdrawn { kid: kid.to_owned(), note: note.to_owned(), at });
     }
 
     /// A step in the life of a CA goes to the log.
@@ -61,16 +68,34 @@ impl Transaction {
         }
     }
 
-    /// Makes the lines of this transaction; nothing when it has nothing to say.
-    pub(crate) fn seal_records(&mut self) -> Result<Option<LogLines>> {
+    /// Makes the lines of this transaction; nothing when it has nothing to say. What other servers have written to the feed
+    /// since this log was last written to goes before them, so that the log has no gap.
+    pub(crate) async fn seal_records(&mut self) -> Result<Option<LogLines>> {
         self.pending.records.truncate(self.head.records);
         if self.pending.records.is_empty() {
             return Ok(None);
         }
-        let records = std::mem::take(&mut self.pending.records);
+        let own = std::mem::take(&mut self.pending.records);
         let seen = self.pending.end.clone()?;
         let log = self.shared.log.clone().ok_or(LogError::NotOpened)?;
+        let mut records = self.written_by_others(seen.last_event).await?;
+        records.extend(own);
         Ok(Some(LogLines::behind(log, seen, &records)?))
+    }
+
+    /// The events after this one that were in the feed before this transaction.
+    async fn written_by_others(&mut self, mut last: u64) -> Result<Vec<LogRecord>> {
+        let before = self.feed_seq_before();
+        let mut records = Vec::new();
+        while last < before {
+            let events = self.events_after(last).await?;
+            let Some(newest) = events.last() else { break };
+            last = newest.seq;
+            for event in events.into_iter().filter(|event| event.seq <= before) {
+                records.push(LogRecord::Event(self.describe(event).await?));
+            }
+        }
+        Ok(records)
     }
 
     /// The event with what a ledger that has never heard of its subject needs to know.
@@ -195,14 +220,22 @@ fn reason_of_word(word: &str) -> RevocationReason {
 impl LogLines {
     pub(crate) fn behind(log: Arc<RevocationLog>, seen: LogEnd, records: &[LogRecord]) -> Result<Self> {
         let mut text = if seen.is_torn { vec![b'\n'] } else { Vec::new() };
-        let mut hash = seen.hash.clone();
+        let (mut hash, mut last_event) = (seen.hash.clone(), seen.last_event);
         for record in records {
+            if let LogRecord::Event(logged) = record {
+                last_event = logged.event.seq;
+            }
             let (line, next) = record.seal(&hash)?;
             text.extend_from_slice(line.as_bytes());
             text.push(b'\n');
             hash = next;
         }
-        Ok(Self { log, seen, text, hash })
+        Ok(Self { log, seen, text, hash, last_event })
+    }
+
+    /// The name of the log they are for.
+    pub(crate) fn log(&self) -> &str {
+        &self.seen.log
     }
 
     /// Writes them, durably. What was begun goes on even if the caller does not wait: the lines are then in the log,
@@ -213,21 +246,22 @@ impl LogLines {
     }
 
     fn append_now(self) -> std::result::Result<LogEnd, LogError> {
-        let extent = self.log.file.append(&self.seen.extent, &self.text);
+        let extent = self.log.medium.append(&self.seen.extent, &self.text);
         let extent = extent.map_err(|unwritten| match unwritten {
             Unwritten::Nothing(error) => self.log.failed(&error),
             Unwritten::Lines(error) => LogError::InPart { file: self.log.name(), error: error.to_string() },
         });
         let extent = extent?.ok_or(LogError::Moved)?;
-        let end = LogEnd { extent, hash: self.hash, is_torn: false };
+        let (hash, last_event) = (self.hash, self.last_event);
+        let end = LogEnd { extent, log: self.seen.log, hash, last_event, is_torn: false };
         self.log.remember(&end);
         Ok(end)
     }
 }
 
 impl RevocationLog {
-    /// Begins a log with a name nobody has used before. Gives the name and the end.
-    pub(crate) fn create(&self, now: Timestamp, entropy: &dyn Entropy) -> Result<(String, LogEnd)> {
+    /// Begins a log with a name nobody has used before, where there is none. Gives the name.
+    pub(crate) fn create(&self, now: Timestamp, entropy: &dyn Entropy) -> Result<String> {
         let name = base32(&bytes::<16>(entropy));
         let header = LogHeader {
             version: VERSION,
@@ -237,9 +271,9 @@ impl RevocationLog {
         };
         let (mut line, hash) = LogRecord::Header(header).seal(&BEGINNING)?;
         line.push('\n');
-        let extent = self.file.create(line.as_bytes()).map_err(|error| self.failed(&error))?;
-        let end = LogEnd { extent, hash, is_torn: false };
-        self.remember(&end);
-        Ok((name, end))
+        let extent = self.medium.replace(None, line.as_bytes()).map_err(|error| self.failed(&error))?;
+        let extent = extent.ok_or_else(|| LogError::Exists(self.name()))?;
+        self.remember(&LogEnd { extent, log: name.clone(), hash, last_event: 0, is_torn: false });
+        Ok(name)
     }
 }

@@ -1,6 +1,6 @@
 //! The two engines under test.
 
-use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqlSafeStr, SqliteConnection};
 use std::future::Future;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tempfile::TempDir;
@@ -202,6 +202,39 @@ impl EnginePlace {
         self.script(script).await;
     }
 
+    /// Says something to the ledger past the program.
+    pub(crate) async fn execute(&self, statement: &str) {
+        self.script(statement).await;
+    }
+
+    /// What of the schema a statement misses: a table, a column, or a value for one that has to have it. Nothing is executed.
+    /// What only PostgreSQL is told is not asked of SQLite.
+    pub(crate) async fn missing_for(&self, statement: &str) -> Option<String> {
+        const ONLY_POSTGRES: [&str; 5] =
+            ["FOR UPDATE", "clock_timestamp", "current_setting", "pg_", "EXTRACT("];
+        let text = AssertSqlSafe(statement.to_owned()).into_sql_str();
+        match self {
+            Self::Sqlite(_) if ONLY_POSTGRES.iter().any(|word| statement.contains(word)) => None,
+            Self::Sqlite(_) => {
+                let mut connection = SqliteConnection::connect(&self.url()).await.expect("a connection");
+                connection.prepare(text).await.err().map(|error| error.to_string())
+            }
+            Self::Postgres { .. } => {
+                let mut connection = PgConnection::connect(&self.url()).await.expect("a connection");
+                let refused = connection.prepare(text).await.err();
+                // The program says of which types its parameters are; who only prepares does not.
+                let names_nothing = refused.filter(|error| {
+                    let code = error.as_database_error().and_then(|error| error.code());
+                    code.is_none_or(|code| ["42P01", "42703", "42704"].contains(&&*code))
+                });
+                match names_nothing {
+                    Some(error) => Some(error.to_string()),
+                    None => left_out(&mut connection, statement).await,
+                }
+            }
+        }
+    }
+
     pub(crate) async fn allow_commits(&self) {
         let script = match self {
             Self::Sqlite(_) => "DROP TRIGGER fault; DROP TABLE fault; DROP TABLE never",
@@ -344,4 +377,22 @@ async fn administer(server: &str, statement: &str) {
         .unwrap_or_else(|error| panic!("the PostgreSQL server of {VARIABLE} does not answer: {error}"));
     sqlx::query(AssertSqlSafe(statement)).execute(&mut connection).await.expect(statement);
     connection.close().await.expect("a closed connection");
+}
+
+/// A column that must have a value, has none of its own, and gets none from this INSERT.
+async fn left_out(connection: &mut PgConnection, statement: &str) -> Option<String> {
+    let (_, insert) = statement.split_once("INSERT INTO ")?;
+    let (table, rest) = insert.split_once(" (")?;
+    let (columns, _) = rest.split_once(')')?;
+    let given: Vec<_> = columns.split(',').map(str::trim).collect();
+    let demanded: Vec<(String,)> = sqlx::query_as(
+        "SELECT column_name::text FROM information_schema.columns WHERE table_schema = current_schema() \
+         AND table_name = $1 AND is_nullable = 'NO' AND column_default IS NULL",
+    )
+    .bind(table)
+    .fetch_all(connection)
+    .await
+    .expect("the columns");
+    let missing = demanded.into_iter().find(|(column,)| !given.contains(&column.as_str()))?;
+    Some(format!("{}.{} has no default", table, missing.0))
 }

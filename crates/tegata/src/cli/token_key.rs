@@ -5,12 +5,13 @@ use crate::cli::output::OutputFormat;
 use crate::failure::{Failure, FailureContext};
 use crate::installation_args::InstallationArgs;
 use crate::keys::KeyRing;
-use crate::server::token_keys::{KeyChange, LOOK, succession};
+use crate::server::token_keys::{LOOK, appoint, files, succession, withdraw};
 use crate::system_context::SystemContext;
 use serde_json::{Value, json};
 use std::time::Duration;
 use tegata_core::Timestamp;
 use tegata_signals::{KeyDuty, KeySuccession, NOTICE};
+use tegata_storage::Ledger;
 
 /// What can be done with them.
 #[derive(clap::Subcommand)]
@@ -45,60 +46,51 @@ pub async fn run(
     command: &TokenKeyCommand,
     system: &SystemContext,
 ) -> Result<(), Failure> {
-    let config = place.config()?;
-    let ring = KeyRing::open(&config)?;
+    let ring = KeyRing::open(&place.config()?)?;
+    let ledger = place.ledger(system).await?;
+    let done = act(&ledger, &ring, command, system).await;
+    ledger.close().await;
     let output = match command {
-        TokenKeyCommand::List(output) => output,
-        TokenKeyCommand::Rotate { notice, output } => {
-            rotate(place, &ring, Duration::from_secs(*notice), system).await?;
-            output
-        }
-        TokenKeyCommand::Withdraw { kid, note, consent, output } => {
-            withdraw(place, &ring, kid, note, *consent, system).await?;
-            output
-        }
+        TokenKeyCommand::List(output)
+        | TokenKeyCommand::Rotate { output, .. }
+        | TokenKeyCommand::Withdraw { output, .. } => output,
     };
-    show(&succession(&ring)?, system.now(), output.json);
+    show(&done?, system.now(), output.json);
     Ok(())
 }
 
-async fn rotate(
-    place: &InstallationArgs,
+/// Keys of an older version are taken in before, and its files follow what was changed.
+async fn act(
+    ledger: &Ledger,
     ring: &KeyRing,
-    notice: Duration,
+    command: &TokenKeyCommand,
     system: &SystemContext,
-) -> Result<(), Failure> {
-    let ledger = place.ledger(system).await?;
-    let mut change = KeyChange::begin(ring, &ledger, SystemContext::operator(), system.now())?;
-    // A server publishes the key within `LOOK`; before that nobody may meet its signature.
-    let notice = notice.max(LOOK * 2);
-    let outcome = change.appoint(notice, system.entropy.as_ref()).await;
-    ledger.close().await;
-    outcome.map(drop)
+) -> Result<KeySuccession, Failure> {
+    files::synchronize(ring, ledger, system.now()).await?;
+    let (actor, entropy) = (SystemContext::operator(), system.entropy.as_ref());
+    match command {
+        TokenKeyCommand::List(_) => {}
+        TokenKeyCommand::Rotate { notice, .. } => {
+            // A server publishes the key within `LOOK`; before that nobody may meet its signature.
+            let notice = Duration::from_secs(*notice).max(LOOK * 2);
+            appoint(ring, ledger, &actor, system.now(), notice, entropy, |_| true).await?;
+        }
+        TokenKeyCommand::Withdraw { kid, note, consent, .. } => {
+            if known(ledger).await?.terms().iter().all(|term| term.kid != *kid) {
+                return Err(Failure::misuse(format!(
+                    "there is no token key {kid}: see `tegata token-key list`"
+                )));
+            }
+            consent.obtain(format!("every token that the key {kid} signed is refused from now on"))?;
+            withdraw(ring, ledger, &actor, system.now(), (kid, note), entropy).await?;
+        }
+    }
+    files::synchronize(ring, ledger, system.now()).await?;
+    known(ledger).await
 }
 
-/// When it is the only one, its successor is made in the same step.
-async fn withdraw(
-    place: &InstallationArgs,
-    ring: &KeyRing,
-    kid: &str,
-    note: &str,
-    consent: OperatorConsent,
-    system: &SystemContext,
-) -> Result<(), Failure> {
-    if succession(ring)?.terms().iter().all(|term| term.kid != kid) {
-        return Err(Failure::misuse(format!("there is no token key {kid}: see `tegata token-key list`")));
-    }
-    // Before the lock is taken: servers and other commands wait for it.
-    consent.obtain(format!("every token that the key {kid} signed is refused from now on"))?;
-    let ledger = place.ledger(system).await?;
-    let mut change = KeyChange::begin(ring, &ledger, SystemContext::operator(), system.now())?;
-    if change.succession().terms().len() == 1 {
-        change.appoint(Duration::ZERO, system.entropy.as_ref()).await.doing("cannot make a successor")?;
-    }
-    let outcome = change.withdraw(kid, note).await;
-    ledger.close().await;
-    outcome
+async fn known(ledger: &Ledger) -> Result<KeySuccession, Failure> {
+    succession(&ledger.token_keys().await.doing("cannot read the token keys")?)
 }
 
 fn show(succession: &KeySuccession, now: Timestamp, as_json: bool) {

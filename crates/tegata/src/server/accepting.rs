@@ -139,7 +139,8 @@ impl AcceptLoops<'_> {
     fn metrics(&mut self, listener: metrics::MetricsListener) {
         let (context, authorities) = (self.server.context.clone(), self.server.authorities.clone());
         let metrics = self.services.metrics.clone();
-        self.set.spawn(metrics::serve(listener, metrics, context, authorities, self.stopped()));
+        let issuer = self.services.opened.issuer.clone();
+        self.set.spawn(metrics::serve(listener, metrics, context, authorities, issuer, self.stopped()));
     }
 
     fn rules(&self, origins: &[&String]) -> ListenerRules {

@@ -9,15 +9,19 @@ use crate::system_context::SystemContext;
 use tegata_admin::check::ServerChecks;
 use tegata_admin::{ForeignCaTrust, ListenerTrust};
 use tegata_core::Timestamp;
-use tegata_storage::Ledger;
+use tegata_storage::{Ledger, StoredTokenKey};
 use tegata_web::{TrustVerdict, TrustedIssuers};
 
 /// The server of this program, for a check beside it.
 pub struct StartupChecks;
 
 impl ServerChecks for StartupChecks {
-    fn token_keys(&self, ring: &KeyRing) -> Result<Vec<(String, Option<String>)>, Failure> {
-        token_keys::names(ring)
+    fn open_token_key(&self, ring: &KeyRing, key: &StoredTokenKey) -> Result<(), Failure> {
+        token_keys::open(ring, key).map(drop)
+    }
+
+    fn token_key_files(&self, ring: &KeyRing) -> Result<Vec<(String, Option<String>)>, Failure> {
+        token_keys::files::names(ring)
     }
 
     fn listeners(&self, config: &Config) -> Result<(), Failure> {

@@ -52,8 +52,8 @@ pub enum WhyEnded {
 impl RunningServer {
     /// Reads what it needs, and starts everything.
     pub async fn start(server: &Server, doors: Listeners, canary_minutes: u32) -> Result<Self, Failure> {
-        let mut token_keys = TokenKeys::new(server.ring.clone());
-        let parts = startup::read(server, token_keys.first(server.context.now())?).await?;
+        let mut token_keys = TokenKeys::new(server.config.clone(), server.ring.clone());
+        let parts = startup::read(server, token_keys.first(&server.context).await?).await?;
         let StartupParts { opened, client_watches, file_watch } = parts;
         tegata_signals::begin_status_lists(&opened.signals).await.doing("cannot begin the status lists")?;
         let services = Services::open(server, opened).await?;

@@ -61,7 +61,8 @@ pub async fn read(server: &Server, keys: SigningKeys) -> Result<StartupParts, Fa
 
 /// Whether an installation would start, apart from its ports, which a running server has.
 pub async fn rehearse(server: &Server) -> Result<(), Failure> {
-    let keys = TokenKeys::new(server.ring.clone()).first(server.context.now())?;
+    let mut keys = TokenKeys::new(server.config.clone(), server.ring.clone());
+    let keys = keys.as_they_are(&server.context).await?;
     read(server, keys).await.map(drop)
 }
 

@@ -1,264 +1,188 @@
-//! The keys that sign tokens and the feed: which files they are, and which of them signs when.
+//! The keys that sign tokens, the feed, security events and status lists, as a server uses them.
 //!
-//! | in the keys folder | |
-//! |---|---|
-//! | `token.pem` | the key that `tegata init` made |
-//! | `token-KID.pem` | a later one |
-//! | `token-keys.json` | their succession. While there is none, `token.pem` is the only key |
-//!
-//! Several servers share the folder, or copies of it: who changes the succession holds the lock `token-keys.lock`, and
-//! every server reads it again every few seconds.
+//! They lie in the ledger, each sealed with the installation's secret, so that every server of a ledger signs with the same
+//! key and makes the next one without a word to the others. Which of them signs is decided by the clock
+//! ([`tegata_signals::KeySuccession`]). A server that cannot open the key that should sign signs nothing, says so, and goes on
+//! when it can.
 
-use crate::failure::{CommittedExt, Failure, FailureContext};
+mod changing;
+pub mod files;
+
+pub use changing::{appoint, create, drop_ended, withdraw};
+
+use crate::config::Config;
+use crate::failure::{Failure, FailureContext};
 use crate::keys::KeyRing;
-use crate::system_context::SystemContext;
-use rustix::fs::{FlockOperation, flock};
-use serde_json::json;
 use std::collections::HashMap;
-use std::fs::{self, File};
-use std::io::ErrorKind;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tegata_ca::secret;
-use tegata_core::jws::SigningKey;
-use tegata_core::{Entropy, Timestamp};
-use tegata_signals::{KeySuccession, NOTICE, SignalIssuer, SigningKeys};
-use tegata_storage::{Actor, Ledger};
+use tegata_core::Timestamp;
+use tegata_core::jws::{Jwks, KeySet, SigningKey};
+use tegata_signals::{KeySuccession, KeyTerm, NOTICE, SignalIssuer, SigningKeys};
+use tegata_storage::{Actor, StoredTokenKey};
 use tegata_web::ServerContext;
-use tokio::runtime::Handle;
+use tokio::task::spawn_blocking;
 
 /// How soon a running server acts on a changed succession.
 pub const LOOK: Duration = Duration::from_secs(2);
 
-/// The key of the first days.
-const FIRST: &str = "token";
+/// From an attempt to open a key that failed to the next one: each costs a fifth of a second of computing.
+const ANOTHER_ATTEMPT: Duration = Duration::from_secs(10);
 
-const SUCCESSION: &str = "token-keys.json";
+/// Who changes keys by the clock.
+const PASS: Actor = Actor::System("token keys");
 
-/// The files of the keys there are, with the key that each must be where that is known: for whoever looks after files.
-pub fn names(ring: &KeyRing) -> Result<Vec<(String, Option<String>)>, Failure> {
-    let Some(succession) = stored(ring)? else { return Ok(vec![(FIRST.to_owned(), None)]) };
-    let terms = succession.terms().iter();
-    Ok(terms.map(|term| (name_of(ring, &term.kid), Some(term.kid.clone()))).collect())
+/// When each key signs.
+///
+/// # Errors
+/// There is no key, or two that begin at one moment.
+pub fn succession(stored: &[StoredTokenKey]) -> Result<KeySuccession, Failure> {
+    let terms = stored.iter().map(|key| KeyTerm {
+        kid: key.kid.clone(),
+        published_at: key.published_at,
+        signs_from: key.signs_from,
+    });
+    KeySuccession::try_from(terms.collect::<Vec<_>>()).doing("cannot use the token keys of the ledger")
 }
 
-/// The succession. Without the file nobody knows how old the only key is: too old.
-pub fn succession(ring: &KeyRing) -> Result<KeySuccession, Failure> {
-    match stored(ring)? {
-        Some(succession) => Ok(succession),
-        None => Ok(KeySuccession::begin(ring.token_key(FIRST)?.public().kid(), Timestamp::default())),
-    }
-}
-
-/// Changes the succession, alone among all servers and commands, and leaves a word in the audit log before it counts.
-pub struct KeyChange<'a> {
-    ring: &'a KeyRing,
-    ledger: &'a Ledger,
-    actor: Actor,
-    now: Timestamp,
-    succession: KeySuccession,
-    _lock: File,
-}
-
-impl<'a> KeyChange<'a> {
-    /// Waits for those who change it now.
-    pub fn begin(
-        ring: &'a KeyRing,
-        ledger: &'a Ledger,
-        actor: Actor,
-        now: Timestamp,
-    ) -> Result<Self, Failure> {
-        let lock =
-            File::create(ring.folder().join("token-keys.lock")).doing("cannot lock the keys folder")?;
-        flock(&lock, FlockOperation::LockExclusive).doing("cannot lock the keys folder")?;
-        Ok(Self { ring, ledger, actor, now, succession: succession(ring)?, _lock: lock })
-    }
-
-    /// The succession of keys as it is now.
-    pub fn succession(&self) -> &KeySuccession {
-        &self.succession
-    }
-
-    /// Makes a key that signs after `notice`. Gives its name.
-    pub async fn appoint(&mut self, notice: Duration, entropy: &dyn Entropy) -> Result<String, Failure> {
-        let key = self.ring.create_token_key(file_name, entropy)?;
-        let kid = key.public().kid().to_owned();
-        let mut next = self.succession.clone();
-        next.appoint(&kid, self.now, notice).doing("cannot appoint a key")?;
-        let signs_from = next.terms().last().map(|term| term.signs_from);
-        self.tell("token_key.appointed", json!({"kid": kid, "signs_from": signs_from})).await?;
-        self.write(next)?;
-        Ok(kid)
-    }
-
-    /// Takes a key out at once; tokens it signed are of no use any more.
-    pub async fn withdraw(&mut self, kid: &str, note: &str) -> Result<(), Failure> {
-        let mut next = self.succession.clone();
-        next.withdraw(kid, self.now).doing(format!("cannot withdraw {kid}"))?;
-        self.tell("token_key.withdrawn", json!({"kid": kid, "note": note})).await?;
-        let name = name_of(self.ring, kid);
-        self.write(next)?;
-        self.ring.discard(&name)
-    }
-
-    /// Takes away what nobody needs any more.
-    pub async fn drop_ended(&mut self) -> Result<(), Failure> {
-        let mut next = self.succession.clone();
-        let ended = next.drop_ended(self.now);
-        if ended.is_empty() {
-            return Ok(());
-        }
-        self.tell("token_key.ended", json!({"kids": ended})).await?;
-        let names: Vec<_> = ended.iter().map(|kid| name_of(self.ring, kid)).collect();
-        self.write(next)?;
-        names.iter().try_for_each(|name| self.ring.discard(name))
-    }
-
-    async fn tell(&self, action: &'static str, detail: serde_json::Value) -> Result<(), Failure> {
-        let what = "the change cannot be written to the audit log; nothing was changed";
-        let mut transaction = self.ledger.begin(self.now).await.doing(what)?;
-        transaction.audit(&self.actor, action, None, detail).await.doing(what)?;
-        transaction.commit().await.committed(what)
-    }
-
-    fn write(&mut self, next: KeySuccession) -> Result<(), Failure> {
-        write(self.ring, &next)?;
-        self.succession = next;
-        Ok(())
+/// The private part of a key, opened with the installation's secret.
+pub fn open(ring: &KeyRing, stored: &StoredTokenKey) -> Result<SigningKey, Failure> {
+    let sealed = stored.sealed_key.as_deref();
+    let sealed = sealed.ok_or_else(|| Failure::wrong("the ledger has its public part only"))?;
+    let key = SigningKey::from_pkcs8(&ring.open_sealed(sealed)?).doing("it is not a key for signatures")?;
+    if key.public().kid() == stored.kid {
+        Ok(key)
+    } else {
+        Err(Failure::wrong("what is sealed is another key"))
     }
 }
 
 /// The keys of a running server.
 pub struct TokenKeys {
+    config: Config,
     ring: Arc<KeyRing>,
     opened: HashMap<String, Arc<SigningKey>>,
-    /// What the server uses: the key that signs, then the others.
-    used: Vec<String>,
+    /// The key that could not be opened, and when.
+    failed: Option<(String, Timestamp)>,
+    /// What the server uses: the key that signs, whether it is at hand, and all that are published.
+    used: Option<(String, bool, Vec<String>)>,
 }
 
 impl TokenKeys {
     /// None is opened yet.
-    pub fn new(ring: Arc<KeyRing>) -> Self {
-        Self { ring, opened: HashMap::new(), used: Vec::new() }
+    pub fn new(config: Config, ring: Arc<KeyRing>) -> Self {
+        Self { config, ring, opened: HashMap::new(), failed: None, used: None }
     }
 
-    /// The keys to begin with.
-    pub fn first(&mut self, now: Timestamp) -> Result<SigningKeys, Failure> {
-        self.news(now)?.ok_or_else(|| Failure::wrong("there is no key to sign tokens with"))
+    /// The keys to begin with. What an older version left in files goes to the ledger first; where there is no key at all, one
+    /// is made.
+    pub async fn first(&mut self, context: &ServerContext) -> Result<SigningKeys, Failure> {
+        let (ledger, now) = (&context.ledger, context.now());
+        files::synchronize(&self.ring, ledger, now).await?;
+        if ledger.token_keys().await.doing("cannot read the token keys")?.is_empty() {
+            let entropy = context.entropy.as_ref();
+            appoint(&self.ring, ledger, &PASS, now, Duration::ZERO, entropy, |known| known.is_none()).await?;
+        }
+        let stored = ledger.token_keys().await.doing("cannot read the token keys")?;
+        let keys = self.news(&stored, now).await?;
+        keys.ok_or_else(|| Failure::wrong("there is no key to sign tokens with"))
     }
 
-    /// The keys to use at `now`, when they are others than before. Nobody waits for a key that does not sign and whose file
-    /// cannot be used: it may be on its way from another server.
-    pub fn news(&mut self, now: Timestamp) -> Result<Option<SigningKeys>, Failure> {
-        let succession = succession(&self.ring)?;
-        let signing = succession.signing(now).kid.clone();
+    /// The keys as they are, for whoever only looks.
+    pub async fn as_they_are(&mut self, context: &ServerContext) -> Result<SigningKeys, Failure> {
+        let stored = context.ledger.token_keys().await.doing("cannot read the token keys")?;
+        let stored = if stored.is_empty() { files::stored(&self.ring)? } else { stored };
+        if stored.is_empty() {
+            return Ok(SigningKeys::lacking(String::new(), KeySet::default()));
+        }
+        let keys = self.news(&stored, context.now()).await?;
+        keys.ok_or_else(|| Failure::wrong("there is no key to sign tokens with"))
+    }
+
+    /// One look: appoints the next key when the last has signed for `age`, clears up, and changes keys when it is time to. A
+    /// failure leaves things as they are until the next look.
+    ///
+    /// # Errors
+    /// The ledger or the keys folder cannot be used.
+    pub async fn turn(&mut self, issuer: &SignalIssuer, age: Option<Duration>) -> Result<(), Failure> {
+        let (context, now) = (&issuer.context, issuer.context.now());
+        files::synchronize(&self.ring, &context.ledger, now).await?;
+        let mut stored = context.ledger.token_keys().await.doing("cannot read the token keys")?;
+        if self.look_after(&stored, context, age).await? {
+            stored = context.ledger.token_keys().await.doing("cannot read the token keys")?;
+        }
+        let Some(keys) = self.news(&stored, now).await? else { return Ok(()) };
+        tracing::info!(kid = keys.signing_kid(), "the token keys have changed");
+        issuer.set_keys(keys);
+        Ok(())
+    }
+
+    /// What is due by the clock. Gives whether anything was done.
+    async fn look_after(
+        &self,
+        stored: &[StoredTokenKey],
+        context: &ServerContext,
+        age: Option<Duration>,
+    ) -> Result<bool, Failure> {
+        let (known, now) = (succession(stored)?, context.now());
+        let is_due = move |known: &KeySuccession| age.is_some_and(|age| known.is_due(now, age));
+        let mut done = drop_ended(&context.ledger, &PASS, now).await?;
+        if is_due(&known) {
+            let (ledger, entropy) = (&context.ledger, context.entropy.as_ref());
+            let only_if = move |known: Option<&KeySuccession>| known.is_some_and(is_due);
+            done |= appoint(&self.ring, ledger, &PASS, now, NOTICE, entropy, only_if).await?.is_some();
+        }
+        Ok(done)
+    }
+
+    /// The keys to use at `now`, when they are others than before.
+    async fn news(
+        &mut self,
+        stored: &[StoredTokenKey],
+        now: Timestamp,
+    ) -> Result<Option<SigningKeys>, Failure> {
+        let succession = succession(stored)?;
+        let kid = succession.signing(now).kid.clone();
         let published: Vec<_> = succession.published(now).map(|term| term.kid.clone()).collect();
         self.opened.retain(|kid, _| published.contains(kid));
-        let mut keys = vec![self.open(&signing)?];
-        for kid in published.iter().filter(|kid| **kid != signing) {
-            match self.open(kid) {
-                Ok(key) => keys.push(key),
-                Err(error) => tracing::error!(%error, "a token key is not published"),
-            }
+        for key in stored.iter().filter(|key| published.contains(&key.kid)) {
+            self.open(key, now).await;
         }
-        let used: Vec<_> = keys.iter().map(|key| key.public().kid().to_owned()).collect();
-        if used == self.used {
+        let signing = self.opened.get(&kid).cloned();
+        let used = (kid.clone(), signing.is_some(), published.clone());
+        if self.used.as_ref() == Some(&used) {
             return Ok(None);
         }
-        self.used = used;
-        let others = keys[1..].iter().map(|key| key.public().clone());
-        Ok(Some(SigningKeys::new(keys[0].clone(), others)))
+        self.used = Some(used);
+        let jwks = stored.iter().filter(|key| published.contains(&key.kid));
+        let jwks = jwks.map(|key| serde_json::from_str(&key.jwk)).collect::<Result<_, _>>();
+        let jwks = Jwks { keys: jwks.doing("cannot read the token keys")? };
+        let published = KeySet::from_jwks(&jwks).doing("cannot read the token keys")?;
+        Ok(Some(match signing {
+            Some(key) => SigningKeys::with(key, published),
+            None => SigningKeys::lacking(kid, published),
+        }))
     }
 
-    /// Changes keys when it is time to, appoints the next one when the last has signed for `age`, and clears up. Takes its
-    /// time: making and opening a key do by intention, and another server may hold the lock. A failure leaves things as they
-    /// are until the next look.
-    pub fn turn(
-        &mut self,
-        issuer: &SignalIssuer,
-        age: Option<Duration>,
-        runtime: &Handle,
-    ) -> Result<(), Failure> {
-        let looked_after = runtime.block_on(look_after(&self.ring, &issuer.context, age));
-        if let Some(keys) = self.news(issuer.context.now())? {
-            tracing::info!(kid = keys.signing_kid(), "the token keys have changed");
-            issuer.set_keys(keys);
+    /// Opens a key. One that does not open is published all the same, because others sign with it.
+    async fn open(&mut self, stored: &StoredTokenKey, now: Timestamp) {
+        let waits = |(kid, at): &(String, Timestamp)| *kid == stored.kid && now.since(*at) < ANOTHER_ATTEMPT;
+        if self.opened.contains_key(&stored.kid) || self.failed.as_ref().is_some_and(waits) {
+            return;
         }
-        looked_after
-    }
-
-    fn open(&mut self, kid: &str) -> Result<Arc<SigningKey>, Failure> {
-        if let Some(key) = self.opened.get(kid) {
-            return Ok(key.clone());
-        }
-        let name = name_of(&self.ring, kid);
-        let key = Arc::new(self.ring.token_key(&name)?);
-        if key.public().kid() != kid {
-            return Err(Failure::wrong(format!("{} is not the key {kid}", self.ring.file(&name).display())));
-        }
-        self.opened.insert(kid.to_owned(), key.clone());
-        Ok(key)
-    }
-}
-
-/// What is due by the clock.
-async fn look_after(ring: &KeyRing, context: &ServerContext, age: Option<Duration>) -> Result<(), Failure> {
-    let now = context.now();
-    let is_due = |succession: &KeySuccession| age.is_some_and(|age| succession.is_due(now, age));
-    let has_ended = |succession: &KeySuccession| !succession.clone().drop_ended(now).is_empty();
-    match stored(ring)? {
-        Some(known) if !is_due(&known) && !has_ended(&known) => Ok(()),
-        known => {
-            let mut change = KeyChange::begin(ring, &context.ledger, Actor::System("token keys"), now)?;
-            if known.is_none() {
-                change.write(change.succession.clone())?;
+        let (ring, config, key) = (self.ring.clone(), self.config.clone(), stored.clone());
+        // The secret itself may have been corrected meanwhile.
+        let opening = move || open(&ring, &key).or_else(|_| open(&KeyRing::open(&config)?, &key));
+        match spawn_blocking(opening).await {
+            Ok(Ok(key)) => {
+                self.failed = None;
+                self.opened.insert(stored.kid.clone(), Arc::new(key));
             }
-            // Another server may have been here while this one waited.
-            if is_due(change.succession()) {
-                change.appoint(NOTICE, context.entropy.as_ref()).await?;
+            Ok(Err(error)) => {
+                tracing::error!(kid = stored.kid, %error, "a token key cannot be opened: nothing is signed with it here");
+                self.failed = Some((stored.kid.clone(), now));
             }
-            change.drop_ended().await
+            Err(error) => tracing::error!(kid = stored.kid, %error, "a token key was not opened"),
         }
     }
-}
-
-/// Makes the first key of an installation.
-pub fn create(ring: &KeyRing, system: &SystemContext) -> Result<(), Failure> {
-    let key = ring.create_token_key(|_| FIRST.to_owned(), system.entropy.as_ref())?;
-    write(ring, &KeySuccession::begin(key.public().kid(), system.now()))
-}
-
-fn stored(ring: &KeyRing) -> Result<Option<KeySuccession>, Failure> {
-    let file = path(ring);
-    match fs::read(&file) {
-        Ok(text) => serde_json::from_slice(&text).map(Some).doing(format!("cannot use {}", file.display())),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).doing(format!("cannot read {}", file.display())),
-    }
-}
-
-fn write(ring: &KeyRing, succession: &KeySuccession) -> Result<(), Failure> {
-    let what = "cannot write the succession of token keys";
-    let fresh = ring.folder().join("token-keys.new");
-    // Left by a crash: whoever holds the lock may take it away.
-    let _ = fs::remove_file(&fresh);
-    let text = serde_json::to_vec_pretty(succession).doing(what)?;
-    secret::write_private_file(&fresh, &text).doing(what)?;
-    fs::rename(&fresh, path(ring)).doing(what)?;
-    File::open(ring.folder()).and_then(|folder| folder.sync_all()).doing(what)
-}
-
-fn path(ring: &KeyRing) -> PathBuf {
-    ring.folder().join(SUCCESSION)
-}
-
-fn file_name(kid: &str) -> String {
-    format!("token-{kid}")
-}
-
-/// The first key's file says nothing of its name.
-fn name_of(ring: &KeyRing, kid: &str) -> String {
-    let name = file_name(kid);
-    if ring.file(&name).exists() || !ring.file(FIRST).exists() { name } else { FIRST.to_owned() }
 }

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tegata_ca::IssuerSet;
 use tegata_core::IssuerId;
+use tegata_signals::SignalIssuer;
 use tegata_storage::{CrlShard, LedgerError};
 use tegata_web::{Limits, ListenerKind, ServerContext, listener};
 use tokio::net::TcpListener;
@@ -51,6 +52,7 @@ impl MetricsListener {
 struct MetricsShared {
     metrics: Arc<Metrics>,
     room: GaugeSource,
+    issuer: Arc<SignalIssuer>,
 }
 
 /// Serves until it is stopped.
@@ -59,9 +61,10 @@ pub async fn serve(
     metrics: Arc<Metrics>,
     context: ServerContext,
     authorities: Arc<IssuerSet>,
+    issuer: Arc<SignalIssuer>,
     stopped: impl Future<Output = ()> + Send,
 ) {
-    let server = MetricsShared { metrics, room: GaugeSource { context, authorities } };
+    let server = MetricsShared { metrics, room: GaugeSource { context, authorities }, issuer };
     let router = Router::new()
         .route("/metrics", get(metrics_text))
         .route("/healthz", get(|| async { "alive\n" }))
@@ -78,13 +81,13 @@ async fn metrics_text(State(server): State<MetricsShared>) -> Response {
 
 /// Whether requests should be sent here. An alarm of the canary does not make a server unready: nobody would serve.
 async fn ready(State(server): State<MetricsShared>) -> Response {
-    let faults = faults(&server.room).await;
+    let faults = faults(&server.room, &server.issuer).await;
     let status = if faults.is_empty() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let body = json!({"ready": faults.is_empty(), "faults": faults}).to_string();
     (status, [(CONTENT_TYPE, "application/json")], body).into_response()
 }
 
-async fn faults(room: &GaugeSource) -> Vec<String> {
+async fn faults(room: &GaugeSource, issuer: &SignalIssuer) -> Vec<String> {
     let now = room.context.now();
     let mut faults = Vec::new();
     if room.context.status.heard(now).is_none() {
@@ -93,6 +96,15 @@ async fn faults(room: &GaugeSource) -> Vec<String> {
     }
     if room.authorities.all().is_empty() {
         faults.push("no key of an issuing CA is loaded".to_owned());
+    }
+    if let Some(kid) = issuer.published().keys.lacking_kid() {
+        faults.push(format!("the key {kid} that signs tokens cannot be opened here: no token is given"));
+    }
+    match timeout(PATIENCE, room.context.ledger.replication()).await {
+        Ok(Ok(Some(replication))) if replication.refuses_writes() => faults.extend(replication.fault()),
+        Ok(Ok(_)) => {}
+        Ok(Err(error)) => faults.push(format!("the ledger: {error}")),
+        Err(_) => faults.push("the ledger does not say how it is replicated".to_owned()),
     }
     match late_lists(room).await {
         Err(error) => faults.push(format!("the ledger: {error}")),

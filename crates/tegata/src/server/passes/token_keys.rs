@@ -1,16 +1,15 @@
 //! The keys that sign tokens and the feed follow their succession, and the next one is appointed in time.
 
 use crate::server::token_keys::{LOOK, TokenKeys};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::Timestamp;
 use tegata_scheduler::{Pass, PassError, PassFuture, PassReport, Schedule};
 use tegata_signals::SignalIssuer;
-use tokio::runtime::Handle;
-use tokio::task::spawn_blocking;
+use tokio::sync::Mutex;
 
 pub struct TokenKeysPass {
-    keys: Arc<Mutex<TokenKeys>>,
+    keys: Mutex<TokenKeys>,
     issuer: Arc<SignalIssuer>,
     /// How long a key signs.
     age: Option<Duration>,
@@ -18,17 +17,11 @@ pub struct TokenKeysPass {
 
 impl TokenKeysPass {
     pub fn new(keys: TokenKeys, issuer: &Arc<SignalIssuer>, age: Option<Duration>) -> Self {
-        Self { keys: Arc::new(Mutex::new(keys)), issuer: issuer.clone(), age }
+        Self { keys: Mutex::new(keys), issuer: issuer.clone(), age }
     }
 
     async fn turn(&self) -> Result<PassReport, PassError> {
-        let (keys, issuer, age, runtime) =
-            (self.keys.clone(), self.issuer.clone(), self.age, Handle::current());
-        let turn = move || {
-            let mut keys = keys.lock().unwrap_or_else(PoisonError::into_inner);
-            keys.turn(&issuer, age, &runtime)
-        };
-        spawn_blocking(turn).await.map_err(PassError::new)?.map_err(PassError::new)?;
+        self.keys.lock().await.turn(&self.issuer, self.age).await.map_err(PassError::new)?;
         Ok(PassReport::nothing())
     }
 }
