@@ -4,9 +4,9 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use std::net::TcpListener;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tegata_core::claims::person_subject;
-use tegata_tests::stopwatch::eventually;
+use tegata_tests::stopwatch::{Stopwatch, eventually};
 use tegata_tests::{
     Browser, Curl, CurlAnswer, DeviceIdentity, RunningInstallation, TestIdentityProvider, escaped, totp,
 };
@@ -212,7 +212,7 @@ fn a_person_sets_up_signs_in_on_a_device_and_is_out_when_it_is_revoked() {
     );
     let device = shown["sessions"][0]["device"].as_str().expect("a device").to_owned();
     installation.act_on(&device, "revoke");
-    let revoked = Instant::now();
+    let revoked = Stopwatch::start();
     browser.go(&format!("{}/account", installation.device));
     let refused = browser.text("main");
     assert!(revoked.elapsed() < Duration::from_secs(2) && refused.contains("C-06"), "{refused}");

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tegata_tests::openssl::{ocsp_at, ocsp_url};
 use tegata_tests::stopwatch::{Stopwatch, eventually, report};
 use tegata_tests::tokens::obtain;
@@ -47,18 +47,19 @@ fn a_server_cut_off_from_the_ledger_is_named_until_it_must_refuse() {
     eventually("it answers again", PATIENCE, || asked.is_active_at(&cut_off));
     let is_over = AtomicBool::new(false);
     let asked_again = cut_off.leads(asked.request.clone());
+    let watch = Stopwatch::start();
     let (returned, last_active) = thread::scope(|scope| {
         let watching = scope.spawn(|| {
             let mut last = None;
             while !is_over.load(Ordering::SeqCst) {
-                let begun = Instant::now();
+                let begun = watch.elapsed();
                 last = if is_active(asked_again.clone()) { Some(begun) } else { last };
             }
             last
         });
         way.cut(true);
         let told = installation.tell(&["device", "revoke", &lost.device, "--yes"]);
-        let returned = Instant::now();
+        let returned = watch.elapsed();
         let silent = surfaces(&told, |receipt| receipt["confirmed_by"] == "silence");
         assert_eq!(silent, ["introspection", "ocsp", "status-list", "token"], "{told}");
         assert_eq!(told["slowest_ms"], SILENCE, "{told}");
@@ -123,15 +124,15 @@ fn a_browser_enrolls_renews_and_hands_over_whichever_server_it_comes_to() {
     let folder = servers.installation.folder("browser");
 
     let open = servers.portal("/api/v1/invitations/open", &json!({ "code": code }));
-    let opened = servers.first(open).expect(200).json();
+    let opened = first(open).expect(200).json();
     let key = new_key(&folder, "first");
     let enrollment = json!({ "code": code, "csr": csr::for_key(&key) });
     let enrolled = servers.second(servers.portal("/api/v1/enrollments", &enrollment)).expect(201).json();
-    let again = servers.first(servers.portal("/api/v1/enrollments", &enrollment)).expect(201).json();
+    let again = first(servers.portal("/api/v1/enrollments", &enrollment)).expect(201).json();
     assert_eq!(again["thumbprint"], enrolled["thumbprint"], "what is asked again is answered again");
     let old = Holder::keep(&folder, "first", key, &enrolled);
     let delivery = json!({ "code": code, "thumbprint": enrolled["thumbprint"] });
-    servers.first(servers.portal("/api/v1/deliveries", &delivery)).expect(204);
+    first(servers.portal("/api/v1/deliveries", &delivery)).expect(204);
     let progress = json!({ "ticket": opened["progress"] });
     let progress = servers.second(servers.portal("/api/v1/invitations/progress", &progress)).expect(200);
     assert_eq!(progress.json()["thumbprint"], enrolled["thumbprint"]);
@@ -139,16 +140,16 @@ fn a_browser_enrolls_renews_and_hands_over_whichever_server_it_comes_to() {
 
     let key = new_key(&folder, "second");
     let renewal = servers.device("/api/v1/renewals", &old).json(&json!({ "csr": csr::for_key(&key) }));
-    let renewed = servers.first(renewal).expect(201).json();
+    let renewed = first(renewal).expect(201).json();
     let new = Holder::keep(&folder, "second", key, &renewed);
     let delivery = json!({ "thumbprint": renewed["thumbprint"] });
     servers.second(servers.device("/api/v1/deliveries", &old).json(&delivery)).expect(204);
-    servers.first(servers.device("/probe", &new)).expect(200);
+    first(servers.device("/probe", &new)).expect(200);
     let progress = servers.device("/api/v1/renewals/progress", &old).json(&json!({ "after": 1 }));
     assert_eq!(servers.second(progress).expect(200).json()["thumbprint"], renewed["thumbprint"]);
 
     // The browser's next connection, to the other server, makes it forget its choice.
-    servers.first(servers.device("/api/v1/handovers", &old).json(&json!({}))).expect(204);
+    first(servers.device("/api/v1/handovers", &old).json(&json!({}))).expect(204);
     let refused = servers.second.leads(servers.device("/probe", &old)).attempt();
     assert!(refused.is_err(), "the older certificate is refused within TLS: {refused:?}");
     servers.second(servers.device("/probe", &new)).expect(200);
@@ -156,7 +157,7 @@ fn a_browser_enrolls_renews_and_hands_over_whichever_server_it_comes_to() {
 
     for last in 0..10 {
         let guess = json!({ "code": format!("0000-000{last}") });
-        assert_eq!(servers.first(servers.portal("/api/v1/invitations/open", &guess)).status, 404);
+        assert_eq!(first(servers.portal("/api/v1/invitations/open", &guess)).status, 404);
     }
     thread::sleep(Duration::from_secs(1));
     let guess = servers.portal("/api/v1/invitations/open", &json!({ "code": "0000-0000" }));
@@ -205,10 +206,6 @@ impl ServersInTurn {
         self.installation.at_device(path).presenting(&holder.chain, &holder.key)
     }
 
-    fn first(&self, request: Curl) -> CurlAnswer {
-        request.send()
-    }
-
     fn second(&self, request: Curl) -> CurlAnswer {
         self.second.leads(request).send()
     }
@@ -254,4 +251,9 @@ fn surfaces(told: &Value, is_meant: impl Fn(&Value) -> bool) -> Vec<String> {
 fn certificate_header(device: &DeviceIdentity) -> String {
     let pem = fs::read_to_string(device.file("cert.pem")).expect("a certificate");
     tegata_tests::escaped(&pem)
+}
+
+/// Asks the server that clients find by the installation's addresses.
+fn first(request: Curl) -> CurlAnswer {
+    request.send()
 }

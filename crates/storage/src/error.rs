@@ -74,14 +74,14 @@ impl LedgerError {
     pub fn refusal(&self) -> Refusal {
         match self {
             Self::Refused(refusal) => *refusal,
+            Self::Accepted(_) | Self::Log(LogError::InPart { .. }) => Refusal::Accepted,
+            Self::InDoubt(_) => Refusal::InDoubt,
             Self::Engine(_)
             | Self::OutOfReach
             | Self::Closing
             | Self::WentBack
-            | Self::Unprotected { .. } => Refusal::Unavailable,
-            Self::Accepted(_) | Self::Log(LogError::InPart { .. }) => Refusal::Accepted,
-            Self::InDoubt(_) => Refusal::InDoubt,
-            Self::Log(_) => Refusal::Unavailable,
+            | Self::Unprotected { .. }
+            | Self::Log(_) => Refusal::Unavailable,
             _ => Refusal::Internal,
         }
     }

@@ -53,6 +53,6 @@ pub fn raise_file_limit() {
 /// The name of this machine, for people who look for a server; `localhost` where it has none.
 pub fn host() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let name: String = name.trim().chars().filter(|one| one.is_ascii_graphic()).take(64).collect();
+    let name: String = name.trim().chars().filter(char::is_ascii_graphic).take(64).collect();
     if name.is_empty() { "localhost".into() } else { name }
 }

@@ -42,13 +42,11 @@ pub(crate) async fn configuration(
 ) -> Result<Response, StreamError> {
     let caller = ReceiverClient::recognize(&signals, &presented).await?;
     let issuer = signals.issuer();
-    Ok(match &which.stream_id {
-        Some(id) => told(&StreamConfiguration::of(issuer, &caller.stream(id)?.receiver)),
-        None => {
-            let own = caller.streams.iter().map(|stream| StreamConfiguration::of(issuer, &stream.receiver));
-            told(&own.collect::<Vec<_>>())
-        }
-    })
+    if let Some(id) = &which.stream_id {
+        return Ok(told(&StreamConfiguration::of(issuer, &caller.stream(id)?.receiver)));
+    }
+    let own = caller.streams.iter().map(|stream| StreamConfiguration::of(issuer, &stream.receiver));
+    Ok(told(&own.collect::<Vec<_>>()))
 }
 
 /// To make, change or delete a stream is not a receiver's to do.

@@ -145,22 +145,15 @@ pub(super) fn confirmations(
         |one: &ExpectedReceipt| receipts.iter().find(|receipt| receipt.surface == one.key)?.applied(event);
     // Who has acknowledged anything is not silent: what is missing of it is missing for another reason.
     let heard: HashSet<_> =
-        expected.iter().filter(|one| applied(one).is_some()).filter_map(|one| one.server_id()).collect();
-    let confirmation = |one: &ExpectedReceipt| match (applied(one), one.server_id()) {
+        expected.iter().filter(|one| applied(one).is_some()).filter_map(|one| one.server.as_ref()).collect();
+    let confirmation = |one: &ExpectedReceipt| match (applied(one), &one.server) {
         (Some(at), _) => SurfaceConfirmation::Receipt(at),
-        (None, Some(server)) if since >= SILENCE_REFUSES && !heard.contains(&server) => {
+        (None, Some(server)) if since >= SILENCE_REFUSES && !heard.contains(server) => {
             SurfaceConfirmation::Silence
         }
         (None, _) => SurfaceConfirmation::Missing,
     };
     expected.iter().map(|one| SurfaceReceipt { of: one.clone(), confirmation: confirmation(one) }).collect()
-}
-
-impl ExpectedReceipt {
-    /// Servers of the previous version are one server, that none of them is told apart from.
-    fn server_id(&self) -> Option<Option<&ServerId>> {
-        self.server.as_ref().map(|server| server.id.as_ref())
-    }
 }
 
 #[cfg(test)]

@@ -35,6 +35,7 @@ impl ReceiptWait {
     }
 
     /// Only gates have to confirm.
+    #[must_use]
     pub fn of_gates(mut self) -> Self {
         self.gates_only = true;
         self

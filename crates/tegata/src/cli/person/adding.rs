@@ -172,25 +172,22 @@ pub async fn first_operator(
     }
     let (code, now) = (SetupCode::random(system.entropy.as_ref()), system.now());
     let (until, actor) = (now.plus(DAY), Actor::System("dev"));
-    match known {
-        Some(person) => {
-            let mut transaction = ledger.begin(now).await.doing(WRITE)?;
-            let made = transaction.make_setup_link(&tenant.id, &person.id, &code, until, &actor).await;
-            if matches!(made, Err(LedgerError::Guard(_))) {
-                // Somebody has disabled it, who knows why.
-                return Ok(None);
-            }
-            made.doing(WRITE)?;
-            transaction.commit().await.committed(WRITE)?;
+    if let Some(person) = known {
+        let mut transaction = ledger.begin(now).await.doing(WRITE)?;
+        let made = transaction.make_setup_link(&tenant.id, &person.id, &code, until, &actor).await;
+        if matches!(made, Err(LedgerError::Guard(_))) {
+            // Somebody has disabled it, who knows why.
+            return Ok(None);
         }
-        None => {
-            let login = LoginId::parse(FIRST_OPERATOR).map_err(Failure::wrong)?;
-            if people.iter().any(|person| person.login == login.as_str()) {
-                return Ok(None);
-            }
-            let new = operator(&tenant.id, login, system.entropy.as_ref())?;
-            write_person(ledger, &new, &code, until, &actor, now).await?;
+        made.doing(WRITE)?;
+        transaction.commit().await.committed(WRITE)?;
+    } else {
+        let login = LoginId::parse(FIRST_OPERATOR).map_err(Failure::wrong)?;
+        if people.iter().any(|person| person.login == login.as_str()) {
+            return Ok(None);
         }
+        let new = operator(&tenant.id, login, system.entropy.as_ref())?;
+        write_person(ledger, &new, &code, until, &actor, now).await?;
     }
     Ok(Some(setup_link(portal, &code)))
 }

@@ -70,7 +70,7 @@ fn state_of(person: &Person) -> &'static str {
 
 fn describe(person: &Person) -> Value {
     let sites: Vec<_> = person.sites.iter().map(|site| json!({"site": site.id, "name": site.name})).collect();
-    let roles: Vec<_> = person.roles.iter().map(|role| role.as_str()).collect();
+    let roles: Vec<_> = person.roles.iter().map(tegata_core::PersonRole::as_str).collect();
     json!({
         "person": person.id, "tenant": person.tenant, "login": person.login, "name": person.name, "roles": roles,
         "sites": sites, "state": person.state.as_str(), "set_up": person.is_set_up, "setup_until": person.setup_until,
