@@ -174,7 +174,7 @@ struct AcmeBindingRequest {
 /// What an ACME client is to be configured with.
 #[derive(Serialize, ToSchema)]
 struct AcmeBindingResponse {
-    /// The ACME directory.
+    /// The directory of RFC 8555 section 7.1.1.
     #[schema(format = "uri")]
     directory: String,
     #[serde(flatten)]

@@ -136,11 +136,11 @@ pub(crate) struct RenewalResponse {
     #[serde(flatten)]
     enrolled: EnrollmentResponse,
     #[serde(skip_serializing_if = "Option::is_none")]
-    /// As the token endpoint answers, with the product as `resource`.
+    /// The answer of the token endpoint, with the product as `resource`.
     #[schema(value_type = Option<Object>)]
     token: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    /// As the token endpoint refuses.
+    /// The refusal of the token endpoint, where the token was not given.
     #[schema(value_type = Option<Object>)]
     token_error: Option<Value>,
 }

@@ -23,14 +23,14 @@ pub(crate) struct EnrollmentResponse {
     /// Counts the certificates of a device, from 1.
     #[schema(minimum = 1)]
     generation: u32,
-    /// Hexadecimal.
+    /// The serial number in hexadecimal digits.
     #[schema(value_type = String, pattern = "^[0-9a-f]+$")]
     serial: Serial,
     #[schema(value_type = ThumbprintSchema)]
     pub(crate) thumbprint: Thumbprint,
     #[schema(value_type = String, format = DateTime)]
     not_after: Timestamp,
-    /// DER in base64.
+    /// The certificate, DER in base64.
     #[schema(content_encoding = "base64")]
     certificate: String,
     /// The certificates above it, each DER in base64, the nearest first.

@@ -56,7 +56,7 @@ fn whatever_the_api_serves_is_described_and_nothing_else() {
 }
 
 #[test]
-fn every_operation_has_a_name_of_its_own_an_example_of_each_refusal_and_words() {
+fn every_operation_has_a_name_and_an_example_of_each_refusal() {
     let description = description();
     let mut names = BTreeSet::new();
     for (path, item) in description["paths"].as_object().unwrap() {

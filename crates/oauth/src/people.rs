@@ -17,7 +17,7 @@ pub(crate) use identity_provider::RecognizedPerson;
 pub use identity_provider::{DocumentFetcher, IdentityProvider};
 pub(crate) use statement::SubjectTokenKind;
 
-/// All providers.
+/// The identity providers of all tenants.
 #[derive(Default)]
 pub(crate) struct IdentityProviders(Vec<Provider>);
 

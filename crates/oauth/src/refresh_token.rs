@@ -23,7 +23,7 @@ impl RefreshToken {
         Self { family: family.clone(), secret: InvitationCode::random(entropy) }
     }
 
-    /// As its device is to know it.
+    /// The form in which its device is to know it.
     pub(crate) fn reveal(&self) -> String {
         format!("{}.{}", self.family, self.secret.reveal())
     }

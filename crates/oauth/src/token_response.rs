@@ -16,7 +16,7 @@ const OTHER_MEMBERS: usize = 384;
 pub struct TokenResponse {
     access_token: String,
     token_type: &'static str,
-    /// Seconds.
+    /// The lifetime that is left, in seconds (RFC 6749 section 5.1).
     expires_in: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     scope: Option<String>,

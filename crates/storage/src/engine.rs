@@ -43,7 +43,7 @@ macro_rules! replicated_head {
     };
 }
 
-/// Reads the head.
+/// Reads the row that every writer takes first.
 pub(crate) const HEAD: &str = head!();
 
 /// Takes the right to write at once, and reads the head: in one trip.

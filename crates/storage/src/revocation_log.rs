@@ -74,7 +74,7 @@ pub(crate) struct LogEnd {
 }
 
 impl LogEnd {
-    /// The same end of a log that tells the ledger's story only up to this event.
+    /// The end of a log that tells the ledger's story only up to this event.
     pub(crate) fn telling_to(self, last_event: u64) -> Self {
         Self { last_event, ..self }
     }

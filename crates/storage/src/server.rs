@@ -16,7 +16,7 @@ pub const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
 /// old for it to answer by, and should it wake up, it asks the ledger before it answers and registers itself again.
 pub const FORGOTTEN: Duration = Duration::from_mins(1);
 
-/// A running server.
+/// A running server of the installation.
 #[derive(Clone, PartialEq, Eq, Debug, sqlx::FromRow)]
 pub struct RegisteredServer {
     /// It is another after every start.

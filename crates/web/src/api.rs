@@ -77,7 +77,7 @@ impl ApiDescription {
         self.with(part, ApiListener::Device)
     }
 
-    /// The document.
+    /// The whole document, of all crates.
     pub fn document(&self) -> &Value {
         &self.document
     }
@@ -121,7 +121,7 @@ crate::refusals! {
     DescribeRefusals = REQUEST
 }
 
-/// This description.
+/// This description, in OpenAPI 3.1.
 #[utoipa::path(get, path = "/api/v1/openapi.json", operation_id = "describe",
     responses((status = OK, description = "OpenAPI 3.1", body = Object), DescribeRefusals))]
 async fn describe(State(text): State<Bytes>) -> Response {

@@ -173,7 +173,7 @@ impl ProblemReader {
 pub(crate) struct ProblemJson<'a> {
     /// Always `about:blank`: `code` says which it is.
     r#type: &'static str,
-    /// What is wrong.
+    /// What is wrong, in the words of the code.
     title: &'a str,
     /// The status of the response.
     status: u16,

@@ -47,7 +47,7 @@ pub struct ListenerRules {
 pub struct RuledRouter {
     site: Option<Arc<ListenerRules>>,
     router: Router,
-    /// The same routes, each of which tells the span of the request its name: for when somebody listens to spans.
+    /// Routes, each of which tells the span of the request its name: for when somebody listens to spans.
     traced: Router,
 }
 

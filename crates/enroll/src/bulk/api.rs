@@ -106,7 +106,7 @@ struct ListLineSchema {
 struct InvitationListReport {
     #[schema(value_type = String)]
     list: InvitationListId,
-    /// `working` or `done`.
+    /// `working` until every line is written, then `done`.
     #[schema(value_type = String)]
     state: &'static str,
     /// Whether the links wait to be fetched, or were.

@@ -21,7 +21,7 @@ pub struct ReverseProxy {
     pub preflights: bool,
 }
 
-/// How clients come.
+/// Whether clients come by TLS or from a proxy that has ended it.
 #[derive(Clone)]
 pub enum ProxyFront {
     /// Over TLS, by [`server_config`](super::server_config). What is swapped in holds for connections made afterwards.

@@ -17,7 +17,7 @@ pub trait DocumentFetcher: Send + Sync {
 /// Where a tenant's people sign in.
 #[derive(Clone)]
 pub struct IdentityProvider {
-    /// The tenant.
+    /// The tenant whose people sign in there.
     pub tenant: TenantId,
     /// The provider's issuer, exactly as its tokens and its discovery document say it.
     pub issuer: String,

@@ -154,7 +154,7 @@ struct StreamDelivery<'a> {
     endpoint_url: Cow<'a, str>,
 }
 
-/// Section 8.1.2.
+/// The status of a stream (SSF 1.0 section 8.1.2).
 #[derive(Serialize)]
 struct StreamStatusResponse<'a> {
     stream_id: &'a str,

@@ -36,11 +36,11 @@ pub struct EventReceiver {
 /// How tokens come to a receiver.
 #[derive(Clone)]
 pub enum DeliveryMethod {
-    /// They are sent.
+    /// Events are pushed (RFC 8935).
     Push {
         /// The endpoint, as the stream's configuration names it.
         endpoint: String,
-        /// Sends.
+        /// Sends one event at a time.
         push: Arc<dyn EventPusher>,
     },
     /// It asks for them.
@@ -75,13 +75,13 @@ pub fn is_for_good(err: &str) -> bool {
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("the receiver {receiver} is the client {client}, which is not registered")]
 pub struct UnknownClient {
-    /// The receiver.
+    /// The receiver that the stream belongs to.
     pub receiver: String,
     /// The `client_id` that it names.
     pub client: String,
 }
 
-/// All streams.
+/// The streams of all receivers.
 #[derive(Default)]
 pub(crate) struct EventStreams {
     pub(super) all: Vec<Arc<EventStream>>,

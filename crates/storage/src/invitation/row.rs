@@ -9,11 +9,11 @@ use tegata_core::{
 /// Where an invitation stands. Expiry is the clock's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum InvitationState {
-    /// Not used yet.
+    /// Nobody has used it yet.
     Open,
     /// Used by one key for one device.
     Claimed,
-    /// Taken back.
+    /// It was taken back before anybody used it.
     Withdrawn,
 }
 

@@ -22,13 +22,13 @@ const AT_ONCE: u32 = 20;
 pub struct RefusalNote {
     /// What was tried, as the audit log calls it.
     pub action: &'static str,
-    /// By whom.
+    /// Who was refused, as far as it is known.
     pub actor: Actor,
     /// The device that it concerns, if it is known.
     pub device: Option<DeviceId>,
     /// Why not: the refusal's stable code.
     pub code: &'static str,
-    /// When.
+    /// When it was refused.
     pub at: Timestamp,
 }
 

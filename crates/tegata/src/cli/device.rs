@@ -47,7 +47,7 @@ pub enum DeviceCommand {
     },
 }
 
-/// Runs the command.
+/// Runs the chosen command against the installation.
 pub async fn run(
     place: &InstallationArgs,
     command: &DeviceCommand,

@@ -39,7 +39,7 @@ pub const CALLER: &[Refusal] = &[
 /// What whoever has something written down may be answered: it is done later, or nobody knows.
 pub const WRITING: &[Refusal] = &[Refusal::Accepted, Refusal::InDoubt];
 
-/// Responses by status.
+/// The responses that refuse, by status.
 pub type Described = BTreeMap<String, RefOr<Response>>;
 
 /// Names a type that `utoipa::path` takes among the responses of an operation: the refusals of all these groups.

@@ -41,28 +41,28 @@ macro_rules! shapes {
 }
 
 shapes! {
-    /// Of a [`Role`].
+    /// The schema of a [`Role`].
     RoleSchema "Role" = words("What a certificate is for", Role::ALL.iter().map(|role| role.as_str()));
 
-    /// Of a [`Platform`].
+    /// The schema of a [`Platform`].
     PlatformSchema "Platform" = words(
         "What a device is, for the rules of tenant and site",
         Platform::ALL.iter().map(|platform| platform.as_str()),
     );
 
-    /// Of a [`DeviceState`].
+    /// The schema of a [`DeviceState`].
     DeviceStateSchema "DeviceState" = words(
         "Where a device stands",
         DeviceState::ALL.iter().map(|state| state.as_str()),
     );
 
-    /// Of a [`tegata_core::Thumbprint`].
+    /// The schema of a [`tegata_core::Thumbprint`].
     ThumbprintSchema "Thumbprint" = text("x5t#S256 of RFC 8705: base64url of the SHA-256 of the DER")
         .pattern(Some("^[A-Za-z0-9_-]{43}$"))
         .build()
         .into();
 
-    /// Of a [`tegata_core::Contact`].
+    /// The schema of a [`tegata_core::Contact`].
     ContactSchema "Contact" = ObjectBuilder::new()
         .property("name", text("Who answers"))
         .property("phone", text("The number, as people write it"))
@@ -72,7 +72,7 @@ shapes! {
         .build()
         .into();
 
-    /// Of a [`tegata_core::ProductLink`].
+    /// The schema of a [`tegata_core::ProductLink`].
     ProductLinkSchema "ProductLink" = ObjectBuilder::new()
         .property("name", text("What staff call it"))
         .property("url", text("Its address"))
