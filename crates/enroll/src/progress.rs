@@ -35,6 +35,7 @@ pub(crate) struct InvitationProgressRequest {
 #[serde(deny_unknown_fields)]
 pub(crate) struct RenewalProgressRequest {
     /// The generation that the page was opened with.
+    #[schema(value_type = i64, minimum = 0, maximum = 4_294_967_295_i64)]
     after: u32,
 }
 
