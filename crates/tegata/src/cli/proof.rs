@@ -20,7 +20,7 @@ pub struct ReceiptOptions {
     #[arg(long, default_value = "")]
     pub note: String,
     /// How long to wait for the receipts of all surfaces, in milliseconds
-    #[arg(long, default_value_t = 5000)]
+    #[arg(long, default_value_t = 10_000)]
     pub wait_ms: u64,
     #[command(flatten)]
     pub output: OutputFormat,
