@@ -40,7 +40,7 @@ pub async fn open_beside(config: &Config) -> Result<Ledger, Failure> {
         return Err(Failure::wrong(format!("{path} is not there")));
     }
     let log = LogPlace { file: &file, installation: &config.installation.name };
-    Ledger::open_beside(&url, &log).await.doing("cannot open the ledger")
+    Ledger::open_beside(config.ledger_place(&url), &log).await.doing("cannot open the ledger")
 }
 
 /// The ledger as whoever sits at this machine sees it: all of it, or the one tenant that they named.

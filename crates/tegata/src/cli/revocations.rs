@@ -30,7 +30,7 @@ pub enum RevocationsCommand {
     /// refresh tokens and status lists of before are not gone on with
     Restored {
         /// The revocation log of another server, or a copy of it: what it says is done again too. May be given several times
-        #[arg(long = "log", value_name = "FILE")]
+        #[arg(long = "from-log", value_name = "FILE")]
         logs: Vec<PathBuf>,
         #[command(flatten)]
         output: OutputFormat,
