@@ -184,10 +184,8 @@ impl Transaction {
     /// The log has lost its end, is new, or others have written since: it is given what it lacks after `last`.
     async fn write_missing(&mut self, log: &Arc<RevocationLog>, scan: &LogScan, last: u64) -> Result<()> {
         let facts = self.missing_facts(scan).await?;
-        let end = match facts.is_empty() {
-            true => scan.end.clone(),
-            false => self.write_records(log, scan.end.clone(), &facts).await?,
-        };
+        let end = scan.end.clone();
+        let end = if facts.is_empty() { end } else { self.write_records(log, end, &facts).await? };
         self.copy_events(log, end.telling_to(last)).await
     }
 

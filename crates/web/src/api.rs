@@ -121,7 +121,7 @@ crate::refusals! {
     DescribeRefusals = REQUEST
 }
 
-/// This description, in OpenAPI 3.1.
+/// The description that programs read.
 #[utoipa::path(get, path = "/api/v1/openapi.json", operation_id = "describe",
     responses((status = OK, description = "OpenAPI 3.1", body = Object), DescribeRefusals))]
 async fn describe(State(text): State<Bytes>) -> Response {
