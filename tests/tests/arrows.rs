@@ -210,7 +210,7 @@ fn sources() -> BTreeMap<String, String> {
             let is_test = name.contains("/tests") || name.starts_with("testkit");
             if path.is_dir() && !is_test {
                 folders.push(path);
-            } else if name.ends_with(".rs") && !is_test {
+            } else if path.extension().is_some_and(|extension| extension == "rs") && !is_test {
                 found.insert(name, std::fs::read_to_string(path).expect("a source"));
             }
         }

@@ -39,7 +39,11 @@ fn a_server_cut_off_from_the_ledger_is_named_until_it_must_refuse() {
     assert_eq!(hurried.code, 1, "{}", hurried.said());
     assert!(hurried.stderr.contains("no receipt yet from"), "{}", hurried.said());
     let told: Value = serde_json::from_str(hurried.stdout.trim()).expect("JSON");
-    let missing = surfaces(&told, |receipt| receipt["confirmed_by"].is_null());
+    // The one that is cut off may be the one that publishes: then the list waits for the end of its lease.
+    let missing = surfaces(&told, |receipt| {
+        let is_list = receipt["surface"].as_str().is_some_and(|surface| surface.starts_with("crl:"));
+        receipt["confirmed_by"].is_null() && !is_list
+    });
     assert_eq!(missing, ["introspection", "ocsp", "status-list", "token"], "{told}");
 
     // Let it hear the ledger again, so that it knows all but the next revocation.
@@ -62,7 +66,7 @@ fn a_server_cut_off_from_the_ledger_is_named_until_it_must_refuse() {
         let returned = watch.elapsed();
         let silent = surfaces(&told, |receipt| receipt["confirmed_by"] == "silence");
         assert_eq!(silent, ["introspection", "ocsp", "status-list", "token"], "{told}");
-        assert_eq!(told["slowest_ms"], SILENCE, "{told}");
+        assert!(told["slowest_ms"].as_i64() >= Some(SILENCE), "{told}");
         let confirmed = surfaces(&told, |receipt| receipt["confirmed_by"] == "receipt");
         assert!(confirmed.len() >= 5, "the other server's four, and the list: {told}");
         thread::sleep(Duration::from_millis(500));

@@ -104,9 +104,9 @@ impl ServersTogether {
         }
         let chosen = Arc::new(AtomicUsize::new(0));
         for (kind, front) in fronts.into_iter().enumerate() {
-            let behind = ports_of_servers.iter().map(|own| own[kind]).collect();
+            let behind: Vec<u16> = ports_of_servers.iter().map(|own| own[kind]).collect();
             let chosen = chosen.clone();
-            thread::spawn(move || forward(&front, &chosen, behind));
+            thread::spawn(move || forward(&front, &chosen, &behind));
         }
         let [portal, device] = [portal, device].map(|port| format!("https://localhost:{port}"));
         let identity = tempfile::tempdir().expect("a folder");
@@ -228,7 +228,7 @@ impl SingleServer {
 }
 
 /// What a load balancer does, which leads everybody to one server.
-fn forward(front: &TcpListener, chosen: &AtomicUsize, behind: Vec<u16>) {
+fn forward(front: &TcpListener, chosen: &AtomicUsize, behind: &[u16]) {
     for client in front.incoming() {
         let (Ok(client), port) = (client, behind[chosen.load(Ordering::SeqCst)]) else { return };
         let Ok(server) = TcpStream::connect(("127.0.0.1", port)) else { continue };

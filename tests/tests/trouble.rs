@@ -1,6 +1,7 @@
 //! Operators, devices and gates in trouble: what they are told is true, comes soon, and the trouble ends by itself.
 
 use serde_json::json;
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -380,7 +381,7 @@ impl OtherServer {
             format!("[metrics]\nlisten = \"127.0.0.1:{metrics}\"\n\n[canary]\nevery_minutes = 1\n\n");
         for line in text.lines() {
             if line.starts_with('[') {
-                section = line.to_owned();
+                line.clone_into(&mut section);
             }
             let place = match section.as_str() {
                 "[portal]" => Some((portal, &installation.portal)),
@@ -390,10 +391,14 @@ impl OtherServer {
             };
             match place {
                 Some((port, _)) if line.starts_with("listen = ") => {
-                    changed += &format!("listen = \"127.0.0.1:{port}\"\n");
+                    let _ = writeln!(changed, "listen = \"127.0.0.1:{port}\"");
                 }
-                Some((_, url)) if line.starts_with("url = ") => changed += &format!("url = \"{url}\"\n"),
-                _ => changed += &format!("{line}\n"),
+                Some((_, url)) if line.starts_with("url = ") => {
+                    let _ = writeln!(changed, "url = \"{url}\"");
+                }
+                _ => {
+                    let _ = writeln!(changed, "{line}");
+                }
             }
         }
         fs::write(data.join("tegata.toml"), changed).expect("a configuration");

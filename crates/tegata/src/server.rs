@@ -62,13 +62,13 @@ impl Server {
         }
         let ring = Arc::new(KeyRing::open(&config)?);
         server_certificates::renew_due(&config, &ring, system)?;
-        Self::with(config, ledger, ring, system).await
+        Box::pin(Self::with(config, ledger, ring, system)).await
     }
 
     /// Opens an installation beside a server that may be running: nothing is renewed or brought up to date.
     pub async fn beside(config: Config, ledger: Ledger, system: &SystemContext) -> Result<Self, Failure> {
         let ring = Arc::new(KeyRing::open(&config)?);
-        Self::with(config, ledger, ring, system).await
+        Box::pin(Self::with(config, ledger, ring, system)).await
     }
 
     async fn with(

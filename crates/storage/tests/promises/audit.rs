@@ -211,7 +211,7 @@ on_both_engines! {
                 fixture.audited().await;
             }
         };
-        join(writing, verifying).await;
+        Box::pin(join(writing, verifying)).await;
     }
 }
 

@@ -224,7 +224,7 @@ impl EnginePlace {
                 let refused = connection.prepare(text).await.err();
                 // The program says of which types its parameters are; who only prepares does not.
                 let names_nothing = refused.filter(|error| {
-                    let code = error.as_database_error().and_then(|error| error.code());
+                    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
                     code.is_none_or(|code| ["42P01", "42703", "42704"].contains(&&*code))
                 });
                 match names_nothing {
