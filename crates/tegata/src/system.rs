@@ -50,6 +50,11 @@ pub fn raise_file_limit() {
     }
 }
 
+/// Whether a process with this number runs on this host, under whichever name.
+pub fn is_running(process: u32) -> bool {
+    std::path::Path::new("/proc").join(process.to_string()).exists()
+}
+
 /// The name of this machine, for people who look for a server; `localhost` where it has none.
 pub fn host() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();

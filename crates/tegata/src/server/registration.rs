@@ -1,19 +1,27 @@
 //! This server among those of its installation, from before it answers anybody until after it has.
 
 use crate::failure::{Failure, FailureContext};
+use crate::server::previous_run::PreviousRun;
 use crate::system;
 use tegata_storage::SIGN_OF_LIFE;
 use tegata_web::ServerContext;
 use tokio::time::sleep;
 
 /// Registers this server, and then reads what is denied: whoever stops something waits for this server, or stopped it before
-/// this server read. To be called before anybody is answered.
+/// this server read. To be called before anybody is answered. A run before this one that was killed here is taken away: it
+/// answers nobody, and whoever stops something need not wait for its silence.
 ///
 /// # Errors
 /// The ledger cannot be read or written.
-pub async fn begin(context: &ServerContext) -> Result<(), Failure> {
-    let now = context.now();
-    context.ledger.register_server(&context.server, &system::host(), now).await.doing(REGISTER)?;
+pub async fn begin(context: &ServerContext, previous: Option<&PreviousRun>) -> Result<(), Failure> {
+    let (now, host) = (context.now(), system::host());
+    if let Some(previous) = previous.filter(|previous| previous.is_gone) {
+        let servers = context.ledger.servers(now).await.doing(REGISTER)?;
+        if servers.iter().any(|server| server.id == previous.id && server.name == host) {
+            context.ledger.remove_server(&previous.id, now).await.doing(REGISTER)?;
+        }
+    }
+    context.ledger.register_server(&context.server, &host, now).await.doing(REGISTER)?;
     context.status.catch_up(now).await.doing("cannot read what is denied")
 }
 

@@ -8,7 +8,7 @@ use crate::server::followers;
 use crate::server::listeners::Listeners;
 use crate::server::metrics::Metrics;
 use crate::server::passes::{self, OwnedByPasses};
-use crate::server::previous_run;
+use crate::server::previous_run::{self, PreviousRun};
 use crate::server::public::CrlCache;
 use crate::server::registration;
 use crate::server::services::Services;
@@ -60,7 +60,8 @@ impl RunningServer {
         let canary = Canary::of(server, &services.metrics, &doors, canary_minutes)?;
         let device_tls = Arc::new(DeviceTlsSource::open(server, &services.opened)?);
         let (stop, stopping) = watch::channel(false);
-        registration::begin(&server.context).await?;
+        let previous = previous_run::succeed(&server.config, &server.context.server);
+        registration::begin(&server.context, previous.as_ref()).await?;
         let listeners = accepting::start(server, doors, &services, &device_tls, &stopping)?;
         let mut status = JoinSet::new();
         status.spawn(server.context.status.clone().follow(server.context.clock.clone()));
@@ -68,7 +69,7 @@ impl RunningServer {
             tracing::warn!(%error, "published lists could not be read");
         }
         let followers = followers::start(server, &services, &device_tls, file_watch);
-        let scheduler = Scheduler::start(scheduler_context(server, &services.metrics));
+        let scheduler = Scheduler::start(scheduler_context(server, previous, &services.metrics));
         let owned = OwnedByPasses { token_keys, client_watches, canary, device_tls };
         passes::add_all(&scheduler, server, &services, owned);
         Ok(Self { services, listeners, status, followers, scheduler, stop })
@@ -130,13 +131,17 @@ impl RunningServer {
     }
 }
 
-fn scheduler_context(server: &Server, metrics: &Arc<Metrics>) -> SchedulerContext {
+fn scheduler_context(
+    server: &Server,
+    previous: Option<PreviousRun>,
+    metrics: &Arc<Metrics>,
+) -> SchedulerContext {
     SchedulerContext {
         ledger: server.ledger.clone(),
         clock: server.context.clock.clone(),
         entropy: server.context.entropy.clone(),
         server: server.context.server.clone(),
-        previous: previous_run::succeed(&server.config, &server.context.server),
+        previous: previous.map(|previous| previous.id),
         observer: metrics.clone(),
     }
 }
