@@ -1,8 +1,10 @@
 """A server that is gone afterwards, with everything that all lines need."""
 
+import contextlib
 import json
 import shutil
 import socket
+import sqlite3
 import subprocess
 import tempfile
 import threading
@@ -81,7 +83,7 @@ class ThrowAway:
         self.enroll_everybody(means)
         self.impersonate(means)
         means.subject_token = {"token": people.id_token()}
-        means.signing_key = self.opened_key("token")
+        means.signing_key = self.opened_token_key()
         means.gates = [self.gate(means), self.front(means, ready["chain"])]
         means.scoped_gate, means.scope = self.gate(means, "--scope", SCOPE), SCOPE
         return means
@@ -203,9 +205,19 @@ class ThrowAway:
 
     def opened_key(self, name):
         """A key of the installation without its lock: it is thrown away with it."""
+        return self.unlocked(name, self.data / "keys" / f"{name}.pem")
+
+    def opened_token_key(self):
+        """The key that signs tokens. It is a sealed row of the ledger."""
+        with contextlib.closing(sqlite3.connect(self.data / "ledger.db")) as ledger:
+            (key,) = ledger.execute("SELECT sealed_key FROM token_key ORDER BY signs_from DESC").fetchone()
+        sealed = self.folder / "token.sealed"
+        sealed.write_text(key, encoding="utf-8")
+        return self.unlocked("token", sealed)
+
+    def unlocked(self, name, sealed):
         opened = self.folder / f"{name}.opened"
-        unlock = f"file:{self.data / 'unlock.key'}"
-        openssl("pkey", "-in", self.data / "keys" / f"{name}.pem", "-passin", unlock, "-out", opened)
+        openssl("pkey", "-in", sealed, "-passin", f"file:{self.data / 'unlock.key'}", "-out", opened)
         return str(opened)
 
     def command(self, *arguments):
