@@ -56,7 +56,7 @@ pub trait CaKey: Send + Sync {
 pub enum CaKeyError {
     /// The text is not a sealed key.
     #[error(
-        "this is not a sealed private key: expected PEM that begins with -----BEGIN {label}-----",
+        "this is not a sealed private key: expected PEM of an {label}",
         label = sealed::LABEL
     )]
     NotSealed,
