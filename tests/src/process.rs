@@ -76,7 +76,8 @@ impl Process {
         fs::read(&self.log).map(|text| String::from_utf8_lossy(&text).into_owned()).unwrap_or_default()
     }
 
-    /// What Tegata wrote is looked through for secrets when all tests are over, by `scripts/test`.
+    /// What servers and gates wrote is looked through for secrets when all tests are over, by `scripts/test`; a command
+    /// that speaks to a person on standard error has another name than `tegata …`.
     fn keep_log(&self) {
         let Some(folder) = std::env::var_os("TEGATA_TEST_LOGS").filter(|_| self.name.starts_with("tegata"))
         else {

@@ -90,7 +90,7 @@ fn an_init_that_was_killed_is_taken_away_by_the_next() {
     for wait in (100..1600).step_by(150) {
         let mut command = Command::new(tegata());
         command.arg("init").arg("--data").arg(data.path()).args(options);
-        let mut attempt = Process::start("tegata init", &mut command, &elsewhere.path().join("log"));
+        let mut attempt = Process::start("an init", &mut command, &elsewhere.path().join("log"));
         std::thread::sleep(Duration::from_millis(wait));
         attempt.kill();
         if data.path().join("tegata.toml").exists() {
