@@ -112,8 +112,24 @@ macro_rules! entries {
 
 macro_rules! head {
     () => {
-        "UPDATE head SET audit_seq = $1, audit_hash = $2, feed_seq = $3, log_hash = $4, status_next = $5, other_logs = $6 \
-         WHERE id = 1"
+        head!("$1", "$2", "$3", "$4", "$5", "$6")
+    };
+    ($a:literal, $b:literal, $c:literal, $d:literal, $e:literal, $f:literal) => {
+        concat!(
+            "UPDATE head SET audit_seq = ",
+            $a,
+            ", audit_hash = ",
+            $b,
+            ", feed_seq = ",
+            $c,
+            ", log_hash = ",
+            $d,
+            ", status_next = ",
+            $e,
+            ", other_logs = ",
+            $f,
+            " WHERE id = 1"
+        )
     };
 }
 
@@ -121,8 +137,13 @@ const NEW: &str = "WITH new (seq, at, device, entry, hash) AS (VALUES ";
 const COLUMNS: usize = 5;
 
 static ENTRIES: BatchStatement = BatchStatement::new(NEW, COLUMNS, entries!());
-static ENDING: BatchStatement =
-    BatchStatement::with(6, NEW, COLUMNS, concat!(entries!(), "; ", head!(), "; COMMIT"));
+
+/// For SQLite alone: with bare parameters, the entries' first.
+static ENDING: BatchStatement = BatchStatement::new(
+    NEW,
+    COLUMNS,
+    concat!(entries!(), "; ", head!("?", "?", "?", "?", "?", "?"), "; COMMIT"),
+);
 
 const TIMED_HEAD: &str =
     concat!(head!(), " RETURNING CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)");
@@ -158,12 +179,13 @@ impl TransactionEnd<'_> {
             sqlx::query("COMMIT").execute(connection).await?;
             return Ok(());
         };
-        let (text, size) = match self.entries.len() {
-            0 => (concat!(head!(), "; COMMIT"), 0),
-            some => ENDING.of(some),
-        };
-        let query = bind_head!(sqlx::query(text), head);
-        bind_entries!(query, self.entries, size).execute(connection).await?;
+        if self.entries.is_empty() {
+            bind_head!(sqlx::query(concat!(head!(), "; COMMIT")), head).execute(connection).await?;
+        } else {
+            let batch = ENDING.of(self.entries.len());
+            let query = sqlx::query(batch.text(&*connection));
+            bind_head!(bind_entries!(query, self.entries, batch.size), head).execute(connection).await?;
+        }
         Ok(())
     }
 
@@ -175,8 +197,10 @@ impl TransactionEnd<'_> {
     /// All but the commit. Gives the engine's time of the last statement, in milliseconds, where there was one.
     pub(crate) async fn step_by_step(self, connection: &mut PgConnection) -> Result<Option<i64>> {
         if !self.entries.is_empty() {
-            let (text, size) = ENTRIES.of(self.entries.len());
-            bind_entries!(sqlx::query(text), self.entries, size).execute(&mut *connection).await?;
+            let batch = ENTRIES.of(self.entries.len());
+            bind_entries!(sqlx::query(batch.text(&*connection)), self.entries, batch.size)
+                .execute(&mut *connection)
+                .await?;
         }
         let Some(head) = self.head else { return Ok(None) };
         let (at,): (i64,) = bind_head!(sqlx::query_as(TIMED_HEAD), head).fetch_one(connection).await?;
@@ -186,9 +210,9 @@ impl TransactionEnd<'_> {
 
 /// Writes entries within a transaction, 1 to [`crate::rows::MOST`].
 pub(crate) async fn insert(transaction: &mut EngineTransaction, entries: &[HeadEntry]) -> Result<()> {
-    let (text, size) = ENTRIES.of(entries.len());
+    let batch = ENTRIES.of(entries.len());
     on_transaction!(*transaction, connection => {
-        bind_entries!(sqlx::query(text), entries, size).execute(connection).await?;
+        bind_entries!(sqlx::query(batch.text(&*connection)), entries, batch.size).execute(connection).await?;
     });
     Ok(())
 }

@@ -324,9 +324,9 @@ impl Transaction {
             });
         }
         for some in gaps.chunks(MOST) {
-            let (text, size) = GAPS.of(some.len());
+            let batch = GAPS.of(some.len());
             on_transaction!(self.engine, connection => {
-                bind_rows!(sqlx::query(text), some, size, gap => [
+                bind_rows!(sqlx::query(batch.text(&*connection)), some, batch.size, gap => [
                     signed(gap.first), signed(gap.last), gap.hash.as_slice(), signed(gap.entry),
                 ])
                 .execute(connection)
@@ -343,9 +343,9 @@ impl Transaction {
             .map(|((holder, day), count)| TokenDayRow { holder: holder.clone(), day: *day, count: *count })
             .collect();
         for some in counted.chunks(MOST) {
-            let (text, size) = COUNTS.of(some.len());
+            let batch = COUNTS.of(some.len());
             on_transaction!(self.engine, connection => {
-                bind_rows!(sqlx::query(text), some, size, one => [
+                bind_rows!(sqlx::query(batch.text(&*connection)), some, batch.size, one => [
                     one.holder.as_str(), one.day, one.count.tokens, one.count.refreshed,
                     one.count.first_at.millis(), one.count.last_at.millis(),
                 ])

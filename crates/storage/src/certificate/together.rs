@@ -108,9 +108,9 @@ impl Transaction {
 
     pub(super) async fn complete_all(&mut self, set: &[&StoreCertificate]) -> Result<Vec<()>> {
         for some in set.chunks(MOST) {
-            let (text, size) = COMPLETIONS.of(some.len());
+            let batch = COMPLETIONS.of(some.len());
             let completed = on_transaction!(self.engine, connection => {
-                bind_rows!(sqlx::query(text), some, size, complete => [
+                bind_rows!(sqlx::query(batch.text(&*connection)), some, batch.size, complete => [
                     complete.issuer.as_str(),
                     complete.serial.as_bytes(),
                     complete.device.as_str(),
@@ -133,9 +133,9 @@ impl Transaction {
     }
 
     async fn enroll_all(&mut self, some: &[FirstEnrollment<'_>]) -> Result<()> {
-        let (text, size) = DEVICES.of(some.len());
+        let batch = DEVICES.of(some.len());
         let added = on_transaction!(self.engine, connection => {
-            bind_rows!(sqlx::query(text), some, size, new => [
+            bind_rows!(sqlx::query(batch.text(&*connection)), some, batch.size, new => [
                 new.intent.device.as_str(),
                 new.tenant.as_str(),
                 new.site.as_str(),
@@ -148,9 +148,9 @@ impl Transaction {
             .rows_affected()
         });
         all(some, added)?;
-        let (text, size) = CLAIMS.of(some.len());
+        let batch = CLAIMS.of(some.len());
         let claimed = on_transaction!(self.engine, connection => {
-            bind_rows!(sqlx::query(text), some, size, new => [
+            bind_rows!(sqlx::query(batch.text(&*connection)), some, batch.size, new => [
                 new.invitation.as_str(),
                 new.intent.key_hash.as_slice(),
                 new.intent.device.as_str(),
@@ -161,9 +161,9 @@ impl Transaction {
             .rows_affected()
         });
         all(some, claimed)?;
-        let (text, size) = RESERVATIONS.of(some.len());
+        let batch = RESERVATIONS.of(some.len());
         let reserved = on_transaction!(self.engine, connection => {
-            bind_rows!(sqlx::query(text), some, size, new => [
+            bind_rows!(sqlx::query(batch.text(&*connection)), some, batch.size, new => [
                 new.intent.issuer.as_str(),
                 new.intent.serial.as_bytes(),
                 i64::from(new.intent.shard),
@@ -210,9 +210,9 @@ mod tests {
         // The plan of DEVICES also names who refers to a device: SQLite looks there only while a reference dangles.
         for statement in [&CLAIMS, &RESERVATIONS, &COMPLETIONS] {
             for rows in [1, MOST] {
-                let (text, _) = statement.of(rows);
-                let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {text}"));
                 let EngineTransaction::Sqlite(connection) = &mut transaction else { panic!("SQLite") };
+                let text = statement.of(rows).text(&**connection);
+                let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {text}"));
                 let plan = sqlx::query(explain).fetch_all(&mut **connection).await.unwrap();
                 let plan: Vec<String> = plan.iter().map(|row| row.get("detail")).collect();
                 for scanned in plan.iter().filter_map(|line| line.strip_prefix("SCAN ")) {

@@ -69,9 +69,9 @@ impl LookupWorker {
     }
 
     async fn by_codes(&self, asked: &[LookupRequest]) -> Result<HashMap<Vec<u8>, Invitation>> {
-        let (text, size) = BY_CODES.of(asked.len());
+        let batch = BY_CODES.of(asked.len());
         let rows: Vec<InvitationRow> = on_read!(self, connection => {
-            bind_rows!(sqlx::query_as(text), asked, size, one => [one.hash.as_slice()])
+            bind_rows!(sqlx::query_as(batch.text(&*connection)), asked, batch.size, one => [one.hash.as_slice()])
                 .fetch_all(connection)
                 .await?
         });

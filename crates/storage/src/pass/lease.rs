@@ -67,14 +67,14 @@ impl Transaction {
     ) -> Result<Vec<String>> {
         let mut granted = Vec::new();
         for part in wanted.chunks(MOST) {
-            let (text, size) = TAKE.of(part.len());
+            let batch = TAKE.of(part.len());
             let rows: Vec<(String,)> = on_transaction!(self.engine, connection => {
-                let query = sqlx::query_as(text)
+                let query = sqlx::query_as(batch.text(&*connection))
                     .bind(server.as_str())
                     .bind(until.millis())
                     .bind(at.millis())
                     .bind(until.plus(CLOCKS_APART).millis());
-                bind_rows!(query, part, size, name => [name.as_str()]).fetch_all(connection).await?
+                bind_rows!(query, part, batch.size, name => [name.as_str()]).fetch_all(connection).await?
             });
             granted.extend(rows.into_iter().map(|(name,)| name));
         }

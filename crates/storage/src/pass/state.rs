@@ -167,10 +167,10 @@ impl Transaction {
         let counts = counts.collect::<Result<Vec<_>, _>>();
         let counts = counts.map_err(|_| LedgerError::Unreadable("pass_state.counts"))?;
         let rows: Vec<_> = part.iter().zip(&counts).collect();
-        let (text, size) = WRITE.of(rows.len());
+        let batch = WRITE.of(rows.len());
         on_transaction!(self.engine, connection => {
-            let query = sqlx::query(text).bind(server.as_str()).bind(at.millis());
-            bind_rows!(query, rows, size, row => [
+            let query = sqlx::query(batch.text(&*connection)).bind(server.as_str()).bind(at.millis());
+            bind_rows!(query, rows, batch.size, row => [
                 row.0.name.as_str(),
                 i64::from(row.0.exclusive),
                 millis(row.0.period),
