@@ -125,7 +125,7 @@ async fn serve(listener: TcpListener, tls: TlsAcceptor, app: Router) {
             let leaf = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
             let presented = leaf.map(|leaf| ClientCertificate::from_der(leaf));
             let app = tower::util::MapRequest::new(app, move |mut request: Request<_>| {
-                if let Some(presented) = presented {
+                if let Some(presented) = presented.clone() {
                     request.extensions_mut().insert(presented);
                 }
                 request

@@ -39,6 +39,15 @@ pub struct AssertionClaims<'a> {
     /// The method of the request, where the gate knows it (the name is that of RFC 9449 section 4.2).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub htm: Option<&'a str>,
+    /// Where the sign-in is known: what kind it was (`OpenID` Connect Core 1.0 section 2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub acr: Option<&'a str>,
+    /// By which methods (RFC 8176).
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub amr: &'a [&'a str],
+    /// When the person signed in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth_time: Option<i64>,
     /// Its path without the query, as the client wrote it, where the gate knows it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<&'a str>,

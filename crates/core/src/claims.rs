@@ -109,7 +109,8 @@ pub fn person_subject(issuer: &str, name: &str) -> String {
     format!("{PERSON}{}", base64url(context.finish().as_ref()))
 }
 
-fn is_person(subject: &str) -> bool {
+/// Whether a subject is a person's.
+pub fn is_person(subject: &str) -> bool {
     subject.starts_with(PERSON)
 }
 

@@ -1,5 +1,6 @@
 //! `Tegata-Assertion`: who asks, and for what, signed by the key of the gate's own certificate.
 
+use crate::certificate_name::uri;
 use crate::config::ConfigError;
 use crate::verified_request::VerifiedRequest;
 use http::HeaderValue;
@@ -58,6 +59,7 @@ impl AssertionSigner {
     ) -> Option<HeaderValue> {
         let mut name = [0; 16];
         entropy.fill(&mut name);
+        let sign_in = verified.sign_in();
         let claims = AssertionClaims {
             iss: &self.gate,
             aud: product,
@@ -69,6 +71,9 @@ impl AssertionSigner {
             tenant: verified.tenant(),
             site: verified.site(),
             generation: verified.generation(),
+            acr: sign_in.as_ref().map(|sign_in| sign_in.acr),
+            amr: sign_in.as_ref().map_or(&[], |sign_in| &sign_in.amr),
+            auth_time: sign_in.as_ref().and_then(|sign_in| sign_in.auth_time),
             htm: asked.method,
             path: asked.path,
         };
@@ -86,12 +91,4 @@ pub(crate) fn check_role(leaf: &CertificateDer<'_>, folder: &Path) -> Result<(),
         Some(uri) if uri.contains("/device/") => Err(ConfigError::NotAGate(folder.to_owned())),
         _ => Ok(()),
     }
-}
-
-/// The one URI of a certificate that Tegata issued.
-fn uri(leaf: &CertificateDer<'_>) -> Option<String> {
-    let certificate = webpki::EndEntityCert::try_from(leaf).ok()?;
-    let mut uris = certificate.valid_uri_names();
-    let uri = uris.next().filter(|uri| uri.starts_with("https://"))?;
-    uris.next().is_none().then(|| uri.to_owned())
 }

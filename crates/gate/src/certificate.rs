@@ -7,18 +7,42 @@
 pub use tegata_core::proxied::{HeaderEncoding, HeaderSource, MalformedHeader, ProxiedCertificate};
 
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue};
+use hyper::body::Bytes;
 use std::net::IpAddr;
 use tegata_core::{Thumbprint, header_name};
 
 /// The certificate of the connection a request came in on. A product that terminates TLS puts it into
 /// the extensions of every request of a connection whose client presented (and proved) one.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct ClientCertificate(pub Thumbprint);
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ClientCertificate {
+    thumbprint: Thumbprint,
+    der: Option<Bytes>,
+}
 
 impl ClientCertificate {
     /// From the leaf's DER, as `peer_certificates()` of rustls returns it first.
     pub fn from_der(der: &[u8]) -> Self {
-        Self(Thumbprint::of(der))
+        Self::from_bytes(Bytes::copy_from_slice(der))
+    }
+
+    /// From its hash alone: enough for tokens, which are bound to it, and not for sessions, which are bound to the device
+    /// that the certificate names.
+    pub fn from_thumbprint(thumbprint: Thumbprint) -> Self {
+        Self { thumbprint, der: None }
+    }
+
+    fn from_bytes(der: Bytes) -> Self {
+        Self { thumbprint: Thumbprint::of(&der), der: Some(der) }
+    }
+
+    /// Which certificate it is.
+    pub fn thumbprint(&self) -> Thumbprint {
+        self.thumbprint
+    }
+
+    /// The whole of it, where it is known.
+    pub fn der(&self) -> Option<&[u8]> {
+        self.der.as_deref()
     }
 }
 
@@ -45,9 +69,9 @@ impl CertificateSource {
         extensions: &Extensions,
         headers: &HeaderMap,
         peer: Option<IpAddr>,
-    ) -> Result<Option<Thumbprint>, MalformedHeader> {
+    ) -> Result<Option<ClientCertificate>, MalformedHeader> {
         match self {
-            Self::Connection => Ok(extensions.get::<ClientCertificate>().map(|certificate| certificate.0)),
+            Self::Connection => Ok(extensions.get::<ClientCertificate>().cloned()),
             Self::Header(source) => told_by(source, headers, peer),
         }
     }
@@ -61,9 +85,12 @@ pub(crate) fn told_by(
     source: &HeaderSource,
     headers: &HeaderMap,
     peer: Option<IpAddr>,
-) -> Result<Option<Thumbprint>, MalformedHeader> {
+) -> Result<Option<ClientCertificate>, MalformedHeader> {
     let values = |name: &str| headers.get_all(name).iter().map(HeaderValue::as_bytes);
-    Ok(source.told(values, peer)?.map(|told| told.thumbprint()))
+    Ok(source.told(values, peer)?.map(|told| match told {
+        ProxiedCertificate::Certificate(der) => ClientCertificate::from_bytes(der.into()),
+        ProxiedCertificate::Thumbprint(thumbprint) => ClientCertificate::from_thumbprint(thumbprint),
+    }))
 }
 
 /// Removes every header about certificates that is known, in any format, and every `Tegata-` header, so that nothing

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tegata_core::claims::{ACCESS_TOKEN, AccessClaims};
 use tegata_core::feed::Denial;
 use tegata_core::jws::{JwsError, KeySet};
-use tegata_core::{Refusal, Thumbprint, VerifiedCache};
+use tegata_core::{DeviceId, Refusal, Thumbprint, VerifiedCache};
 
 /// Applies a [`GatePolicy`] to requests, with what the feed says.
 pub(crate) struct RequestVerifier {
@@ -58,7 +58,8 @@ impl RequestVerifier {
             return Err(Refusal::TokenNotBound);
         }
         self.standing(&verified)?;
-        if !self.policy.scopes.iter().all(|wanted| verified.claims.has_scope(wanted)) {
+        let has_scope = |wanted: &String| verified.claims().is_some_and(|claims| claims.has_scope(wanted));
+        if !self.policy.scopes.iter().all(has_scope) {
             return Err(Refusal::ScopeInsufficient);
         }
         if cold {
@@ -70,13 +71,17 @@ impl RequestVerifier {
     /// Whether the feed denies the tenant, the device, the certificate or the token.
     pub(crate) fn standing(&self, verified: &VerifiedRequest) -> Result<(), Refusal> {
         let denials = self.state.denials.load();
-        match denials.denial_within(Some(verified.tenant()), verified.device(), verified.thumbprint()) {
-            Some(Denial::Revoked) => Err(Refusal::CertificateRevoked),
-            Some(Denial::Suspended) => Err(Refusal::DeviceSuspended),
-            Some(Denial::Retired) => Err(Refusal::CertificateRetired),
-            None if denials.denies_token(&verified.claims) => Err(Refusal::TokenRevoked),
-            None => Ok(()),
-        }
+        refused(denials.denial_within(Some(verified.tenant()), verified.device(), verified.thumbprint()))?;
+        verified.ended_by(&denials)
+    }
+
+    /// Whether the feed denies a device or its certificate, whoever uses it.
+    pub(crate) fn standing_of_device(
+        &self,
+        device: &DeviceId,
+        certificate: &Thumbprint,
+    ) -> Result<(), Refusal> {
+        refused(self.state.denials.load().denial(device, certificate))
     }
 
     pub(crate) fn fresh(&self, moment: CheckTime) -> Result<(), Refusal> {
@@ -86,15 +91,19 @@ impl RequestVerifier {
         }
     }
 
-    fn verify(&self, keys: &KeySet, token: &str) -> Result<VerifiedRequest, Refusal> {
-        let payload = keys.verify(token, ACCESS_TOKEN).map_err(|error| {
-            if error == JwsError::UnknownKey {
+    /// The payload of a text of this type that a key of the issuer signed.
+    pub(crate) fn signed(&self, keys: &KeySet, text: &str, typ: &str) -> Result<Vec<u8>, JwsError> {
+        keys.verify(text, typ).inspect_err(|error| {
+            if *error == JwsError::UnknownKey {
                 self.state.keys_wanted.notify_one();
             }
-            Refusal::TokenInvalid
-        })?;
+        })
+    }
+
+    fn verify(&self, keys: &KeySet, token: &str) -> Result<VerifiedRequest, Refusal> {
+        let payload = self.signed(keys, token, ACCESS_TOKEN).map_err(|_| Refusal::TokenInvalid)?;
         let verified = VerifiedRequest::parse(&payload).ok_or(Refusal::TokenInvalid)?;
-        self.expect(&verified.claims)?;
+        self.expect(verified.claims().ok_or(Refusal::TokenInvalid)?)?;
         Ok(verified)
     }
 
@@ -109,6 +118,15 @@ impl RequestVerifier {
             Err(Refusal::TokenInvalid)
         }
     }
+}
+
+fn refused(denial: Option<Denial>) -> Result<(), Refusal> {
+    Err(match denial {
+        None => return Ok(()),
+        Some(Denial::Revoked) => Refusal::CertificateRevoked,
+        Some(Denial::Suspended) => Refusal::DeviceSuspended,
+        Some(Denial::Retired) => Refusal::CertificateRetired,
+    })
 }
 
 #[cfg(test)]

@@ -7,18 +7,28 @@
 //! `Tegata-Help: URL`. `/refusal/CODE` is the answer for a certificate that the proxy itself refused. `GET /health`
 //! answers `{"seq":N,"age_ms":N,"connected":true}`, with 200 as long as the gate decides and 503 when it
 //! refuses everybody.
+//!
+//! With sessions, `/check` takes a browser's session as well, and answers with the `Cookie` that is meant for the product.
+//! `/enter` is the same for proxies that pass any answer on: a browser that opens a page without a session gets the way to
+//! the sign-in. nginx knows 401 alone, so it asks `/check` first and, when that refuses, `/refused` for the answer. What is
+//! below `/.tegata/` at the product goes to the same paths here.
 
+use crate::admission::OwnAnswer;
 use crate::assertion::AssertedRequest;
-use crate::certificate::{HeaderSource, told_by};
+use crate::certificate::{ClientCertificate, HeaderSource, told_by};
 use crate::gate::Gate;
 use crate::identity_headers::introduce;
+use crate::session::{
+    AdmittedSession, BrowserRequest, BrowserSessions, OwnRequest, comes_with_a_token, may_sign_in,
+    without_own_cookies,
+};
 use crate::verified_request::VerifiedRequest;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, COOKIE, SET_COOKIE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use serde_json::json;
-use std::future::{pending, ready};
+use std::future::pending;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +44,9 @@ const ORIGINAL_URI: [&str; 2] = ["x-original-uri", "x-forwarded-uri"];
 /// Where they write its method.
 const ORIGINAL_METHOD: [&str; 2] = ["x-original-method", "x-forwarded-method"];
 
+/// Where a proxy asks for the answer to whom `/check` refused.
+const REFUSED: &str = "/refused";
+
 /// Longer than nginx keeps an idle connection (60 s), so that it is never closed under a request.
 const IDLE: Duration = Duration::from_secs(75);
 
@@ -41,11 +54,13 @@ const IDLE: Duration = Duration::from_secs(75);
 const DRAIN: Duration = Duration::from_secs(5);
 
 /// How the service finds certificates, and whom it answers.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ForwardAuth {
     /// Where the proxy puts the certificate. Nobody but the proxies trusted there gets an answer from
     /// `/check`.
     pub certificates: HeaderSource,
+    /// Lets browsers in by a session, too.
+    pub sessions: Option<Arc<BrowserSessions>>,
 }
 
 /// Answers until `shutdown` completes, then ends the open requests.
@@ -85,7 +100,14 @@ impl ConnectionHandler for ProxyAsking {
         &self,
         request: Request<Incoming>,
     ) -> impl Future<Output = Response<Full<Bytes>>> + Send + 'static + use<> {
-        ready(answer(&self.gate, &self.config, self.peer, &request))
+        let own = own_answer(&self.gate, &self.config, self.peer, &request);
+        let other = own.is_none().then(|| answer(&self.gate, &self.config, self.peer, &request));
+        async move {
+            match (own, other) {
+                (Some(own), _) => own.await,
+                (None, other) => other.unwrap_or_else(stranger),
+            }
+        }
     }
 
     fn refuse(&self, refusal: Refusal, request: Request<Incoming>) -> Response<Full<Bytes>> {
@@ -94,6 +116,36 @@ impl ConnectionHandler for ProxyAsking {
 
     fn dismissed(&self) -> impl Future<Output = Duration> + Send {
         pending()
+    }
+}
+
+/// What sessions answer a browser through its proxy, perhaps after asking the platform; `None` where it is not for them.
+fn own_answer<B>(gate: &Gate, config: &ForwardAuth, peer: IpAddr, request: &Request<B>) -> Option<OwnAnswer> {
+    let sessions = config.sessions.as_ref().filter(|_| config.certificates.trusts(peer))?;
+    let (path, is_own) = (request.uri().path(), BrowserSessions::owns(request.uri().path()));
+    let is_refused_before = path == REFUSED;
+    if !(is_own || is_refused_before || path == "/enter" || path.starts_with("/enter/")) {
+        return None;
+    }
+    let presented = presented(config, peer, request).ok()?;
+    let own = match original(request) {
+        _ if is_own => (request.method().clone(), request.uri().path_and_query()?.as_str().to_owned()),
+        (method, target) => (method, target),
+    };
+    let own = OwnRequest { method: own.0, target: own.1, headers: request.headers().clone(), presented };
+    let sessions = Arc::clone(sessions);
+    if is_own {
+        return Some(Box::pin(async move { sessions.serve(own).await }));
+    }
+    match check(gate, config, peer, request) {
+        // The proxy was told otherwise a moment ago: once more, then.
+        Ok(_) if is_refused_before && own.method == Method::GET => {
+            Some(Box::pin(async move { sessions.again(&own) }))
+        }
+        Err(refusal) if may_sign_in(refusal, &own.as_browser()) => {
+            Some(Box::pin(async move { sessions.sign_in(own).await }))
+        }
+        _ => None,
     }
 }
 
@@ -108,7 +160,18 @@ pub fn answer<B>(
     let is_trusted = config.certificates.trusts(peer);
     match (route(request.uri().path()), request.method()) {
         (Some(ForwardAuthRoute::Check), _) if is_trusted => match check(gate, config, peer, request) {
-            Ok(verified) => admitted(&verified, gate.assertion(&verified, asked(request))),
+            // What the proxy was told a moment ago does not hold any more, and this answer would reach the client.
+            Ok(_) if request.uri().path() == REFUSED => refuse(Refusal::Unavailable),
+            Ok(AdmittedSession { verified, renewed }) => {
+                let assertion = gate.assertion(&verified, asked(request));
+                let mut response = admitted(&verified, assertion);
+                if config.sessions.is_some() {
+                    let headers = response.headers_mut();
+                    headers.extend(without_own_cookies(request.headers()).map(|left| (COOKIE, left)));
+                    headers.extend(renewed.map(|cookie| (SET_COOKIE, cookie)));
+                }
+                response
+            }
             Err(refusal) => refuse(refusal),
         },
         (Some(ForwardAuthRoute::Refusal(refusal)), _) if is_trusted => refuse(refusal),
@@ -136,6 +199,8 @@ fn route(path: &str) -> Option<ForwardAuthRoute> {
         "/health" => Some(ForwardAuthRoute::Health),
         "/check" => Some(ForwardAuthRoute::Check),
         below if below.starts_with("/check/") => Some(ForwardAuthRoute::Check),
+        "/enter" | REFUSED => Some(ForwardAuthRoute::Check),
+        below if below.starts_with("/enter/") => Some(ForwardAuthRoute::Check),
         other => about_certificates(other.strip_prefix("/refusal/")?).map(ForwardAuthRoute::Refusal),
     }
 }
@@ -150,13 +215,30 @@ fn check<B>(
     config: &ForwardAuth,
     peer: IpAddr,
     request: &Request<B>,
-) -> Result<Arc<VerifiedRequest>, Refusal> {
+) -> Result<AdmittedSession, Refusal> {
     let headers = request.headers();
-    let presented = told_by(&config.certificates, headers, Some(peer)).map_err(|error| {
+    let (presented, queries) = (presented(config, peer, request)?, queries(request));
+    if let Some(sessions) = &config.sessions
+        && !comes_with_a_token(headers, Some(&queries))
+    {
+        let (method, target) = original(request);
+        let presented = presented.as_ref();
+        return sessions.check(&BrowserRequest { method: &method, target: &target, headers, presented });
+    }
+    let presented = presented.map(|certificate| certificate.thumbprint());
+    let verified = gate.check(headers, Some(&queries), presented)?;
+    Ok(AdmittedSession { verified, renewed: None })
+}
+
+fn presented<B>(
+    config: &ForwardAuth,
+    peer: IpAddr,
+    request: &Request<B>,
+) -> Result<Option<ClientCertificate>, Refusal> {
+    told_by(&config.certificates, request.headers(), Some(peer)).map_err(|error| {
         warn!(%error, %peer, "the proxy is not configured as this gate expects");
         Refusal::NoCertificate
-    })?;
-    gate.check(headers, Some(&queries(request)), presented)
+    })
 }
 
 /// Everything that may be the query of the original request, as one query.
@@ -171,19 +253,36 @@ fn queries<B>(request: &Request<B>) -> String {
 /// The original request, as the proxy tells it: in headers, or like Envoy by asking with its method for its path below
 /// `/check`. A client that writes one of these headers itself gets an assertion that fits no request of its own.
 fn asked<B>(request: &Request<B>) -> AssertedRequest<'_> {
-    let told = |names: [&str; 2]| {
-        names.into_iter().find_map(|name| request.headers().get(name)).and_then(|value| value.to_str().ok())
-    };
     let without_query = |uri: &'_ str| uri.find('?').unwrap_or(uri.len());
-    match (told(ORIGINAL_URI), request.uri().path().strip_prefix("/check")) {
+    match (told(request, ORIGINAL_URI), below(request.uri().path())) {
         (Some(uri), _) => {
-            AssertedRequest { method: told(ORIGINAL_METHOD), path: Some(&uri[..without_query(uri)]) }
+            AssertedRequest { method: told(request, ORIGINAL_METHOD), path: Some(&uri[..without_query(uri)]) }
         }
-        (None, Some(path)) if !path.is_empty() => {
-            AssertedRequest { method: Some(request.method().as_str()), path: Some(path) }
-        }
-        (None, _) => AssertedRequest::default(),
+        (None, Some(path)) => AssertedRequest { method: Some(request.method().as_str()), path: Some(path) },
+        (None, None) => AssertedRequest::default(),
     }
+}
+
+/// Method, path and query of the original request; where the proxy does not tell them, a page of the product's front.
+fn original<B>(request: &Request<B>) -> (Method, String) {
+    let method = told(request, ORIGINAL_METHOD).and_then(|method| method.parse().ok());
+    let query = || request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
+    let target = match (told(request, ORIGINAL_URI), below(request.uri().path())) {
+        (Some(uri), _) => uri.to_owned(),
+        (None, Some(path)) => format!("{path}{}", query()),
+        (None, None) => "/".to_owned(),
+    };
+    (method.unwrap_or_else(|| request.method().clone()), target)
+}
+
+fn told<'a, B>(request: &'a Request<B>, names: [&str; 2]) -> Option<&'a str> {
+    names.into_iter().find_map(|name| request.headers().get(name)).and_then(|value| value.to_str().ok())
+}
+
+/// What stands below the path that is asked, as Envoy does.
+fn below(path: &str) -> Option<&str> {
+    let below = path.strip_prefix("/check").or_else(|| path.strip_prefix("/enter"))?;
+    Some(below).filter(|below| !below.is_empty())
 }
 
 /// With 200: Envoy takes no other status for a yes.

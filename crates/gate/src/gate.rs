@@ -2,6 +2,7 @@
 
 use crate::assertion::{AssertedRequest, AssertionSigner, check_role};
 use crate::bearer;
+use crate::certificate_name::{HolderKind, holder};
 use crate::check::RequestVerifier;
 use crate::config::{ConfigError, GateConfig};
 use crate::follow::FeedFollower;
@@ -13,9 +14,10 @@ use http_body_util::Full;
 use hyper::body::Bytes;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tegata_core::{Clock, Entropy, Refusal, Thumbprint, Timestamp};
-use tegata_net::client::{Destinations, HttpsClient};
-use tegata_net::tls::read_identity;
+use tegata_core::jws::JwsError;
+use tegata_core::{Clock, DeviceId, Entropy, Refusal, Thumbprint, Timestamp};
+use tegata_net::client::{Destinations, Endpoints, HttpsClient};
+use tegata_net::tls::{TlsError, read_identity};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -25,6 +27,9 @@ use tokio::task::JoinHandle;
 pub struct Gate(Arc<GateShared>);
 
 struct GateShared {
+    config: GateConfig,
+    /// What is known of the platform's servers, besides what the follower of the feed knows.
+    endpoints: Endpoints,
     gatekeeper: RequestVerifier,
     state: Arc<GateState>,
     time: Arc<MonotonicClock>,
@@ -75,9 +80,18 @@ impl Gate {
         let gatekeeper =
             RequestVerifier::new(config.policy.clone(), Arc::clone(&state), config.cached_tokens);
         let chance = Arc::clone(&entropy);
+        let (kept, endpoints) = (config.clone(), Endpoints::new(config.connect_to.clone()));
         let follower = FeedFollower { config, state: Arc::clone(&state), time: Arc::clone(&time), entropy };
         let follower = Mutex::new(Some(tokio::spawn(follower.run())));
-        Ok(Self(Arc::new(GateShared { gatekeeper, state, time, entropy: chance, follower })))
+        Ok(Self(Arc::new(GateShared {
+            config: kept,
+            endpoints,
+            gatekeeper,
+            state,
+            time,
+            entropy: chance,
+            follower,
+        })))
     }
 
     /// Waits for the first snapshot, from the platform or from disk.
@@ -146,6 +160,49 @@ impl Gate {
     /// Whether the gate knows enough to decide at all.
     pub(crate) fn require_fresh(&self) -> Result<(), Refusal> {
         self.0.gatekeeper.fresh(self.0.time.moment())
+    }
+
+    /// Whether the feed denies a device or its certificate, whoever uses it.
+    pub(crate) fn standing_of_device(
+        &self,
+        device: &DeviceId,
+        certificate: &Thumbprint,
+    ) -> Result<(), Refusal> {
+        self.0.gatekeeper.standing_of_device(device, certificate)
+    }
+
+    /// The payload of a text of this type that a key of the issuer signed.
+    pub(crate) fn verify(&self, text: &str, typ: &str) -> Result<Vec<u8>, JwsError> {
+        self.0.gatekeeper.signed(&self.0.state.keys(), text, typ)
+    }
+
+    /// A client of the platform: anonymous, or with the gate's certificate as it is now.
+    pub(crate) fn platform_client(&self, as_gate: bool) -> Result<HttpsClient, TlsError> {
+        let config = &self.0.config;
+        let identity = if as_gate { Some(read_identity(&config.identity)?) } else { None };
+        let (trust, clock) = (config.trust.clone(), self.0.time.clock());
+        let client = HttpsClient::new(trust, clock, identity, Destinations::Anywhere)?;
+        Ok(client.with_endpoints(self.0.endpoints.clone()))
+    }
+
+    /// The gate's identifier, as its certificate has it.
+    pub(crate) fn own_name(&self) -> Option<String> {
+        let (chain, _) = read_identity(&self.0.config.identity).ok()?;
+        let (kind, id) = holder(chain.first()?)?;
+        (kind == HolderKind::Gate).then_some(id)
+    }
+
+    /// The only issuer that is believed.
+    pub(crate) fn issuer(&self) -> &str {
+        &self.0.gatekeeper.policy().issuer
+    }
+
+    pub(crate) fn leeway(&self) -> Duration {
+        self.0.gatekeeper.policy().leeway
+    }
+
+    pub(crate) fn entropy(&self) -> &dyn Entropy {
+        &*self.0.entropy
     }
 
     /// What the gate asserts to its product about a request that passed.

@@ -2,13 +2,16 @@
 //! kept-alive and HTTP/2 connections of a denied device are of no use to it. An answer that is still on its way when
 //! the device is denied does not leave, or ends where it is.
 
-use crate::certificate::{CertificateSource, ClientAddress, strip};
+use crate::admission::{Admission, OwnAnswer};
+use crate::certificate::{CertificateSource, ClientAddress, ClientCertificate, strip};
 use crate::cookies;
 use crate::gate::Gate;
 use crate::guarded_body::GuardedBody;
 use crate::problem::RefusedReader;
+use crate::session::BrowserSessions;
 use crate::verified_request::VerifiedRequest;
-use http::{Extensions, Request, Response};
+use http::header::SET_COOKIE;
+use http::{Extensions, HeaderValue, Request, Response};
 use http_body_util::{Either, Full};
 use hyper::body::Bytes;
 use std::future::Future;
@@ -16,7 +19,7 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use tegata_core::{Refusal, Thumbprint};
+use tegata_core::Refusal;
 use tower_layer::Layer;
 use tower_service::Service;
 use tracing::warn;
@@ -27,6 +30,7 @@ pub struct GateLayer {
     gate: Gate,
     source: Arc<CertificateSource>,
     peer: PeerAddressOf,
+    sessions: Option<Arc<BrowserSessions>>,
 }
 
 /// How to find the address of the connection's peer.
@@ -36,7 +40,14 @@ impl GateLayer {
     /// A layer that looks for certificates in `source`.
     pub fn new(gate: Gate, source: CertificateSource) -> Self {
         let peer: PeerAddressOf = |extensions| extensions.get::<ClientAddress>().map(|peer| peer.0);
-        Self { gate, source: Arc::new(source), peer }
+        Self { gate, source: Arc::new(source), peer, sessions: None }
+    }
+
+    /// Lets browsers in by a session, too. The paths below `/.tegata/` are the gate's own then.
+    #[must_use]
+    pub fn with_sessions(mut self, sessions: Option<Arc<BrowserSessions>>) -> Self {
+        self.sessions = sessions;
+        self
     }
 
     /// Where the framework keeps the peer's address, if not in a [`ClientAddress`]; for axum
@@ -76,30 +87,42 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        match self.layer.admit(&mut request) {
-            Ok(verified) => {
+        match self.layer.receive(&mut request) {
+            Admission::Admitted { verified, renewed } => {
                 let reader = RefusedReader::of(request.headers());
                 let inner = Box::pin(self.inner.call(request));
-                GateFuture::Admitted { inner, gate: self.layer.gate.clone(), verified, reader }
+                GateFuture::Admitted { inner, gate: self.layer.gate.clone(), verified, reader, renewed }
             }
-            Err(refusal) => {
+            Admission::Refused(refusal) => {
                 GateFuture::Refused(Some(Box::new(self.layer.gate.refuse(refusal, request.headers()))))
             }
+            Admission::Answered(answer) => GateFuture::Answered(answer),
         }
     }
 }
 
 impl GateLayer {
-    fn admit<B>(&self, request: &mut Request<B>) -> Result<Arc<VerifiedRequest>, Refusal> {
-        let presented = self.presented(request)?;
+    fn receive<B>(&self, request: &mut Request<B>) -> Admission {
+        let presented = match self.presented(request) {
+            Ok(presented) => presented,
+            Err(refusal) => return Admission::Refused(refusal),
+        };
         strip(request.headers_mut(), &self.source);
         cookies::join(request.headers_mut());
-        let verified = self.gate.check(request.headers(), request.uri().query(), presented)?;
-        request.extensions_mut().insert(Arc::clone(&verified));
-        Ok(verified)
+        let admission = match &self.sessions {
+            Some(sessions) => sessions.admit(&self.gate, request, presented),
+            None => self
+                .gate
+                .check(request.headers(), request.uri().query(), presented.map(|one| one.thumbprint()))
+                .into(),
+        };
+        if let Admission::Admitted { verified, .. } = &admission {
+            request.extensions_mut().insert(Arc::clone(verified));
+        }
+        admission
     }
 
-    fn presented<B>(&self, request: &Request<B>) -> Result<Option<Thumbprint>, Refusal> {
+    fn presented<B>(&self, request: &Request<B>) -> Result<Option<ClientCertificate>, Refusal> {
         let peer = (self.peer)(request.extensions());
         let presented = self.source.presented(request.extensions(), request.headers(), peer);
         presented.map_err(|error| {
@@ -121,9 +144,13 @@ pub enum GateFuture<F> {
         verified: Arc<VerifiedRequest>,
         /// How a refusal would be shown to the caller.
         reader: RefusedReader,
+        /// A `Set-Cookie` that keeps the caller's session going.
+        renewed: Option<HeaderValue>,
     },
     /// The refusal, until it is taken.
     Refused(Option<Box<Response<Full<Bytes>>>>),
+    /// What the gate itself answers a browser.
+    Answered(OwnAnswer),
 }
 
 impl<F, R, E> Future for GateFuture<F>
@@ -134,13 +161,20 @@ where
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match self.get_mut() {
-            Self::Admitted { inner, gate, verified, reader } => {
-                inner.as_mut().poll(context).map_ok(|response| answer(response, gate, verified, *reader))
+            Self::Admitted { inner, gate, verified, reader, renewed } => {
+                inner.as_mut().poll(context).map_ok(|response| {
+                    let mut response = answer(response, gate, verified, *reader);
+                    response.headers_mut().extend(renewed.take().map(|cookie| (SET_COOKIE, cookie)));
+                    response
+                })
             }
             Self::Refused(response) => match response.take() {
                 Some(response) => Poll::Ready(Ok(response.map(Either::Left))),
                 None => Poll::Pending,
             },
+            Self::Answered(answer) => {
+                answer.as_mut().poll(context).map(|answer| Ok(answer.map(Either::Left)))
+            }
         }
     }
 }

@@ -27,6 +27,7 @@
 //! | what is checked | [`GatePolicy`], [`Gate::check`] |
 //! | where the certificate comes from | [`certificate`] |
 //! | products in other languages | [`forward_auth`], [`reverse_proxy`] |
+//! | browsers | [`session`] |
 //! | how an answer looks | [`problem`], [`bearer`] |
 
 pub mod bearer;
@@ -34,9 +35,12 @@ pub mod certificate;
 pub mod forward_auth;
 pub mod problem;
 pub mod reverse_proxy;
+pub mod session;
 
+mod admission;
 mod assertion;
 mod backoff;
+mod certificate_name;
 mod check;
 mod check_time;
 mod config;
@@ -66,4 +70,4 @@ pub use policy::GatePolicy;
 pub use tegata_core::{Network, NotANetwork};
 pub use tegata_net::client::{ConnectTo, NotAConnectTo};
 pub use tegata_net::tls::{IdentityFiles, TlsError, read_identity, trust_from_pem_file};
-pub use verified_request::VerifiedRequest;
+pub use verified_request::{SignInFacts, VerifiedRequest};

@@ -1,7 +1,7 @@
 //! A refusal as a response: a problem for programs, a short page for people, and a link to where the device itself says
 //! more.
 
-mod page;
+pub(crate) mod page;
 
 use crate::bearer::www_authenticate;
 use http::header::{
@@ -37,7 +37,7 @@ pub fn response(refusal: Refusal, request: &HeaderMap) -> Response<Full<Bytes>> 
 
 impl RefusedReader {
     pub(crate) fn of(request: &HeaderMap) -> Self {
-        Self { language: language(request), navigates: navigates(request) }
+        Self { language: language_of(request), navigates: takes_a_page(request) }
     }
 
     /// `help` is the platform's page for people who are refused.
@@ -57,7 +57,9 @@ impl RefusedReader {
         let headers = response.headers_mut();
         if self.navigates {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-            headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(page::POLICY));
+            if let Ok(policy) = HeaderValue::try_from(page::policy("'none'")) {
+                headers.insert(CONTENT_SECURITY_POLICY, policy);
+            }
         } else {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         }
@@ -93,7 +95,8 @@ fn problem(refusal: Refusal, language: Language, help: Option<&str>) -> String {
     problem.to_string()
 }
 
-fn navigates(request: &HeaderMap) -> bool {
+/// Whether a browser shows the answer as a page. A script that merely does not mind HTML does not.
+pub(crate) fn takes_a_page(request: &HeaderMap) -> bool {
     let text = |name: &str| request.get(name).and_then(|value| value.to_str().ok());
     let media = text(ACCEPT.as_str()).into_iter().flat_map(|accept| accept.split(','));
     let mut media = media.map(|item| item.split_once(';').unwrap_or((item, "")));
@@ -102,7 +105,7 @@ fn navigates(request: &HeaderMap) -> bool {
 }
 
 /// The language the reader likes best of those there are (RFC 9110 section 12.5.4).
-fn language(request: &HeaderMap) -> Language {
+pub(crate) fn language_of(request: &HeaderMap) -> Language {
     let accepted = request.get_all(ACCEPT_LANGUAGE).iter().filter_map(|value| value.to_str().ok());
     let mut best = (0.0, Language::default());
     for item in accepted.flat_map(|value| value.split(',')) {

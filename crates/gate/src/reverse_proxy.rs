@@ -39,7 +39,7 @@ pub async fn serve(tcp: TcpListener, gate: Gate, proxy: ReverseProxy, shutdown: 
     };
     let service = ProxyShared {
         upstream: Upstream::new(&proxy, gate.clone(), source.clone()),
-        layer: GateLayer::new(gate.clone(), source),
+        layer: GateLayer::new(gate.clone(), source).with_sessions(proxy.sessions.clone()),
         gate,
         front: proxy.front.clone(),
         preflights: proxy.preflights,

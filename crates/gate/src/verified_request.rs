@@ -1,15 +1,39 @@
 //! A request that a gate let in.
 
+use crate::session::SessionFacts;
 use serde::Deserialize;
 use std::time::Duration;
-use tegata_core::claims::AccessClaims;
+use tegata_core::claims::{AccessClaims, is_person};
+use tegata_core::feed::Denials;
 use tegata_core::{DeviceId, Refusal, SiteId, TenantId, Thumbprint, Timestamp};
 
-/// A token that passed, as handlers find it in the request's extensions.
+/// Who asks, as handlers find it in the request's extensions: by an access token, or by a browser's session.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct VerifiedRequest {
-    pub(crate) claims: AccessClaims,
-    not_before: Option<i64>,
+pub struct VerifiedRequest(Credential);
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Credential {
+    Token {
+        claims: AccessClaims,
+        not_before: Option<i64>,
+    },
+    Session {
+        facts: SessionFacts,
+        /// The certificate of the connection, perhaps a newer one than signed in.
+        presented: Thumbprint,
+        until: Timestamp,
+    },
+}
+
+/// How a person signed in.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct SignInFacts<'a> {
+    /// The authentication context: what kind of sign-in it was.
+    pub acr: &'a str,
+    /// By which methods (RFC 8176).
+    pub amr: Vec<&'a str>,
+    /// When, in seconds since the epoch; none where the device signed in by itself.
+    pub auth_time: Option<i64>,
 }
 
 impl VerifiedRequest {
@@ -17,61 +41,124 @@ impl VerifiedRequest {
     pub(crate) fn parse(payload: &[u8]) -> Option<Self> {
         let claims = serde_json::from_slice(payload).ok()?;
         let NotBefore { nbf } = serde_json::from_slice(payload).ok()?;
-        Some(Self { claims, not_before: nbf })
+        Some(Self(Credential::Token { claims, not_before: nbf }))
     }
 
-    /// Whether it may be used now.
+    /// A session that goes on until then unless it is used again, on a connection with this certificate.
+    pub(crate) fn of_session(facts: SessionFacts, presented: Thumbprint, until: Timestamp) -> Self {
+        Self(Credential::Session { facts, presented, until })
+    }
+
+    /// Whether a token may be used now. Sessions were asked before they came here.
     pub(crate) fn in_time(&self, now: Timestamp, leeway: Duration) -> Result<(), Refusal> {
+        let Credential::Token { claims, not_before } = &self.0 else { return Ok(()) };
         let horizon = now.plus(leeway);
         let begun = |seconds: i64| Timestamp::from_seconds(seconds) <= horizon;
-        if now >= Timestamp::from_seconds(self.claims.exp) {
+        if now >= Timestamp::from_seconds(claims.exp) {
             Err(Refusal::TokenEnded)
-        } else if begun(self.claims.iat) && self.not_before.is_none_or(begun) {
+        } else if begun(claims.iat) && not_before.is_none_or(begun) {
             Ok(())
         } else {
             Err(Refusal::TokenNotYetValid)
         }
     }
 
-    /// Everything the token says.
-    pub fn claims(&self) -> &AccessClaims {
-        &self.claims
+    /// Whether the token itself, or the session, was ended before its time.
+    pub(crate) fn ended_by(&self, denials: &Denials) -> Result<(), Refusal> {
+        match &self.0 {
+            Credential::Token { claims, .. } if denials.denies_token(claims) => Err(Refusal::TokenRevoked),
+            Credential::Session { facts, .. } if ends_session(denials, facts) => Err(Refusal::SessionOver),
+            _ => Ok(()),
+        }
+    }
+
+    /// Everything the token says; none where a browser came with a session.
+    pub fn claims(&self) -> Option<&AccessClaims> {
+        match &self.0 {
+            Credential::Token { claims, .. } => Some(claims),
+            Credential::Session { .. } => None,
+        }
+    }
+
+    /// When it ends by itself: the end of the token, or of a session that is not used again.
+    pub fn ends(&self) -> Timestamp {
+        match &self.0 {
+            Credential::Token { claims, .. } => Timestamp::from_seconds(claims.exp),
+            Credential::Session { until, .. } => *until,
+        }
     }
 
     /// The device that asks.
     pub fn device(&self) -> &DeviceId {
-        &self.claims.device
+        match &self.0 {
+            Credential::Token { claims, .. } => &claims.device,
+            Credential::Session { facts, .. } => &facts.device,
+        }
     }
 
     /// Who asks: `device:{id}`, or `person:{hash}` where a person uses the device.
     pub fn subject(&self) -> &str {
-        &self.claims.sub
+        match &self.0 {
+            Credential::Token { claims, .. } => &claims.sub,
+            Credential::Session { facts, .. } => &facts.subject,
+        }
     }
 
     /// The person who uses it, by a name that is stable and says nothing; none where the device asks for itself.
     pub fn person(&self) -> Option<&str> {
-        self.claims.person()
+        Some(self.subject()).filter(|subject| is_person(subject))
+    }
+
+    /// How the sign-in was done; none where it is not known.
+    pub fn sign_in(&self) -> Option<SignInFacts<'_>> {
+        match &self.0 {
+            Credential::Token { .. } => None,
+            Credential::Session { facts, .. } => Some(SignInFacts {
+                acr: &facts.acr,
+                amr: facts.amr.split_ascii_whitespace().collect(),
+                auth_time: facts.auth_time,
+            }),
+        }
     }
 
     /// The legal entity it belongs to.
     pub fn tenant(&self) -> &TenantId {
-        &self.claims.tenant
+        match &self.0 {
+            Credential::Token { claims, .. } => &claims.tenant,
+            Credential::Session { facts, .. } => &facts.tenant,
+        }
     }
 
     /// The store it stands in.
     pub fn site(&self) -> &SiteId {
-        &self.claims.site
+        match &self.0 {
+            Credential::Token { claims, .. } => &claims.site,
+            Credential::Session { facts, .. } => &facts.site,
+        }
     }
 
-    /// Which certificate of the device it presented, counted from 1.
+    /// Which certificate of the device it presented, counted from 1. Of a session, the one that signed in: it goes on with
+    /// a renewed certificate.
     pub fn generation(&self) -> u32 {
-        self.claims.generation
+        match &self.0 {
+            Credential::Token { claims, .. } => claims.generation,
+            Credential::Session { facts, .. } => facts.generation,
+        }
     }
 
     /// The certificate it presented.
     pub fn thumbprint(&self) -> &Thumbprint {
-        &self.claims.cnf.x5t_s256
+        match &self.0 {
+            Credential::Token { claims, .. } => &claims.cnf.x5t_s256,
+            Credential::Session { presented, .. } => presented,
+        }
     }
+}
+
+/// A person's session is denied as a token is, by its name; a device that was signed out, by the time.
+fn ends_session(denials: &Denials, facts: &SessionFacts) -> bool {
+    facts.sid.as_deref().is_some_and(|sid| denials.token_denied(sid))
+        || denials.tokens_before(&facts.tenant, &facts.device).is_some_and(|moment| facts.issued < moment)
 }
 
 #[derive(Deserialize)]

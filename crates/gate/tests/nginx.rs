@@ -36,7 +36,7 @@ impl NginxFixture {
     async fn build() -> Self {
         let platform = TestPlatform::start().await;
         let gate = platform.gate().await;
-        let config = ForwardAuth { certificates: HeaderSource::nginx(Network::loopback()) };
+        let config = ForwardAuth { certificates: HeaderSource::nginx(Network::loopback()), sessions: None };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let gate_port = listener.local_addr().unwrap().port();
         tokio::spawn(serve(listener, gate, config, std::future::pending()));

@@ -163,7 +163,7 @@ async fn every_request_is_checked_again_also_on_one_connection() {
     let layer = GateLayer::new(fixture.gate.clone(), CertificateSource::Connection);
     let request = || {
         let mut request = fixture.request();
-        request.extensions_mut().insert(ClientCertificate(fixture.party.thumbprint()));
+        request.extensions_mut().insert(ClientCertificate::from_thumbprint(fixture.party.thumbprint()));
         request
     };
     let mut service = layer.layer(Product);
@@ -184,7 +184,7 @@ async fn a_certificate_header_counts_only_from_the_proxy() {
             request.extensions_mut().insert(ClientAddress(peer.parse().unwrap()));
         }
         // An extension that this source does not read.
-        request.extensions_mut().insert(ClientCertificate(fixture.party.thumbprint()));
+        request.extensions_mut().insert(ClientCertificate::from_thumbprint(fixture.party.thumbprint()));
         ask(&layer, request).await.status
     };
     let certificate = escaped(&fixture.party.certificate_pem);
@@ -213,7 +213,10 @@ async fn a_framework_may_keep_the_address_where_it_likes() {
 #[tokio::test]
 async fn only_a_trusted_proxy_gets_an_answer_from_the_service() {
     let fixture = ProductsFixture::new().await;
-    let config = ForwardAuth { certificates: HeaderSource::nginx(vec!["10.0.0.0/8".parse().unwrap()]) };
+    let config = ForwardAuth {
+        certificates: HeaderSource::nginx(vec!["10.0.0.0/8".parse().unwrap()]),
+        sessions: None,
+    };
     let ask = |peer: &str, path: &str, method: Method| {
         let mut request = Request::builder().method(method).uri(path).body(()).unwrap();
         let certificate = escaped(&fixture.party.certificate_pem).parse().unwrap();
@@ -246,7 +249,7 @@ async fn only_a_trusted_proxy_gets_an_answer_from_the_service() {
 #[tokio::test]
 async fn a_proxy_may_ask_with_the_original_method_and_path() {
     let fixture = ProductsFixture::new().await;
-    let config = ForwardAuth { certificates: HeaderSource::nginx(Network::loopback()) };
+    let config = ForwardAuth { certificates: HeaderSource::nginx(Network::loopback()), sessions: None };
     let ask = |method: Method, path: &str, told: &[(&str, &str)]| {
         let mut request = Request::builder().method(method).uri(path).body(()).unwrap();
         let certificate = escaped(&fixture.party.certificate_pem).parse().unwrap();
@@ -278,7 +281,7 @@ async fn a_proxy_may_ask_with_the_original_method_and_path() {
 #[tokio::test]
 async fn an_operator_sees_how_the_gate_is_and_can_stop_it() {
     let fixture = ProductsFixture::new().await;
-    let config = ForwardAuth { certificates: HeaderSource::nginx(Network::loopback()) };
+    let config = ForwardAuth { certificates: HeaderSource::nginx(Network::loopback()), sessions: None };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();

@@ -81,7 +81,8 @@ pub async fn serve(
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     println!("{}", json!({ "url": format!("http://{}", listener.local_addr()?) }));
     let certificates = HeaderSource::nginx(vec!["127.0.0.1".parse()?]);
-    forward_auth::serve(listener, gate, ForwardAuth { certificates }, std::future::pending()).await;
+    forward_auth::serve(listener, gate, ForwardAuth { certificates, sessions: None }, std::future::pending())
+        .await;
     Ok(())
 }
 

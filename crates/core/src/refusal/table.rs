@@ -497,6 +497,42 @@ refusals! {
         en: "The access token came in the address", "Never put it there. A program sends it in the Authorization header as Bearer.";
     }
 
+    /// No session, where a browser needs one.
+    SessionMissing "G-20" 401 {
+        ja: "アプリにサインインしていません", "ページを開き直して、サインインしてください。";
+        en: "You are not signed in to the app", "Load the page again and sign in. A program sends an access token in the Authorization header as Bearer.";
+    }
+    /// The cookie was altered, is of another product, or sealed with a key that the gate does not have.
+    SessionUnreadable "G-21" 401 {
+        ja: "アプリへのサインインを確認できません", "ページを開き直して、サインインし直してください。";
+        en: "The session in the app cannot be read", "Load the page again and sign in. Operators: all gates of a product need the same --session-key file.";
+    }
+    /// Nobody used it for a while, its time is up, or the person signed out somewhere.
+    SessionOver "G-22" 401 {
+        ja: "アプリへのサインインは終了しています", "ページを開き直して、サインインし直してください。";
+        en: "The session in the app has ended", "Load the page again and sign in. Sessions end after a while without activity, and by signing out.";
+    }
+    /// A cookie that was carried to another device.
+    SessionOfAnotherDevice "G-23" 401 {
+        ja: "別の端末でのサインインです", "この端末でページを開き直して、サインインしてください。";
+        en: "The session is another device's", "Load the page again on this device and sign in.";
+    }
+    /// The way back from a sign-in that this browser has not begun, or has completed before.
+    SignInNotBegun "G-24" 400 {
+        ja: "このブラウザで始めたサインインではないか、すでに完了しています", "アプリのページを開き直してください。";
+        en: "This sign-in was not begun in this browser, or is over", "Open the app again from its usual address.";
+    }
+    /// The platform let the person not in.
+    SignInRefused "G-25" 403 {
+        ja: "アプリへのサインインが認められませんでした", "アプリのページを開き直してください。続くときはコードを添えて管理者へご連絡ください。";
+        en: "The sign-in to the app was refused", "Open the app again. If it is refused again, tell your administrator this code.";
+    }
+    /// The platform cannot be reached for a sign-in, or its answer cannot be used.
+    SignInUnavailable "G-26" 503 {
+        ja: "いまはサインインできません", "しばらくしてから、アプリのページを開き直してください。続くときはコードをサポートへお知らせください。";
+        en: "Nobody can sign in right now", "Open the app again shortly. If it lasts, tell support this code.";
+    }
+
     // L: Status lists.
     /// A status list as it was at an earlier time.
     NoHistory "L-01" 501 {

@@ -5,11 +5,11 @@ const HELP_PAGE: &str = "https://device.example/";
 
 #[test]
 fn whoever_is_refused_reads_why_in_their_language() {
-    let read = |accept: &'static str| language(&headers(&[("accept-language", accept)]));
+    let read = |accept: &'static str| language_of(&headers(&[("accept-language", accept)]));
     assert_eq!(read("en-GB,en;q=0.9,ja;q=0.8"), Language::En);
     assert_eq!(read("fr, en;q=0.3, ja;q=0.5"), Language::Ja);
     assert_eq!(read("fr"), Language::Ja);
-    assert_eq!(language(&HeaderMap::new()), Language::Ja);
+    assert_eq!(language_of(&HeaderMap::new()), Language::Ja);
 }
 
 #[test]

@@ -143,7 +143,7 @@ impl ConnectionFacts {
         if let Some(tls) = &self.tls {
             host::must_match(&host, tls.server_name.as_deref())?;
             extensions.insert(tls.first.clone());
-            if let Some(presented) = tls.presented {
+            if let Some(presented) = tls.presented.clone() {
                 extensions.insert(presented);
             }
         }

@@ -1,6 +1,7 @@
 //! What stands before the product, and what nobody may exceed there.
 
 use crate::certificate::HeaderSource;
+use crate::session::BrowserSessions;
 use arc_swap::ArcSwap;
 use http::uri::Authority;
 use rustls::ServerConfig;
@@ -19,6 +20,8 @@ pub struct ReverseProxy {
     /// Whether questions of browsers before requests to other origins (`OPTIONS` with
     /// `Access-Control-Request-Method`) reach the product although nobody proved who asks.
     pub preflights: bool,
+    /// Lets browsers in by a session, too.
+    pub sessions: Option<Arc<BrowserSessions>>,
 }
 
 /// Whether clients come by TLS or from a proxy that has ended it.

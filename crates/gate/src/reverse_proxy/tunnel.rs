@@ -28,7 +28,7 @@ pub(super) async fn run(
         copy_bidirectional(&mut TokioIo::new(client), &mut TokioIo::new(product)).await?;
         Ok::<_, Box<dyn std::error::Error + Send + Sync>>(())
     };
-    let end = Timestamp::from_seconds(verified.claims().exp).plus(grace);
+    let end = verified.ends().plus(grace);
     let refusal = tokio::select! {
         ended = carried => {
             if let Err(error) = ended {
@@ -52,7 +52,7 @@ async fn over(gate: &Gate, verified: &VerifiedRequest, end: Timestamp) -> Refusa
             return refusal;
         }
         if gate.now() >= end {
-            return Refusal::TokenEnded;
+            return if verified.claims().is_some() { Refusal::TokenEnded } else { Refusal::SessionOver };
         }
     }
 }

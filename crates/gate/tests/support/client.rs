@@ -1,7 +1,7 @@
 //! A client of a product: one connection, many requests.
 
 use super::Party;
-use http::{HeaderMap, Request, StatusCode};
+use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{SendRequest, handshake};
@@ -121,7 +121,11 @@ impl TestClient {
     }
 
     pub async fn get(&mut self, path: &str, headers: &[(&str, &str)]) -> ClientAnswer {
-        let mut request = Request::get(path);
+        self.request(Method::GET, path, headers).await
+    }
+
+    pub async fn request(&mut self, method: Method, path: &str, headers: &[(&str, &str)]) -> ClientAnswer {
+        let mut request = Request::builder().method(method).uri(path);
         if matches!(self.0, Sender::Http1(_)) {
             request = request.header("host", "localhost");
         }

@@ -42,6 +42,7 @@ impl GatedProduct {
             front: ProxyFront::Tls(Arc::new(arc_swap::ArcSwap::from_pointee(config))),
             limits: ProxyLimits::default(),
             preflights: false,
+            sessions: None,
         };
         proxy.limits.listener.drain = Duration::from_millis(500);
         change(&mut proxy);

@@ -1,11 +1,14 @@
 //! A platform small enough to be told to lie, fall silent and go away.
 #![allow(dead_code, missing_docs, clippy::unwrap_used)]
 
+pub mod browser;
 pub mod client;
 pub mod gated;
 pub mod product;
+pub mod provider;
 pub mod raw;
 mod server;
+pub mod sessioned;
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
@@ -93,17 +96,37 @@ impl Authority {
     }
 
     pub fn issue(&self, name: &str, usage: ExtendedKeyUsagePurpose) -> Party {
+        self.issue_for(name, &format!("https://test.example/gate/{name}"), usage, |_| {})
+    }
+
+    fn issue_for(
+        &self,
+        name: &str,
+        uri: &str,
+        usage: ExtendedKeyUsagePurpose,
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> Party {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(vec![name.into()]).unwrap();
-        let uri = format!("https://test.example/gate/{name}");
-        params.subject_alt_names.push(SanType::URI(uri.try_into().unwrap()));
+        params.subject_alt_names.push(SanType::URI(uri.to_owned().try_into().unwrap()));
         params.extended_key_usages = vec![usage];
+        change(&mut params);
         let certificate = params.signed_by(&key, &self.0).unwrap();
         Party {
             certificate: certificate.der().clone(),
             certificate_pem: certificate.pem(),
             key_pem: key.serialize_pem(),
         }
+    }
+
+    /// A certificate of a device; each call renews it.
+    pub fn device(&self, device: &DeviceId) -> Party {
+        self.device_with(device, |_| {})
+    }
+
+    pub fn device_with(&self, device: &DeviceId, change: impl FnOnce(&mut CertificateParams)) -> Party {
+        let uri = format!("https://test.example/device/{device}");
+        self.issue_for("register", &uri, ExtendedKeyUsagePurpose::ClientAuth, change)
     }
 
     pub fn client(&self) -> Party {
@@ -128,6 +151,7 @@ pub struct DeviceFacts {
     pub receipts: Vec<u64>,
     pub jwks_fetched: u32,
     pub feeds_opened: u32,
+    pub provider: provider::ProviderFacts,
 }
 
 pub struct TestPlatform {
@@ -168,6 +192,7 @@ impl TestPlatform {
             receipts: Vec::new(),
             jwks_fetched: 0,
             feeds_opened: 0,
+            provider: provider::ProviderFacts::default(),
         };
         let platform = Self {
             authority,
@@ -248,13 +273,12 @@ impl TestPlatform {
 
     /// For so many seconds.
     pub fn token_for(&self, device: &DeviceId, certificate: Thumbprint, seconds: i64) -> String {
-        let entropy = Seeded::new(7);
         let now = self.clock.now().seconds();
         let claims = json!({
             "iss": self.issuer, "sub": format!("device:{device}"), "aud": AUDIENCE,
             "client_id": device, "iat": now, "exp": now + seconds, "jti": "token",
             "cnf": { "x5t#S256": certificate }, "device": device, "generation": 3,
-            "tenant": tenant(), "site": SiteId::random(&entropy),
+            "tenant": tenant(), "site": site(),
         });
         self.facts().key.sign(ACCESS_TOKEN, claims.to_string().as_bytes()).unwrap()
     }
@@ -270,6 +294,11 @@ impl DeviceFacts {
 /// Whose device it is.
 pub fn tenant() -> TenantId {
     TenantId::random(&Seeded::new(43))
+}
+
+/// Where it stands.
+pub fn site() -> SiteId {
+    SiteId::random(&Seeded::new(7))
 }
 
 pub fn device() -> DeviceId {

@@ -84,6 +84,16 @@ async fn answer(request: Request<Incoming>, platform: PlatformState, has_certifi
     let path = request.uri().path().to_owned();
     match (request.method().clone(), path.as_str()) {
         (Method::GET, "/.well-known/oauth-authorization-server") => text(&platform.metadata()),
+        (Method::GET, "/.well-known/openid-configuration") => text(&platform.openid_metadata()),
+        (Method::POST, "/oauth/token") if has_certificate => {
+            let body = request.into_body().collect().await.unwrap().to_bytes();
+            let mut facts = platform.facts.lock().unwrap();
+            let facts = &mut *facts;
+            let (code, body) = facts.provider.exchange(str::from_utf8(&body).unwrap(), &facts.key);
+            let mut response = text(&body);
+            *response.status_mut() = StatusCode::from_u16(code).unwrap();
+            response
+        }
         (Method::GET, "/jwks.json") => {
             let mut facts = platform.facts.lock().unwrap();
             facts.jwks_fetched += 1;
@@ -125,6 +135,17 @@ impl PlatformState {
             "tegata_feed_endpoint": format!("{origin}/feed"),
             "tegata_receipt_endpoint": format!("{origin}/feed/receipts"),
             "something": "else",
+        })
+        .to_string()
+    }
+
+    fn openid_metadata(&self) -> String {
+        let origin = &self.origin;
+        json!({
+            "issuer": self.facts.lock().unwrap().claimed.0,
+            "authorization_endpoint": format!("{origin}/authorize"),
+            "token_endpoint": format!("{origin}/oauth/token"),
+            "end_session_endpoint": format!("{origin}/end-session"),
         })
         .to_string()
     }

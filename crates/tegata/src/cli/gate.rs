@@ -1,6 +1,7 @@
 //! `tegata gate`: what proxies ask before they let a request through, or a proxy itself.
 
 use crate::cli::gate::front::FrontOptions;
+use crate::cli::gate::sessions::{OpenedSessions, SessionOptions};
 use crate::config::HeaderFormat;
 use crate::failure::{Failure, FailureContext};
 use crate::system_context::SystemContext;
@@ -8,12 +9,13 @@ use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use tegata_core::{Language, Refusal};
+use tegata_core::{Entropy, Language, Refusal};
 use tegata_gate::forward_auth::{self, ForwardAuth};
 use tegata_gate::{ConnectTo, Gate, GateConfig, GatePolicy, Network, trust_from_pem_file};
 use tokio::net::TcpListener;
 
 mod front;
+mod sessions;
 
 #[derive(Args)]
 pub struct GateOptions {
@@ -56,6 +58,8 @@ pub struct GateOptions {
     pub connect_to: Vec<ConnectTo>,
     #[command(flatten)]
     pub front: FrontOptions,
+    #[command(flatten)]
+    pub sessions: SessionOptions,
 }
 
 /// The forms of headers, each with where it is met.
@@ -79,7 +83,7 @@ pub async fn run(options: &GateOptions, system: &SystemContext) -> Result<(), Fa
     let gate = Gate::connect(config(options)?, system.clock.clone(), system.entropy.clone())
         .map_err(Failure::misuse)?;
     tokio::select! {
-        ended = serve(options, gate.clone()) => ended,
+        ended = serve(options, gate.clone(), &*system.entropy) => ended,
         () = gate.not_a_gate() => Err(Failure::misuse(format!(
             "{} {}: {} holds the certificate of a device. Make one for the gate with `tegata invite --gate NAME` and \
              `tegata enroll`",
@@ -90,17 +94,29 @@ pub async fn run(options: &GateOptions, system: &SystemContext) -> Result<(), Fa
     }
 }
 
-async fn serve(options: &GateOptions, gate: Gate) -> Result<(), Failure> {
+async fn serve(options: &GateOptions, gate: Gate, entropy: &dyn Entropy) -> Result<(), Failure> {
     let certificates = options.certificate_header.trusting(options.trusted.clone());
-    if let Some(front) = options.front.open(&certificates)? {
-        let listener = bind(options.listen).await?;
-        return front.run(listener, gate, crate::server::serve::told_to_stop()).await;
-    }
+    let opened = options.sessions.open(options, &gate, entropy)?;
+    let sessions = opened.as_ref().map(OpenedSessions::sessions);
+    let front = options.front.open(&certificates, sessions.as_ref())?;
     let listener = bind(options.listen).await?;
-    errln!("gate for {} at http://{}/check", options.audience, listener.local_addr().doing("no address")?);
-    forward_auth::serve(listener, gate, ForwardAuth { certificates }, crate::server::serve::told_to_stop())
-        .await;
-    Ok(())
+    let serving = async {
+        if let Some(front) = front {
+            return front.run(listener, gate, crate::server::serve::told_to_stop()).await;
+        }
+        errln!(
+            "gate for {} at http://{}/check",
+            options.audience,
+            listener.local_addr().doing("no address")?
+        );
+        let config = ForwardAuth { certificates, sessions };
+        forward_auth::serve(listener, gate, config, crate::server::serve::told_to_stop()).await;
+        Ok(())
+    };
+    tokio::select! {
+        served = serving => served,
+        () = sessions::follow(opened) => Ok(()),
+    }
 }
 
 async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tegata_gate::forward_auth::{self, ForwardAuth};
 use tegata_gate::reverse_proxy::{self, ProxyFront, ProxyLimits, ReverseProxy, server_config};
+use tegata_gate::session::BrowserSessions;
 use tegata_gate::{Gate, HeaderSource};
 use tegata_net::WatchedFiles;
 use tokio::net::TcpListener;
@@ -27,9 +28,10 @@ pub struct FrontOptions {
     /// The private key of that certificate (PEM)
     #[arg(long, value_name = "PEM", requires = "certificate")]
     key: Option<PathBuf>,
-    /// Ask clients for certificates of these CAs: root and issuing CA
-    #[arg(long, value_name = "PEM", requires = "certificate")]
-    client_ca: Option<PathBuf>,
+    /// The CAs of devices: root and issuing CA. With --certificate, clients are asked for certificates of these; with
+    /// --session, they tell which device a certificate is of
+    #[arg(long, value_name = "PEM")]
+    pub client_ca: Option<PathBuf>,
     /// The longest body of a request, in MiB
     #[arg(long, value_name = "MIB", default_value_t = 100, requires = "upstream", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     max_body: u32,
@@ -65,7 +67,14 @@ struct TlsFiles {
 
 impl FrontOptions {
     /// The proxy, if one is wanted. `certificates` is where a proxy before it puts them.
-    pub fn open(&self, certificates: &HeaderSource) -> Result<Option<OpenedProxy>, Failure> {
+    pub fn open(
+        &self,
+        certificates: &HeaderSource,
+        sessions: Option<&Arc<BrowserSessions>>,
+    ) -> Result<Option<OpenedProxy>, Failure> {
+        if self.client_ca.is_some() && self.certificate.is_none() && sessions.is_none() {
+            return Err(Failure::misuse("--client-ca goes with --certificate or --session"));
+        }
         let Some(upstream) = &self.upstream else { return Ok(None) };
         let files = match (&self.certificate, &self.key, &self.client_ca) {
             (Some(certificate), Some(key), Some(client_ca)) => Some(TlsFiles {
@@ -89,8 +98,13 @@ impl FrontOptions {
             tunnel_grace: Duration::from_secs(self.tunnel_grace),
             ..ProxyLimits::default()
         };
-        let proxy =
-            ReverseProxy { upstream: authority(upstream)?, front, limits, preflights: self.allow_preflight };
+        let proxy = ReverseProxy {
+            upstream: authority(upstream)?,
+            front,
+            limits,
+            preflights: self.allow_preflight,
+            sessions: sessions.cloned(),
+        };
         Ok(Some(OpenedProxy { proxy, files, health: self.health }))
     }
 }
@@ -132,7 +146,7 @@ impl OpenedProxy {
 async fn tell_health(listener: Option<TcpListener>, gate: Gate) {
     let Some(listener) = listener else { return std::future::pending().await };
     // No proxy is trusted here: nobody is told about tokens.
-    let config = ForwardAuth { certificates: HeaderSource::nginx(Vec::new()) };
+    let config = ForwardAuth { certificates: HeaderSource::nginx(Vec::new()), sessions: None };
     forward_auth::serve(listener, gate, config, std::future::pending()).await;
 }
 
