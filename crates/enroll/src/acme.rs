@@ -30,6 +30,7 @@ pub use binding::AccountBinding;
 pub use server::AcmeServer;
 
 use crate::api_refusals::INVITATION;
+use crate::shown_code::ShownCode;
 use axum::extract::{Request, State};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -40,8 +41,8 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use problem::AcmeError;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use server::ServingAcme;
 use tegata_core::Refusal;
-use tegata_core::id::InvitationCode;
 use tegata_web::api::{BODY, REQUEST};
 use tegata_web::problem::problem_of;
 use tegata_web::{Problem, StrictJson};
@@ -96,7 +97,7 @@ async fn no_content() -> StatusCode {
 
 /// Directory and nonces also by POST-as-GET (RFC 8555 section 6.3).
 async fn signed_directory(
-    State(acme): State<AcmeServer>,
+    ServingAcme(acme): ServingAcme,
     request: Request,
 ) -> problem::AcmeResult<Json<Value>> {
     acme.as_get(request).await?;
@@ -104,7 +105,7 @@ async fn signed_directory(
 }
 
 async fn signed_device_directory(
-    State(acme): State<AcmeServer>,
+    ServingAcme(acme): ServingAcme,
     request: Request,
 ) -> problem::AcmeResult<Json<Value>> {
     acme.as_get(request).await?;
@@ -112,7 +113,7 @@ async fn signed_device_directory(
 }
 
 async fn signed_no_content(
-    State(acme): State<AcmeServer>,
+    ServingAcme(acme): ServingAcme,
     request: Request,
 ) -> problem::AcmeResult<StatusCode> {
     acme.as_get(request).await?;
@@ -129,7 +130,7 @@ async fn with_nonce(State(acme): State<AcmeServer>, request: Request, next: Next
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     let index = format!("<{}>;rel=\"index\"", acme.url("/acme/directory"));
-    // Without the secret there is none; whoever needs one is refused by the request that needs it.
+    // By the time of the answer: its life begins now. Without the secret there is none; whoever needs one is refused by the request that needs it.
     let nonce = acme.nonces.issue(acme.now()).await.unwrap_or_default();
     for (name, value) in [(REPLAY_NONCE, nonce), (LINK, index)] {
         if !value.is_empty()
@@ -167,8 +168,8 @@ tegata_web::refusals! {
 #[serde(deny_unknown_fields)]
 struct AcmeBindingRequest {
     /// The whole code of a link, not a short one.
-    #[schema(max_length = 128)]
-    code: String,
+    #[schema(value_type = String, max_length = 128)]
+    code: ShownCode,
 }
 
 /// What an ACME client is to be configured with.
@@ -187,11 +188,13 @@ struct AcmeBindingResponse {
 #[utoipa::path(post, path = "/api/v1/invitations/acme", operation_id = "bindAcme", request_body = AcmeBindingRequest,
     responses((status = OK, description = "What the ACME client is configured with", body = AcmeBindingResponse), BindRefusals))]
 async fn bind(
-    State(acme): State<AcmeServer>,
+    ServingAcme(acme): ServingAcme,
     StrictJson(body): StrictJson<AcmeBindingRequest>,
 ) -> tegata_web::WebResult<impl IntoResponse> {
-    let code = InvitationCode::parse(&body.code).ok_or(Refusal::InvitationUnknown)?;
-    let invitation = acme.service.open(code.reveal()).await?;
+    if !matches!(body.code, ShownCode::Link(_)) {
+        return Err(Refusal::InvitationUnknown.into());
+    }
+    let invitation = acme.service.open(&body.code).await?;
     let secret = acme.service.opening.secret().await?;
     let binding = AccountBinding::of(&secret, &invitation.id, &acme.service.context.installation);
     Ok((

@@ -4,11 +4,12 @@ use crate::api_refusals::{CSR, INVITATION, ISSUER, POLICY};
 use crate::enrolled::{EnrollmentResponse, NO_STORE};
 use crate::enrollment_service::EnrollmentService;
 use crate::renewal_token::RenewalTokenRequest;
-use crate::requester::Requester;
+use crate::serving::Serving;
+use crate::shown_code::ShownCode;
+use crate::submitted_csr::SubmittedCsr;
 use crate::ticket::{TicketPurpose, TicketRight};
-use crate::waiting::{self, ApprovalPendingResponse};
+use crate::waiting::{self, ApprovalPendingResponse, approval_id};
 use axum::Json;
-use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -52,8 +53,8 @@ tegata_web::refusals! {
 #[serde(deny_unknown_fields)]
 pub(crate) struct OpenInvitationRequest {
     /// What follows `#` in its link, or the short one that was read out.
-    #[schema(max_length = 128)]
-    code: String,
+    #[schema(value_type = String, max_length = 128)]
+    code: ShownCode,
     /// Also one that was used for a device which was never at work: to make another key for it.
     #[serde(default)]
     replace: bool,
@@ -103,11 +104,11 @@ pub(crate) struct OpenInvitationResponse {
 #[serde(deny_unknown_fields)]
 pub(crate) struct EnrollmentRequest {
     /// The invitation's code: what follows `#` in its link, or the short one that was read out.
-    #[schema(max_length = 128)]
-    code: String,
+    #[schema(value_type = String, max_length = 128)]
+    code: ShownCode,
     /// A PKCS#10 request: base64 of its DER, which has at most 8 KiB.
-    #[schema(content_encoding = "base64")]
-    csr: String,
+    #[schema(value_type = String, content_encoding = "base64")]
+    csr: SubmittedCsr,
     /// What the device is, where its page or program knows better than its `User-Agent`.
     #[schema(value_type = Option<PlatformSchema>)]
     platform: Option<Platform>,
@@ -121,8 +122,8 @@ pub(crate) struct EnrollmentRequest {
 #[serde(deny_unknown_fields)]
 pub(crate) struct RenewalRequest {
     /// A PKCS#10 request: base64 of its DER, which has at most 8 KiB.
-    #[schema(content_encoding = "base64")]
-    csr: String,
+    #[schema(value_type = String, content_encoding = "base64")]
+    csr: SubmittedCsr,
     /// Nobody gets a token who did not ask for one.
     token: Option<RenewalTokenRequest>,
     /// Whether its name says until when it is good: for a person who chooses between it and the one before.
@@ -149,8 +150,8 @@ pub(crate) struct RenewalResponse {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct InvitedDeliveryRequest {
-    #[schema(max_length = 128)]
-    code: Option<String>,
+    #[schema(value_type = Option<String>, max_length = 128)]
+    code: Option<ShownCode>,
     /// Instead of the code, which a person may have typed and which may be over by now.
     #[schema(max_length = 128)]
     approval: Option<String>,
@@ -172,11 +173,9 @@ pub(crate) struct DeliveryRequest {
 #[utoipa::path(post, path = "/api/v1/invitations/open", operation_id = "openInvitation", request_body = OpenInvitationRequest,
     responses((status = OK, description = "The invitation can be used", body = OpenInvitationResponse), OpenRefusals))]
 pub(crate) async fn open(
-    State(service): State<EnrollmentService>,
-    requester: Requester,
+    Serving(service): Serving,
     StrictJson(body): StrictJson<OpenInvitationRequest>,
 ) -> WebResult<impl IntoResponse> {
-    let service = service.serving(requester);
     let invitation = service.find(&body.code).await?;
     if let Err(refusal) = service.admit(&invitation, body.replace).await {
         return Err(service.problem_at(&invitation.site, refusal).await);
@@ -192,6 +191,7 @@ pub(crate) async fn open(
         &invitation.site_name,
         &invitation.label,
     )?;
+    let code = body.code.reveal().ok_or(Refusal::InvitationUnknown)?;
     let opened = OpenInvitationResponse {
         approval: invitation.role == Role::Device && invitation.policies.need_approval(),
         progress: service
@@ -209,7 +209,7 @@ pub(crate) async fn open(
         probe_pattern: addresses.probes.pattern(),
         contact: guidance.contact,
         product: guidance.product,
-        qr: qr_svg(&format!("{}/enroll#{}", addresses.portal, body.code)).ok_or(Refusal::RequestMalformed)?,
+        qr: qr_svg(&format!("{}/enroll#{}", addresses.portal, *code)).ok_or(Refusal::RequestMalformed)?,
     };
     Ok((NO_STORE, Json(opened)))
 }
@@ -221,15 +221,14 @@ pub(crate) async fn open(
     responses((status = CREATED, description = "The certificate", body = EnrollmentResponse),
         (status = ACCEPTED, description = "Somebody has to approve first: ask /api/v1/approvals again after `retry_after` seconds", body = ApprovalPendingResponse), EnrollRefusals))]
 pub(crate) async fn enroll(
-    State(service): State<EnrollmentService>,
-    requester: Requester,
+    Serving(service): Serving,
     ReaderLanguage(language): ReaderLanguage,
     StrictJson(body): StrictJson<EnrollmentRequest>,
 ) -> WebResult<Response> {
-    let service = service.serving(requester.calling_itself(body.platform));
+    let service = service.calling_itself(body.platform);
     match service.enroll(&body.code, &body.csr, body.replace).await {
         Ok(handed_over) => EnrollmentResponse::answer(&service, handed_over),
-        Err(refusal) => waiting::told(&service, &body.code, &body.csr, refusal, language).await,
+        Err(refusal) => waiting::answer_refused(&service, &body.code, &body.csr, refusal, language).await,
     }
 }
 /// The next generation of the device that asks.
@@ -239,7 +238,7 @@ pub(crate) async fn enroll(
 #[utoipa::path(post, path = "/api/v1/renewals", operation_id = "renew", request_body = RenewalRequest,
     responses((status = CREATED, description = "The next certificate", body = RenewalResponse), RenewRefusals))]
 pub(crate) async fn renew(
-    State(service): State<EnrollmentService>,
+    Serving(service): Serving,
     Presented(certificate): Presented,
     StrictJson(body): StrictJson<RenewalRequest>,
 ) -> WebResult<impl IntoResponse> {
@@ -247,7 +246,7 @@ pub(crate) async fn renew(
     let enrolled = EnrollmentResponse::new(&service, service.renew(&old, &body.csr, body.name_until).await?)?;
     // The certificate is issued: whatever becomes of the token, it is handed over.
     let given = match &body.token {
-        Some(wish) => Some(token_for(&service, &enrolled.thumbprint, wish).await),
+        Some(request) => Some(token_for(&service, &enrolled.thumbprint, request).await),
         None => None,
     };
     let (token, token_error) = match given {
@@ -263,18 +262,16 @@ pub(crate) async fn renew(
 #[utoipa::path(post, path = "/api/v1/deliveries", operation_id = "deliver", request_body = InvitedDeliveryRequest,
     responses((status = NO_CONTENT, description = "Noted"), DeliverInvitedRefusals))]
 pub(crate) async fn deliver_invited(
-    State(service): State<EnrollmentService>,
-    requester: Requester,
+    Serving(service): Serving,
     StrictJson(body): StrictJson<InvitedDeliveryRequest>,
 ) -> WebResult<StatusCode> {
-    let service = service.serving(requester);
-    check_thumbprint(&body.thumbprint)?;
+    let thumbprint = thumbprint(&body.thumbprint)?;
     let invitation = match (&body.code, &body.approval) {
         (Some(code), None) => service.find(code).await?,
-        (None, Some(approval)) => service.approval(approval).await?.1,
+        (None, Some(approval)) => service.approval(&approval_id(approval)?).await?.1,
         _ => return Err(Refusal::RequestMalformed.into()),
     };
-    service.deliver_invited(invitation, &body.thumbprint).await?;
+    service.deliver_invited(invitation, &thumbprint).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 /// Notes that a certificate has arrived.
@@ -283,13 +280,13 @@ pub(crate) async fn deliver_invited(
 #[utoipa::path(post, path = "/api/v1/deliveries", operation_id = "deliver", request_body = DeliveryRequest,
     responses((status = NO_CONTENT, description = "Noted"), DeliverRefusals))]
 pub(crate) async fn deliver(
-    State(service): State<EnrollmentService>,
+    Serving(service): Serving,
     Presented(certificate): Presented,
     StrictJson(body): StrictJson<DeliveryRequest>,
 ) -> WebResult<StatusCode> {
-    let caller = service.context.caller(certificate.as_ref()).await?;
-    check_thumbprint(&body.thumbprint)?;
-    service.deliver(&caller.device, &body.thumbprint, Actor::Device(caller.device.clone())).await?;
+    let caller = service.caller(certificate.as_ref()).await?;
+    let thumbprint = thumbprint(&body.thumbprint)?;
+    service.deliver(&caller.device, &thumbprint, Actor::Device(caller.device.clone())).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -300,11 +297,11 @@ pub(crate) async fn deliver(
 #[utoipa::path(post, path = "/api/v1/handovers", operation_id = "handOver",
     responses((status = NO_CONTENT, description = "The connection ends"), HandOverRefusals))]
 pub(crate) async fn hand_over(
-    State(service): State<EnrollmentService>,
+    Serving(service): Serving,
     Presented(certificate): Presented,
     choice: CertificateReselection,
 ) -> WebResult<StatusCode> {
-    let caller = service.context.caller(certificate.as_ref()).await?;
+    let caller = service.caller(certificate.as_ref()).await?;
     let successor = service.successor(&caller).await?;
     choice.release_everywhere(successor, &service.context).await;
     Ok(StatusCode::NO_CONTENT)
@@ -313,12 +310,12 @@ pub(crate) async fn hand_over(
 async fn token_for(
     service: &EnrollmentService,
     certificate: &Thumbprint,
-    wish: &RenewalTokenRequest,
+    request: &RenewalTokenRequest,
 ) -> Result<Value, Value> {
     let nobody = || json!({"error": "unauthorized_client", "error_description": "Here are no tokens"});
-    service.tokens.as_ref().ok_or_else(nobody)?.token_for(certificate, wish).await
+    service.tokens.as_ref().ok_or_else(nobody)?.token_for(certificate, request).await
 }
 
-fn check_thumbprint(text: &str) -> Result<(), Refusal> {
-    Thumbprint::parse(text).map(|_| ()).ok_or(Refusal::RequestMalformed)
+fn thumbprint(text: &str) -> Result<Thumbprint, Refusal> {
+    Thumbprint::parse(text).ok_or(Refusal::RequestMalformed)
 }

@@ -18,7 +18,7 @@ use axum::Router;
 use codes::CodeSecretOpening;
 use std::pin::Pin;
 use std::sync::Arc;
-use tegata_core::{InvitationId, InvitationListId, Refusal, SiteId, TenantId};
+use tegata_core::{InvitationId, InvitationListId, Refusal, SiteId, TenantId, Timestamp};
 use tegata_storage::LedgerError;
 use tegata_web::{PeerCertificate, ServerContext};
 use tokio::sync::Notify;
@@ -46,6 +46,7 @@ pub trait InvitingClients: Send + Sync {
         &'a self,
         client_id: &'a str,
         certificate: Option<&'a PeerCertificate>,
+        now: Timestamp,
     ) -> InvitingClientFuture<'a>;
 }
 

@@ -2,8 +2,7 @@
 //!
 //! The entry keeps its identifier across generations: taking the file of a renewed certificate moves the entry.
 
-use crate::enrollment_service::EnrollmentService;
-use axum::extract::State;
+use crate::serving::Serving;
 use axum::response::IntoResponse;
 use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use std::time::Duration;
@@ -16,16 +15,16 @@ const LAST_CALL: Duration = Duration::from_hours(7 * 24);
 
 /// `GET {device}/calendar.ics`: of the presented certificate.
 pub(crate) async fn get(
-    State(service): State<EnrollmentService>,
+    Serving(service): Serving,
     ReaderLanguage(language): ReaderLanguage,
     Presented(certificate): Presented,
 ) -> WebResult<impl IntoResponse> {
-    let facts = service.context.caller(certificate.as_ref()).await?;
+    let facts = service.caller(certificate.as_ref()).await?;
     let device = service.device(&facts).await?;
     let entry = CalendarEntry {
         uid: format!("{}@{}", facts.device, service.context.installation.as_str()),
         sequence: facts.generation,
-        stamp: service.context.now(),
+        stamp: service.now(),
         due: service.context.renewal.due_at(facts.not_before, facts.not_after),
         end: facts.not_after,
         device: format!("{} {}", device.site_name, device.label),

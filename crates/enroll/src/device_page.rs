@@ -2,9 +2,10 @@
 
 use crate::enrollment_service::EnrollmentService;
 use crate::refusal_explanation::{CertificateFact, number};
+use crate::serving::Serving;
 use crate::sighting::note_platform;
 use askama::Template;
-use axum::extract::{RawQuery, State};
+use axum::extract::RawQuery;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
 use tegata_core::stop_cause::stopped_by_administrator;
@@ -20,7 +21,7 @@ struct DevicePage {
     device: Option<DeviceView>,
     problem: Option<ProblemView>,
     /// The refusal of a gate in front of a product, whose cause is not the certificate.
-    told: Option<ElsewhereRefusal>,
+    elsewhere: Option<ElsewhereRefusal>,
     contact: Option<Contact>,
 }
 
@@ -66,13 +67,13 @@ struct ProblemView {
 
 /// Serves `GET {device}/`, the page on which a device sees its own certificate.
 pub(crate) async fn get(
-    State(service): State<EnrollmentService>,
+    Serving(service): Serving,
     ReaderLanguage(language): ReaderLanguage,
     Presented(certificate): Presented,
     headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Response {
-    let shown = match service.context.caller(certificate.as_ref()).await {
+    let shown = match service.caller(certificate.as_ref()).await {
         Ok(facts) => {
             note_platform(&service, &facts, &headers);
             show(&service, &facts, language).await
@@ -81,8 +82,8 @@ pub(crate) async fn get(
     };
     match shown {
         Ok(mut shown) => {
-            let (told, contact) = (told_elsewhere(query.as_deref(), language), shown.contact.take());
-            page(language, Some(shown), None, told, contact)
+            let (elsewhere, contact) = (elsewhere_in(query.as_deref(), language), shown.contact.take());
+            page(language, Some(shown), None, elsewhere, contact)
                 .script("/assets/renew.js")
                 .asking(&service.context.addresses.probes)
                 .sending_forms()
@@ -105,14 +106,14 @@ pub(crate) async fn refuse(
         code: refusal.code(),
         number: why.number,
         facts: why.facts,
-        now: service.context.now().to_string(),
+        now: service.now().to_string(),
     };
     let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     (status, page(language, None, Some(problem), None, why.contact).script("/assets/why.js")).into_response()
 }
 
 /// The code in the link of a gate's refusal: one of ours, or nothing. No other text of a link is ever shown.
-fn told_elsewhere(query: Option<&str>, language: Language) -> Option<ElsewhereRefusal> {
+fn elsewhere_in(query: Option<&str>, language: Language) -> Option<ElsewhereRefusal> {
     let code = query?.split('&').find_map(|pair| pair.strip_prefix("code="))?;
     let refusal = Refusal::from_code(code)?;
     // What it says to programs is nothing for whoever reads a page.
@@ -125,11 +126,11 @@ fn page(
     language: Language,
     device: Option<DeviceView>,
     problem: Option<ProblemView>,
-    told: Option<ElsewhereRefusal>,
+    elsewhere: Option<ElsewhereRefusal>,
     contact: Option<Contact>,
 ) -> HtmlPage {
     let title = language.pick("この端末の証明書", "The certificate of this device");
-    let body = DevicePage { language, device, problem, told, contact };
+    let body = DevicePage { language, device, problem, elsewhere, contact };
     HtmlPage::new(language, title, &body).contact(body.contact.as_ref())
 }
 
@@ -151,7 +152,7 @@ async fn show(
 ) -> Result<DeviceView, Refusal> {
     let device = service.device(facts).await?;
     let due_at = service.context.renewal.due_at(facts.not_before, facts.not_after);
-    let due = due_at <= service.context.now();
+    let due = due_at <= service.now();
     let guidance = service.guidance(&facts.site).await;
     Ok(DeviceView {
         subject: service.common_name(

@@ -12,15 +12,17 @@ use crate::requester::Requester;
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_ca::{IssuanceRequest, IssuedCertificate, IssuerSet, ParsedRequest, SignedCertificate};
-use tegata_core::encoding::{base64, from_base64};
+use tegata_core::encoding::base64;
 use tegata_core::{
-    CertificateState, Contact, DeviceId, Guidance, IssuerId, Refusal, Role, SiteId, TenantId, Timestamp,
+    CertificateState, Contact, DeviceId, Guidance, IssuerId, Platform, Refusal, Role, SiteId, TenantId,
+    Timestamp,
 };
 use tegata_storage::{
     Actor, Certificate, CertificateHolder, Device, Invitation, Principal, RefusalNote, ScopedLedger,
 };
-use tegata_web::{InstallationSecretSource, OpenInstallationSecret};
-use tegata_web::{Problem, ServerContext};
+use tegata_web::{
+    InstallationSecretSource, OpenInstallationSecret, PeerCertificate, Problem, RequestTime, ServerContext,
+};
 
 /// A request that arrives while the first one with the same key is still being served is asked to come again; after
 /// this time the first is taken for dead.
@@ -35,9 +37,6 @@ const WRONG_LINKS: (u32, u32) = (100, 100_000);
 
 /// What the counters of wrong short codes are called in the ledger.
 const SHORT_CODES: &str = "short-code";
-
-/// The longest base64 of a certificate request: 8 KiB of DER and its padding.
-const LONGEST_REQUEST: usize = 8192_usize.div_ceil(3) * 4;
 
 /// Issues certificates to whoever proves a right to one. Cloning shares it.
 #[derive(Clone)]
@@ -57,6 +56,8 @@ pub struct EnrollmentService {
     wrong_links: Arc<CodeGuesses>,
     /// Who sends the request that is being served.
     requester: Requester,
+    /// Its time; nothing where no request is being served.
+    time: Option<RequestTime>,
 }
 
 /// A certificate handed over, with the name the browser's list will show.
@@ -84,6 +85,7 @@ impl EnrollmentService {
             guesses: Arc::default(),
             wrong_links: Arc::new(CodeGuesses::limited(WRONG_LINKS.0, WRONG_LINKS.1)),
             requester: Requester::UNKNOWN,
+            time: None,
         }
     }
 
@@ -108,10 +110,33 @@ impl EnrollmentService {
         self
     }
 
-    /// This service with another requester, by whom rate limits and rules are decided.
-    pub(crate) fn serving(mut self, requester: Requester) -> Self {
-        self.requester = requester;
+    /// This service for one request: by its sender rate limits and rules are decided, and by its time everything.
+    pub(crate) fn serving(self, requester: Requester, time: RequestTime) -> Self {
+        Self { requester, time: Some(time), ..self }
+    }
+
+    /// This service for a request whose sender says what platform it is.
+    pub(crate) fn calling_itself(mut self, platform: Option<Platform>) -> Self {
+        self.requester = self.requester.calling_itself(platform);
         self
+    }
+
+    /// Who sends the request that is being served.
+    pub(crate) fn requester(&self) -> Requester {
+        self.requester
+    }
+
+    /// The time of the request that is being served, the same however often it is asked for.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.time.as_ref().map_or_else(|| self.context.now(), RequestTime::now)
+    }
+
+    /// The holder of the certificate of this request, if it may be used now.
+    pub(crate) async fn caller(
+        &self,
+        certificate: Option<&PeerCertificate>,
+    ) -> Result<Arc<CertificateHolder>, Refusal> {
+        self.context.caller(certificate, self.now()).await
     }
 
     /// What the holder of a certificate sees of the ledger: the rows of its own tenant.
@@ -143,11 +168,11 @@ impl EnrollmentService {
 
     /// The guidance for the staff of a site. A failing ledger costs the guidance, and nothing else.
     pub(crate) async fn guidance(&self, site: &SiteId) -> Guidance {
-        let told = self.all_rows().guidance_of(site).await.unwrap_or_else(|error| {
+        let guidance = self.all_rows().guidance_of(site).await.unwrap_or_else(|error| {
             tracing::error!(%error, "whom the staff of a site call cannot be read");
             Guidance::default()
         });
-        told.or(Guidance { contact: self.contact.clone(), product: None })
+        guidance.or(Guidance { contact: self.contact.clone(), product: None })
     }
 
     /// A refusal for the staff of a site, with whom they call.
@@ -245,13 +270,6 @@ impl EnrollmentService {
         }
         refusal
     }
-}
-
-pub(crate) fn parse(request: &str) -> Result<ParsedRequest, Refusal> {
-    if request.len() > LONGEST_REQUEST {
-        return Err(Refusal::CsrTooLarge);
-    }
-    ParsedRequest::parse(&from_base64(request).ok_or(Refusal::CsrMalformed)?)
 }
 
 fn issued_again(known: Certificate) -> Option<IssuedCertificate> {

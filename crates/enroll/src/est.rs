@@ -6,9 +6,11 @@
 //! service as the page. Who the device is comes from the ledger: names in a request are not read.
 
 use crate::enrollment_service::{EnrollmentService, HandedOverCertificate};
-use crate::requester::Requester;
+use crate::serving::Serving;
+use crate::shown_code::ShownCode;
+use crate::submitted_csr::SubmittedCsr;
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -40,11 +42,8 @@ pub(crate) fn routes(service: EnrollmentService) -> Router {
 
 /// The CAs that certificates of the caller are to be checked by; for a stranger, those that serve everybody. Public
 /// knowledge: nobody is refused.
-async fn cacerts(
-    State(service): State<EnrollmentService>,
-    Presented(certificate): Presented,
-) -> WebResult<Response> {
-    let tenant = service.context.caller(certificate.as_ref()).await.ok().map(|facts| facts.tenant.clone());
+async fn cacerts(Serving(service): Serving, Presented(certificate): Presented) -> WebResult<Response> {
+    let tenant = service.caller(certificate.as_ref()).await.ok().map(|facts| facts.tenant.clone());
     let issuers = service.context.ledger.issuers().await?;
     let trusted: Vec<&[u8]> = issuers
         .iter()
@@ -54,11 +53,8 @@ async fn cacerts(
     Ok(answer(CERTIFICATES, &pkcs7::certs_only(&trusted)))
 }
 
-async fn csrattrs(
-    State(service): State<EnrollmentService>,
-    Presented(certificate): Presented,
-) -> WebResult<Response> {
-    let caller = service.context.caller(certificate.as_ref()).await.ok();
+async fn csrattrs(Serving(service): Serving, Presented(certificate): Presented) -> WebResult<Response> {
+    let caller = service.caller(certificate.as_ref()).await.ok();
     let authority = match &caller {
         Some(facts) => service.authorities.for_tenant(&facts.tenant)?,
         None => service.authorities.all().pop().ok_or(Refusal::NoIssuer)?,
@@ -67,7 +63,7 @@ async fn csrattrs(
     Ok(answer(ATTRIBUTES, &authority.csr_attributes(role)))
 }
 
-async fn simpleenroll(State(service): State<EnrollmentService>, request: Request) -> Response {
+async fn simpleenroll(Serving(service): Serving, request: Request) -> Response {
     match enroll(&service, request).await {
         Ok(handed_over) => certificate(&handed_over),
         // RFC 7030 section 4.2.3: 404 would say that there is no EST here.
@@ -80,20 +76,19 @@ async fn simpleenroll(State(service): State<EnrollmentService>, request: Request
 }
 
 async fn simplereenroll(
-    State(service): State<EnrollmentService>,
+    Serving(service): Serving,
     Presented(certificate_shown): Presented,
     request: Request,
 ) -> WebResult<Response> {
-    let old = service.renewing(certificate_shown.as_ref()).await?;
     let csr = read_request(request).await?;
+    let old = service.renewing(certificate_shown.as_ref()).await?;
     Ok(certificate(&service.renew(&old, &csr, false).await?))
 }
 
 async fn enroll(service: &EnrollmentService, request: Request) -> WebResult<HandedOverCertificate> {
     // Machines do not type: a short code, which can be guessed, is no password here.
-    let code = password(request.headers()).filter(|code| InvitationCode::parse(code).is_some());
-    let code = code.ok_or(Refusal::InvitationNotShown)?;
-    let service = service.clone().serving(Requester::of(request.extensions(), request.headers()));
+    let code = password(request.headers()).and_then(|password| InvitationCode::parse(&password));
+    let code = ShownCode::Link(code.ok_or(Refusal::InvitationNotShown)?);
     let csr = read_request(request).await?;
     Ok(service.enroll(&code, &csr, false).await?)
 }
@@ -110,8 +105,8 @@ fn password(headers: &HeaderMap) -> Option<String> {
     pair.split_once(':').map(|(_, password)| password.to_owned())
 }
 
-/// The request in base64 on one line: clients wrap lines, or do not (RFC 8951 section 3.1).
-async fn read_request(request: Request) -> WebResult<String> {
+/// The request in base64, on one line or several: clients wrap lines, or do not (RFC 8951 section 3.1).
+async fn read_request(request: Request) -> WebResult<SubmittedCsr> {
     let media = request.headers().get(CONTENT_TYPE).and_then(|media| media.to_str().ok());
     let essence = media.and_then(|media| media.split(';').next()).map(str::trim);
     if !essence.is_some_and(|essence| essence.eq_ignore_ascii_case(PKCS10)) {
@@ -120,7 +115,7 @@ async fn read_request(request: Request) -> WebResult<String> {
     let bytes = body::read(request.into_body(), body::LIMIT).await?;
     let mut text = String::from_utf8(bytes.to_vec()).map_err(|_| Refusal::CsrMalformed)?;
     text.retain(|letter| !letter.is_ascii_whitespace());
-    Ok(text)
+    Ok(SubmittedCsr::of_base64(&text))
 }
 
 /// A CA at work or at rest, and the roots above.

@@ -4,7 +4,9 @@ use crate::api_refusals::{CSR, INVITATION, ISSUER, KITTING, POLICY};
 use crate::enrolled::{EnrollmentResponse, NO_STORE};
 use crate::enrollment_service::EnrollmentService;
 use crate::refusal_explanation::number as device_number;
-use crate::requester::Requester;
+use crate::serving::Serving;
+use crate::shown_code::ShownCode;
+use crate::submitted_csr::SubmittedCsr;
 use crate::waiting;
 use crate::waiting::ApprovalPendingResponse;
 use askama::Template;
@@ -52,8 +54,8 @@ tegata_web::refusals! {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct OpenKittingRequest {
-    #[schema(max_length = 128)]
-    code: String,
+    #[schema(value_type = String, max_length = 128)]
+    code: ShownCode,
 }
 
 /// What a kitting code is for, and how far it is.
@@ -107,11 +109,11 @@ struct KittedDeviceView {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct KittingEnrollmentRequest {
-    #[schema(max_length = 128)]
-    code: String,
+    #[schema(value_type = String, max_length = 128)]
+    code: ShownCode,
     /// A PKCS#10 request: base64 of its DER, which has at most 8 KiB.
-    #[schema(content_encoding = "base64")]
-    csr: String,
+    #[schema(value_type = String, content_encoding = "base64")]
+    csr: SubmittedCsr,
     /// Such as the asset number that a scanner reads from the device.
     label: Option<String>,
     /// What the device is, where its page or program knows better than its `User-Agent`.
@@ -134,8 +136,8 @@ struct KittingEnrollmentResponse {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct KittingDeliveryRequest {
-    #[schema(max_length = 128)]
-    code: String,
+    #[schema(value_type = String, max_length = 128)]
+    code: ShownCode,
     #[schema(value_type = ThumbprintSchema)]
     thumbprint: String,
 }
@@ -165,14 +167,13 @@ async fn page(
 #[utoipa::path(post, path = "/api/v1/kitting/open", operation_id = "openKitting", request_body = OpenKittingRequest,
     responses((status = OK, description = "The batch", body = OpenKittingResponse), OpenKittingRefusals))]
 async fn open(
-    State(service): State<EnrollmentService>,
-    requester: Requester,
+    Serving(service): Serving,
     StrictJson(body): StrictJson<OpenKittingRequest>,
 ) -> WebResult<impl IntoResponse> {
-    let service = service.serving(requester);
     let (kitting, places) = service.open_kitting(&body.code).await?;
     let contact = service.guidance(&kitting.site).await.contact;
-    Ok((NO_STORE, Json(opened(&service, kitting, places, &body.code, contact)?)))
+    let code = body.code.reveal().ok_or(Refusal::InvitationUnknown)?;
+    Ok((NO_STORE, Json(opened(&service, kitting, places, &code, contact)?)))
 }
 /// From a kitting code to the certificate of one more device.
 ///
@@ -183,12 +184,11 @@ async fn open(
     responses((status = CREATED, description = "The certificate", body = KittingEnrollmentResponse),
         (status = ACCEPTED, description = "Somebody has to approve first: send the same request again after `retry_after` seconds", body = ApprovalPendingResponse), KittingRefusals))]
 async fn enroll(
-    State(service): State<EnrollmentService>,
-    requester: Requester,
+    Serving(service): Serving,
     ReaderLanguage(language): ReaderLanguage,
     StrictJson(body): StrictJson<KittingEnrollmentRequest>,
 ) -> WebResult<Response> {
-    let service = service.serving(requester.calling_itself(body.platform));
+    let service = service.calling_itself(body.platform);
     let label = match Name::label(body.label.as_deref().unwrap_or_default()) {
         Ok(label) => Some(label),
         Err(NotAName::Empty) => None,
@@ -217,11 +217,9 @@ async fn enroll(
 #[utoipa::path(post, path = "/api/v1/kitting/deliveries", operation_id = "deliverKitting", request_body = KittingDeliveryRequest,
     responses((status = NO_CONTENT, description = "Noted"), KittingDeliveryRefusals))]
 async fn deliver(
-    State(service): State<EnrollmentService>,
-    requester: Requester,
+    Serving(service): Serving,
     StrictJson(body): StrictJson<KittingDeliveryRequest>,
 ) -> WebResult<StatusCode> {
-    let service = service.serving(requester);
     let thumbprint = Thumbprint::parse(&body.thumbprint).ok_or(Refusal::RequestMalformed)?;
     service.deliver_kitting(&body.code, &thumbprint).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -27,9 +27,12 @@ mod refusal_explanation;
 mod renewal_token;
 mod requester;
 mod scep;
+mod serving;
 mod sheet;
+mod shown_code;
 mod sighting;
 mod site_devices;
+mod submitted_csr;
 mod ticket;
 mod waiting;
 

@@ -4,9 +4,9 @@
 //! our own pages, refusals as well, because the reason is what the reader needs.
 
 use crate::enrollment_service::EnrollmentService;
+use crate::serving::Serving;
 use crate::sighting::note_platform;
 use axum::Json;
-use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, ORIGIN, VARY,
@@ -26,21 +26,20 @@ struct ProbeResponse {
 }
 
 pub(crate) async fn get(
-    State(service): State<EnrollmentService>,
+    Serving(service): Serving,
     Presented(certificate): Presented,
     headers: HeaderMap,
 ) -> Response {
-    let seen: WebResult<_> =
-        service.context.caller(certificate.as_ref()).await.map_err(Into::into).map(|facts| {
-            note_platform(&service, &facts, &headers);
-            Json(ProbeResponse {
-                device: facts.device.clone(),
-                generation: facts.generation,
-                serial: facts.serial,
-                thumbprint: facts.thumbprint,
-                standing: Standing::Good,
-            })
-        });
+    let seen: WebResult<_> = service.caller(certificate.as_ref()).await.map_err(Into::into).map(|facts| {
+        note_platform(&service, &facts, &headers);
+        Json(ProbeResponse {
+            device: facts.device.clone(),
+            generation: facts.generation,
+            serial: facts.serial,
+            thumbprint: facts.thumbprint,
+            standing: Standing::Good,
+        })
+    });
     let mut response = seen.into_response();
     let answer = response.headers_mut();
     answer.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

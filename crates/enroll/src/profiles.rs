@@ -9,18 +9,19 @@ mod plist;
 
 use crate::api_refusals::{INVITATION, POLICY};
 use crate::enrollment_service::EnrollmentService;
-use crate::requester::Requester;
+use crate::serving::Serving;
+use crate::shown_code::ShownCode;
 use crate::ticket::{Ticket, TicketPurpose, TicketRight};
 use arc_swap::ArcSwapOption;
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{FromRef, State};
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use payload::{ConfigurationProfile, PayloadKey};
 use serde::Deserialize;
 use std::sync::Arc;
 use tegata_ca::pkcs7::ContentSigner;
-use tegata_core::{Platform, Refusal};
+use tegata_core::{Platform, Refusal, Timestamp};
 use tegata_web::api::{BODY, CALLER, PlatformSchema, REQUEST};
 use tegata_web::{Presented, StrictForm, WebResult};
 use utoipa::ToSchema;
@@ -63,8 +64,8 @@ tegata_web::refusals! {
 #[serde(deny_unknown_fields)]
 struct FirstProfileRequest {
     /// Of the invitation: the one in the link, or the short one.
-    #[schema(max_length = 128)]
-    code: String,
+    #[schema(value_type = String, max_length = 128)]
+    code: ShownCode,
     /// Whether the key is made in the Secure Enclave. Profiles may ask that of every iPhone and iPad, and since macOS 14 of
     /// Macs that have one.
     #[serde(default = "yes")]
@@ -102,6 +103,12 @@ const fn yes() -> bool {
     true
 }
 
+impl FromRef<ProfileService> for EnrollmentService {
+    fn from_ref(profiles: &ProfileService) -> Self {
+        profiles.service.clone()
+    }
+}
+
 impl ProfileService {
     /// Routes of the portal listener.
     pub fn portal_routes(self) -> Router {
@@ -117,11 +124,9 @@ impl ProfileService {
         PayloadKey::Acme { hardware_bound: hardware_bound || self.attest, attest: self.attest }
     }
 
-    fn answer(&self, text: String) -> WebResult<Response> {
+    fn answer(&self, text: String, now: Timestamp) -> WebResult<Response> {
         let bytes = match &*self.signer.load() {
-            Some(signer) => {
-                signer.sign(text.as_bytes(), self.service.context.now()).ok_or(Refusal::Internal)?
-            }
+            Some(signer) => signer.sign(text.as_bytes(), now).ok_or(Refusal::Internal)?,
             None => text.into_bytes(),
         };
         let headers = [
@@ -143,20 +148,23 @@ impl ProfileService {
         FirstProfileRefusals))]
 async fn first(
     State(profiles): State<ProfileService>,
-    requester: Requester,
-    StrictForm(wish): StrictForm<FirstProfileRequest>,
+    Serving(service): Serving,
+    StrictForm(form): StrictForm<FirstProfileRequest>,
 ) -> WebResult<Response> {
-    if wish.by == ProfileProtocol::Scep && !profiles.service.scep {
+    if form.by == ProfileProtocol::Scep && !service.scep {
         return Err(Refusal::NotFound.into());
     }
     // An iPad says that it is a Mac, unless its page knows better.
-    let told = wish.platform.or_else(|| (requester.platform == Platform::Macos).then_some(Platform::Apple));
-    let service = profiles.service.clone().serving(requester.calling_itself(told));
-    let invitation = service.open(&wish.code).await?;
-    let ticket = service.read_ticket(TicketPurpose::Certificate, &wish.code).await?;
+    let is_mac = service.requester().platform == Platform::Macos;
+    let service = service.calling_itself(form.platform.or(is_mac.then_some(Platform::Apple)));
+    let invitation = service.open(&form.code).await?;
+    let ticket = match form.code.ticket() {
+        Some(ticket) => Some(service.read_ticket(TicketPurpose::Certificate, ticket).await?),
+        None => None,
+    };
     let right = if let Some(Ticket { right: TicketRight::Approved(id), .. }) = ticket {
         // Judged when somebody was asked; what was approved stays so on its way through the profile.
-        TicketRight::Approved(id)
+        TicketRight::Approved(id.clone())
     } else {
         // The device that follows the profile does not say which it is: here it can still be told apart.
         service.would_permit(&invitation)?;
@@ -168,13 +176,13 @@ async fn first(
         tenant_name: &invitation.tenant_name,
         name: &format!("{} {}", invitation.site_name, invitation.label),
         ticket: &ticket,
-        key: match wish.by {
-            ProfileProtocol::Acme => profiles.key(wish.hardware_bound),
+        key: match form.by {
+            ProfileProtocol::Acme => profiles.key(form.hardware_bound),
             ProfileProtocol::Scep => PayloadKey::Scep,
         },
     };
     let text = profile.text(&service)?;
-    profiles.answer(text)
+    profiles.answer(text, service.now())
 }
 
 /// A signed configuration profile for iPhone, iPad and Mac.
@@ -186,10 +194,10 @@ async fn first(
         NextProfileRefusals))]
 async fn next(
     State(profiles): State<ProfileService>,
+    Serving(service): Serving,
     Presented(certificate): Presented,
-    StrictForm(wish): StrictForm<NextProfileRequest>,
+    StrictForm(form): StrictForm<NextProfileRequest>,
 ) -> WebResult<Response> {
-    let service = &profiles.service;
     let old = service.renewing(certificate.as_ref()).await?;
     // The ACME server writes down by which invitation it knows a device.
     service.invitation_of(&old).await?.ok_or(Refusal::RenewalNotPossible)?;
@@ -201,8 +209,8 @@ async fn next(
         tenant_name: &device.tenant_name,
         name: &format!("{} {}", device.site_name, device.label),
         ticket: &ticket,
-        key: profiles.key(wish.hardware_bound),
+        key: profiles.key(form.hardware_bound),
     };
-    let text = profile.text(service)?;
-    profiles.answer(text)
+    let text = profile.text(&service)?;
+    profiles.answer(text, service.now())
 }

@@ -3,9 +3,10 @@
 use crate::api_refusals::INVITATION;
 use crate::enrolled::NO_STORE;
 use crate::enrollment_service::EnrollmentService;
+use crate::serving::Serving;
+use crate::shown_code::ShownCode;
 use crate::ticket::{TicketPurpose, TicketRight};
 use axum::Json;
-use axum::extract::State;
 use axum::response::IntoResponse;
 use serde::{Deserialize, Serialize};
 use tegata_core::{CertificateState, DeviceId, Refusal, Thumbprint, Timestamp};
@@ -27,7 +28,8 @@ tegata_web::refusals! {
 #[serde(deny_unknown_fields)]
 pub(crate) struct InvitationProgressRequest {
     /// `progress` of the opened invitation.
-    ticket: String,
+    #[schema(value_type = String)]
+    ticket: ShownCode,
 }
 
 /// The body of `POST {device}/api/v1/renewals/progress`.
@@ -58,18 +60,19 @@ enum EnrollmentProgress {
 #[utoipa::path(post, path = "/api/v1/invitations/progress", operation_id = "progressOfInvitation", request_body = InvitationProgressRequest,
     responses((status = OK, description = "How far the device is", body = EnrollmentProgress), InvitationProgressRefusals))]
 pub(crate) async fn of_invitation(
-    State(service): State<EnrollmentService>,
+    Serving(service): Serving,
     StrictJson(body): StrictJson<InvitationProgressRequest>,
 ) -> WebResult<impl IntoResponse> {
-    let ticket = service.read_ticket(TicketPurpose::Progress, &body.ticket).await?;
-    let Some(TicketRight::Invitation(id)) = ticket.map(|ticket| ticket.right) else {
+    let ticket = body.ticket.ticket().ok_or(Refusal::InvitationUnknown)?;
+    let ticket = service.read_ticket(TicketPurpose::Progress, ticket).await?;
+    let TicketRight::Invitation(id) = &ticket.right else {
         return Err(Refusal::InvitationUnknown.into());
     };
-    let found = service.all_rows().invitation(&id).await?;
+    let found = service.all_rows().invitation(id).await?;
     let invitation = found.ok_or(Refusal::InvitationUnknown)?;
     let progress = match &invitation.device {
         Some(device) => service.progress(&service.rows_of(&invitation), device, 0).await?,
-        None => invitation.admits(None, service.context.now()).map(|()| EnrollmentProgress::Waiting)?,
+        None => invitation.admits(None, service.now()).map(|()| EnrollmentProgress::Waiting)?,
     };
     Ok((NO_STORE, Json(progress)))
 }
@@ -81,11 +84,11 @@ pub(crate) async fn of_invitation(
 #[utoipa::path(post, path = "/api/v1/renewals/progress", operation_id = "progressOfRenewal", request_body = RenewalProgressRequest,
     responses((status = OK, description = "How far the device is", body = EnrollmentProgress), RenewalProgressRefusals))]
 pub(crate) async fn of_renewal(
-    State(service): State<EnrollmentService>,
+    Serving(service): Serving,
     Presented(certificate): Presented,
     StrictJson(body): StrictJson<RenewalProgressRequest>,
 ) -> WebResult<impl IntoResponse> {
-    let caller = service.context.caller(certificate.as_ref()).await?;
+    let caller = service.caller(certificate.as_ref()).await?;
     Ok((
         NO_STORE,
         Json(service.progress(&service.own_rows(&caller), &caller.device, i64::from(body.after)).await?),

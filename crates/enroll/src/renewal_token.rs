@@ -13,7 +13,7 @@ pub trait RenewalTokens: Send + Sync {
     fn token_for<'a>(
         &'a self,
         certificate: &'a Thumbprint,
-        wish: &'a RenewalTokenRequest,
+        request: &'a RenewalTokenRequest,
     ) -> RenewalTokenFuture<'a>;
 }
 

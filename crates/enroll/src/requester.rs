@@ -26,10 +26,10 @@ impl Requester {
     /// Of a request with these headers, on the connection that these facts are about.
     pub(crate) fn of(facts: &Extensions, headers: &HeaderMap) -> Self {
         let peer = facts.get().filter(|_| facts.get::<BehindProxy>().is_none());
-        let said = headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
+        let user_agent = headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
         Self {
             address: peer.map(|PeerAddress(address)| address.ip()),
-            platform: said.map_or(Platform::Other, Platform::of_user_agent),
+            platform: user_agent.map_or(Platform::Other, Platform::of_user_agent),
         }
     }
 

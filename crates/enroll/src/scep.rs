@@ -12,9 +12,9 @@ mod transactions;
 
 use crate::enrollment_service::EnrollmentService;
 use crate::guesses::CodeGuesses;
-use crate::requester::Requester;
+use crate::serving::Serving;
 use axum::Router;
-use axum::extract::{Query, Request, State};
+use axum::extract::{FromRef, Query, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
@@ -54,6 +54,12 @@ impl ScepServer {
     }
 }
 
+impl FromRef<ScepServer> for EnrollmentService {
+    fn from_ref(scep: &ScepServer) -> Self {
+        scep.service.clone()
+    }
+}
+
 /// The routes of the public listener.
 pub fn scep_routes(scep: ScepServer) -> Router {
     // Cisco IOS and others append the name of the first server's program, or a slash.
@@ -73,9 +79,10 @@ struct ScepQuery {
 
 async fn by_get(
     State(scep): State<ScepServer>,
-    requester: Requester,
+    Serving(service): Serving,
     Query(asked): Query<ScepQuery>,
 ) -> WebResult<Response> {
+    let scep = ScepServer { service, ..scep };
     match asked.operation.as_str() {
         "GetCACaps" => Ok(answer("text/plain", CAPABILITIES.into())),
         "GetCACert" => scep.certificates(&asked.message).await,
@@ -84,7 +91,7 @@ async fn by_get(
             let base64: String =
                 asked.message.replace(' ', "+").chars().filter(|letter| !letter.is_whitespace()).collect();
             let message = from_base64(&base64).ok_or(Refusal::RequestMalformed)?;
-            scep.operate(&message, requester).await
+            scep.operate(&message).await
         }
         _ => Err(no_such_operation()),
     }
@@ -92,7 +99,7 @@ async fn by_get(
 
 async fn by_post(
     State(scep): State<ScepServer>,
-    requester: Requester,
+    Serving(service): Serving,
     Query(asked): Query<ScepQuery>,
     request: Request,
 ) -> WebResult<Response> {
@@ -100,7 +107,8 @@ async fn by_post(
         return Err(no_such_operation());
     }
     let message = body::read(request.into_body(), body::LIMIT).await?;
-    scep.operate(&message, requester).await
+    let scep = ScepServer { service, ..scep };
+    scep.operate(&message).await
 }
 
 impl ScepServer {
@@ -116,22 +124,21 @@ impl ScepServer {
     }
 
     /// Answers one message in kind, as long as it is one.
-    async fn operate(&self, bytes: &[u8], requester: Requester) -> WebResult<Response> {
-        let now = self.service.context.now();
-        let attempt = self.bad_messages.begin(requester.address, now).ok_or_else(|| {
+    async fn operate(&self, bytes: &[u8]) -> WebResult<Response> {
+        let now = self.service.now();
+        let attempt = self.bad_messages.begin(self.service.requester().address, now).ok_or_else(|| {
             Problem::with_detail(Refusal::TooManyGuesses, "too many messages that could not be opened")
         })?;
         let message = match ScepMessage::parse(bytes) {
             Ok(message) => message,
-            Err(NoMessage::Faulty(address, fault)) => return self.told(&address, fault).await,
+            Err(NoMessage::Faulty(address, fault)) => return self.answer_fault(&address, fault).await,
             Err(NoMessage::Unanswerable) => return Err(unanswerable()),
         };
-        let service = self.service.clone().serving(requester);
         let (authority, registrar) = self.addressee(&message).await?;
         let verified = message.verify();
         let outcome = match (&verified, &authority) {
             (Ok(verified), Some(authority)) => {
-                transactions::decide(&service, &message, verified, authority, &registrar).await
+                transactions::decide(&self.service, &message, verified, authority, &registrar).await
             }
             // Whom it is for has ended, or never was: its sender has to ask for the certificates again.
             (Ok(_), None) => Err(Fault::RECIPIENT.into()),
@@ -168,13 +175,13 @@ impl ScepServer {
     }
 
     /// A failure for a message that does not say whom it is for.
-    async fn told(&self, address: &Address, fault: Fault) -> WebResult<Response> {
+    async fn answer_fault(&self, address: &Address, fault: Fault) -> WebResult<Response> {
         let registrar = self.registrar(&*self.authority("")?).await?;
         let denied = ScepDenial::from(fault);
         let text = denied.text();
-        let context = &self.service.context;
+        let entropy = self.service.context.entropy.as_ref();
         let reply = CertRep::Failure(denied.info, &text);
-        let reply = reply.to(address, &registrar, context.now(), context.entropy.as_ref());
+        let reply = reply.to(address, &registrar, self.service.now(), entropy);
         let mut response = answer(MESSAGE, reply.ok_or(Refusal::Internal)?);
         response.extensions_mut().insert(denied.refusal);
         Ok(response)
@@ -182,7 +189,7 @@ impl ScepServer {
 
     /// The registrar that a message is for, with its CA. Without one somebody has to say so all the same.
     async fn addressee(&self, message: &ScepMessage) -> WebResult<(Option<Arc<IssuingCa>>, Arc<Registrar>)> {
-        let now = self.service.context.now();
+        let now = self.service.now();
         for authority in self.service.authorities.all() {
             for id in message.recipients() {
                 let found = self.registrars.addressed(&authority, id, now).await.map_err(unavailable)?;
@@ -196,13 +203,13 @@ impl ScepServer {
     }
 
     async fn registrar(&self, authority: &IssuingCa) -> WebResult<Arc<Registrar>> {
-        let now = self.service.context.now();
+        let now = self.service.now();
         Ok(self.registrars.current(authority, now).await.map_err(unavailable)?)
     }
 
     fn authority(&self, name: &str) -> Result<Arc<IssuingCa>, Refusal> {
         let authorities = &self.service.authorities;
-        let named = IssuerId::parse(name).and_then(|id| authorities.at_work(&id));
+        let named = IssuerId::parse(name).and_then(|id| authorities.active(&id));
         named.or_else(|| authorities.shared()).ok_or(Refusal::NoIssuer)
     }
 }

@@ -12,8 +12,8 @@ pub(crate) fn note_platform(
     facts: &CertificateHolder,
     headers: &HeaderMap,
 ) -> Platform {
-    let said = headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let platform = Platform::of_user_agent(said);
-    service.context.status.note_platform(facts, platform, service.context.now());
+    let user_agent = headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let platform = Platform::of_user_agent(user_agent);
+    service.context.status.note_platform(facts, platform, service.now());
     platform
 }

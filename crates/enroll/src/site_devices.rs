@@ -6,10 +6,10 @@
 use crate::device_page::refuse;
 use crate::enrollment_service::EnrollmentService;
 use crate::refusal_explanation::number;
+use crate::serving::Serving;
 use crate::sighting::note_platform;
 use askama::Template;
 use axum::Json;
-use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
@@ -98,12 +98,12 @@ struct LossReceipt {
 
 /// Serves `GET {device}/shop`, the page that lists the devices of a site.
 pub(crate) async fn get(
-    State(service): State<EnrollmentService>,
+    Serving(service): Serving,
     ReaderLanguage(language): ReaderLanguage,
     Presented(certificate): Presented,
     headers: HeaderMap,
 ) -> Response {
-    let shown = match service.context.device(certificate.as_ref()).await {
+    let shown = match service.context.device(certificate.as_ref(), service.now()).await {
         Ok(facts) => show(&service, &facts, &headers, language).await,
         Err(refusal) => Err(refusal),
     };
@@ -123,11 +123,11 @@ pub(crate) async fn get(
 #[utoipa::path(post, path = "/api/v1/loss-reports", operation_id = "reportLost", request_body = LossReportRequest,
     responses((status = OK, description = "It is suspended, durably", body = LossReportResponse), LossRefusals))]
 pub(crate) async fn report(
-    State(service): State<EnrollmentService>,
+    Serving(service): Serving,
     Presented(certificate): Presented,
     StrictJson(body): StrictJson<LossReportRequest>,
 ) -> WebResult<Json<LossReportResponse>> {
-    let facts = service.context.device(certificate.as_ref()).await?;
+    let facts = service.context.device(certificate.as_ref(), service.now()).await?;
     Ok(Json(service.report_lost(&facts, &body).await?))
 }
 
@@ -137,7 +137,7 @@ impl EnrollmentService {
         facts: &CertificateHolder,
         report: &LossReportRequest,
     ) -> Result<LossReportResponse, Refusal> {
-        let now = self.context.now();
+        let now = self.now();
         let refused = async |refusal| {
             let actor = Actor::Device(facts.device.clone());
             self.note_refusal("loss_report.refused", actor, Some(facts.device.clone()), refusal, now).await
@@ -205,7 +205,7 @@ async fn show(
     let takes = rows.loss_reports(&facts.tenant).await?;
     let own = |neighbor: SiteDevice| {
         let is_this = neighbor.id == facts.device;
-        let now = service.context.now();
+        let now = service.now();
         // What this very request says of it is not written down yet.
         let fresh = SiteDevice { platform: Some(platform), seen_at: Some(now), ..neighbor.clone() };
         shown(if is_this { fresh } else { neighbor }, is_this, language)

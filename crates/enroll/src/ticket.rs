@@ -7,6 +7,7 @@
 
 use crate::enrollment_service::EnrollmentService;
 use ring::hmac;
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::encoding::{base32, base64url, from_base64url};
@@ -40,6 +41,12 @@ pub(crate) enum TicketRight {
 pub(crate) struct Ticket {
     pub(crate) right: TicketRight,
     pub(crate) given_at: Timestamp,
+}
+
+/// A ticket as it was shown, which may be anybody's work until its tag is looked at. It never prints itself.
+pub(crate) struct PresentedTicket {
+    ticket: Ticket,
+    bytes: Vec<u8>,
 }
 
 /// What the clocks of two servers may be apart.
@@ -79,42 +86,38 @@ impl EnrollmentService {
         right: TicketRight,
     ) -> Result<String, Refusal> {
         let key = self.ticket_key(purpose).await?;
-        let said = Ticket { right, given_at: self.context.now() }.to_bytes();
-        Ok(base64url(&[&said, hmac::sign(&key, &said).as_ref()].concat()))
+        let content = Ticket { right, given_at: self.now() }.to_bytes();
+        Ok(base64url(&[&content, hmac::sign(&key, &content).as_ref()].concat()))
     }
 
-    /// What a ticket of this purpose says, while it is good; `None` for a text that is no ticket at all, such as a code.
-    pub(crate) async fn read_ticket(
+    /// What a ticket of this purpose says, while it is good.
+    pub(crate) async fn read_ticket<'a>(
         &self,
         purpose: TicketPurpose,
-        text: &str,
-    ) -> Result<Option<Ticket>, Refusal> {
-        let Some(ticket) = self.authentic_ticket(purpose, text).await? else { return Ok(None) };
-        let (now, given_at) = (self.context.now(), ticket.given_at);
+        shown: &'a PresentedTicket,
+    ) -> Result<&'a Ticket, Refusal> {
+        let ticket = self.authentic_ticket(purpose, shown).await?;
+        let (now, given_at) = (self.now(), ticket.given_at);
         if now.plus(SKEW) < given_at || now.since(given_at) > purpose.life() {
             return Err(match ticket.right {
                 TicketRight::Invitation(_) | TicketRight::Approved(_) => Refusal::InvitationExpired,
                 TicketRight::Renewal(_) => Refusal::RenewalNotPossible,
             });
         }
-        Ok(Some(ticket))
+        Ok(ticket)
     }
 
     /// The content of a ticket whose tag is right, even if its time is over: for requesters who came in time and were
     /// kept waiting.
-    pub(crate) async fn authentic_ticket(
+    pub(crate) async fn authentic_ticket<'a>(
         &self,
         purpose: TicketPurpose,
-        text: &str,
-    ) -> Result<Option<Ticket>, Refusal> {
-        let bytes = from_base64url(text).unwrap_or_default();
-        let Some((said, tag)) = bytes.len().checked_sub(TAG).map(|end| bytes.split_at(end)) else {
-            return Ok(None);
-        };
-        let Some(ticket) = Ticket::from_bytes(said) else { return Ok(None) };
+        shown: &'a PresentedTicket,
+    ) -> Result<&'a Ticket, Refusal> {
         let key = self.ticket_key(purpose).await?;
-        hmac::verify(&key, said, tag).map_err(|_| Refusal::InvitationUnknown)?;
-        Ok(Some(ticket))
+        let (content, tag) = shown.bytes.split_at(shown.bytes.len() - TAG);
+        hmac::verify(&key, content, tag).map_err(|_| Refusal::InvitationUnknown)?;
+        Ok(&shown.ticket)
     }
 
     /// The certificate that is renewed by a ticket given at `given_at`: one that could be presented now, and for which no
@@ -125,7 +128,7 @@ impl EnrollmentService {
         given_at: Timestamp,
         key_hash: Option<&[u8]>,
     ) -> Result<Arc<CertificateHolder>, Refusal> {
-        let facts = self.context.holder_of(old).await?;
+        let facts = self.context.holder_of(old, self.now()).await?;
         let certificates = self.own_rows(&facts).certificates_of(&facts.device).await?;
         let is_used = certificates.iter().any(|known| {
             known.generation > i64::from(facts.generation)
@@ -134,7 +137,7 @@ impl EnrollmentService {
         });
         if is_used {
             let actor = Actor::Device(facts.device.clone());
-            let (device, now) = (Some(facts.device.clone()), self.context.now());
+            let (device, now) = (Some(facts.device.clone()), self.now());
             return Err(self.refused(actor, device, Refusal::RenewalNotPossible, now).await);
         }
         Ok(facts)
@@ -143,6 +146,26 @@ impl EnrollmentService {
     async fn ticket_key(&self, purpose: TicketPurpose) -> Result<hmac::Key, Refusal> {
         let secret = self.opening.secret().await?;
         Ok(hmac::Key::new(hmac::HMAC_SHA256, secret.derived(purpose.name()).as_ref()))
+    }
+}
+
+impl PresentedTicket {
+    /// From a text that has the form of a ticket.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let bytes = from_base64url(text)?;
+        let content = bytes.get(..bytes.len().checked_sub(TAG)?)?;
+        Some(Self { ticket: Ticket::from_bytes(content)?, bytes })
+    }
+
+    /// The text that was shown.
+    pub(crate) fn text(&self) -> String {
+        base64url(&self.bytes)
+    }
+}
+
+impl fmt::Debug for PresentedTicket {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Ticket(…)")
     }
 }
 

@@ -2,11 +2,12 @@
 
 use crate::api_refusals::{CSR, INVITATION, ISSUER, POLICY};
 use crate::enrolled::{EnrollmentResponse, NO_STORE};
-use crate::enrollment_service::{EnrollmentService, parse};
-use crate::requester::Requester;
-use crate::ticket::{Ticket, TicketPurpose, TicketRight};
+use crate::enrollment_service::EnrollmentService;
+use crate::serving::Serving;
+use crate::shown_code::ShownCode;
+use crate::submitted_csr::SubmittedCsr;
+use crate::ticket::{TicketPurpose, TicketRight};
 use axum::Json;
-use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::RETRY_AFTER;
@@ -58,13 +59,11 @@ pub(crate) struct ApprovalPendingResponse {
     responses((status = CREATED, description = "The certificate", body = EnrollmentResponse),
         (status = ACCEPTED, description = "Nobody has decided yet", body = ApprovalPendingResponse), AskRefusals))]
 pub(crate) async fn ask(
-    State(service): State<EnrollmentService>,
-    requester: Requester,
+    Serving(service): Serving,
     ReaderLanguage(language): ReaderLanguage,
     StrictJson(body): StrictJson<ApprovalStatusRequest>,
 ) -> WebResult<Response> {
-    let service = service.serving(requester);
-    let (approval, invitation) = service.approval(&body.approval).await?;
+    let (approval, invitation) = service.approval(&approval_id(&body.approval)?).await?;
     match service.resume(&invitation, &approval.key_hash, None).await {
         Ok(handed_over) => EnrollmentResponse::answer(&service, handed_over),
         Err(Refusal::ApprovalPending) => Ok(ApprovalPendingResponse::of(approval).answer()),
@@ -77,10 +76,10 @@ pub(crate) async fn ask(
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ProfileApprovalRequest {
-    #[schema(max_length = 128)]
-    code: Option<String>,
-    #[schema(max_length = 128)]
-    claim: Option<String>,
+    #[schema(value_type = Option<String>, max_length = 128)]
+    code: Option<ShownCode>,
+    #[schema(value_type = Option<String>, max_length = 128)]
+    claim: Option<ShownCode>,
     #[schema(value_type = Option<PlatformSchema>)]
     platform: Option<Platform>,
 }
@@ -109,12 +108,11 @@ struct ApprovedResponse {
     responses((status = OK, description = "Somebody has approved", body = ApprovedResponse),
         (status = ACCEPTED, description = "Nobody has decided yet: ask again with `claim` after `retry_after` seconds", body = ApprovalClaim), AskRefusals))]
 pub(crate) async fn ask_before(
-    State(service): State<EnrollmentService>,
-    requester: Requester,
+    Serving(service): Serving,
     ReaderLanguage(language): ReaderLanguage,
     StrictJson(body): StrictJson<ProfileApprovalRequest>,
 ) -> WebResult<Response> {
-    let service = service.serving(requester.calling_itself(body.platform));
+    let service = service.calling_itself(body.platform);
     let approval = match (&body.code, &body.claim) {
         (Some(code), None) => {
             let invitation = service.open(code).await?;
@@ -126,21 +124,19 @@ pub(crate) async fn ask_before(
     };
     match approval.state {
         ApprovalState::Declined => Err(Refusal::ApprovalDeclined.into()),
-        ApprovalState::Waiting if approval.is_over(service.context.now()) => {
-            Err(Refusal::InvitationExpired.into())
-        }
+        ApprovalState::Waiting if approval.is_over(service.now()) => Err(Refusal::InvitationExpired.into()),
         ApprovalState::Waiting => {
             let claim = service
                 .give_ticket(TicketPurpose::Approval, TicketRight::Approved(approval.id.clone()))
                 .await?;
             let wait = [(RETRY_AFTER, PAUSE.as_secs().to_string())];
-            let told = ApprovalClaim { waiting: ApprovalPendingResponse::of(approval), claim };
-            Ok((StatusCode::ACCEPTED, NO_STORE, wait, Json(told)).into_response())
+            let pending = ApprovalClaim { waiting: ApprovalPendingResponse::of(approval), claim };
+            Ok((StatusCode::ACCEPTED, NO_STORE, wait, Json(pending)).into_response())
         }
         ApprovalState::Granted => {
             let code =
                 service.give_ticket(TicketPurpose::Certificate, TicketRight::Approved(approval.id)).await?;
-            service.open(&code).await?;
+            service.open(&ShownCode::parse(&code)).await?;
             let progress = TicketRight::Invitation(approval.invitation);
             let progress = service.give_ticket(TicketPurpose::Progress, progress).await?;
             Ok((StatusCode::OK, NO_STORE, Json(ApprovedResponse { code, progress })).into_response())
@@ -149,20 +145,20 @@ pub(crate) async fn ask_before(
 }
 
 impl EnrollmentService {
-    async fn claimed(&self, claim: &str) -> Result<Approval, Refusal> {
-        let ticket = self.read_ticket(TicketPurpose::Approval, claim).await?;
-        let Some(Ticket { right: TicketRight::Approved(id), .. }) = ticket else {
-            return Err(Refusal::InvitationUnknown);
-        };
-        self.known_approval(&id).await
+    async fn claimed(&self, claim: &ShownCode) -> Result<Approval, Refusal> {
+        let ticket = claim.ticket().ok_or(Refusal::InvitationUnknown)?;
+        match &self.read_ticket(TicketPurpose::Approval, ticket).await?.right {
+            TicketRight::Approved(id) => self.known_approval(id).await,
+            TicketRight::Invitation(_) | TicketRight::Renewal(_) => Err(Refusal::InvitationUnknown),
+        }
     }
 }
 
 /// What becomes of a request for a first certificate that the enrollment service refused.
-pub(crate) async fn told(
+pub(crate) async fn answer_refused(
     service: &EnrollmentService,
-    code: &str,
-    csr: &str,
+    code: &ShownCode,
+    csr: &SubmittedCsr,
     refusal: Refusal,
     language: Language,
 ) -> WebResult<Response> {
@@ -173,8 +169,13 @@ pub(crate) async fn told(
     if refusal == Refusal::OutsideHours {
         return Err(problem(refusal, &invitation, language));
     }
-    let known = service.approval_for(&invitation, &parse(csr)?.key_hash()).await?;
+    let known = service.approval_for(&invitation, &csr.request()?.key_hash()).await?;
     Ok(ApprovalPendingResponse::of(known.ok_or(Refusal::Unavailable)?).answer())
+}
+
+/// An identifier that nobody was told is as good as none.
+pub(crate) fn approval_id(text: &str) -> Result<ApprovalId, Refusal> {
+    ApprovalId::parse(text).ok_or(Refusal::InvitationUnknown)
 }
 
 /// The response to a request that waits for approval.

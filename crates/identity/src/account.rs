@@ -1,19 +1,18 @@
 //! `{device}/account`: what a signed-in person sees of their own account, and the end of sessions.
 
-use crate::cookie::{BrowserSecret, CookieName};
+use crate::cookie::CookieName;
 use crate::service::{IdentityService, refusal};
-use crate::session::SessionHolder;
+use crate::session::{BrowserForm, SessionHolder, SignedInForm};
 use crate::sign_in::redirect;
 use askama::Template;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::HeaderMap;
 use http::header::SET_COOKIE;
 use serde::Deserialize;
 use tegata_core::{Language, Refusal, SessionId};
 use tegata_storage::{Actor, LedgerError, ListedSession};
 use tegata_web::japan_date::moment;
-use tegata_web::{HtmlPage, Presented, ReaderLanguage, StrictForm, WebResult};
+use tegata_web::{HtmlPage, Problem, ReaderLanguage, WebResult};
 
 #[derive(Template)]
 #[template(path = "account.html")]
@@ -52,20 +51,33 @@ pub(crate) struct EndSessionForm {
     session: SessionId,
 }
 
+impl BrowserForm for AccountForm {
+    fn form_token(&self) -> &str {
+        &self.form_token
+    }
+}
+
+impl BrowserForm for EndSessionForm {
+    fn form_token(&self) -> &str {
+        &self.form_token
+    }
+}
+
 pub(crate) async fn show(
     State(service): State<IdentityService>,
     ReaderLanguage(language): ReaderLanguage,
-    Presented(certificate): Presented,
-    headers: HeaderMap,
+    signed_in: Result<SessionHolder, Problem>,
 ) -> WebResult<Response> {
-    let signed_in = match service.signed_in(certificate.as_ref(), &headers).await {
+    let signed_in = match signed_in {
         Ok(signed_in) => signed_in,
-        Err(Refusal::SignInNeeded) => return Ok(redirect("/sign-in", language)),
-        Err(refusal) => return Err(refusal.into()),
+        Err(problem) if problem.refusal == Refusal::SignInNeeded => {
+            return Ok(redirect("/sign-in", language));
+        }
+        Err(problem) => return Err(problem),
     };
     let session = &signed_in.session;
-    let (ledger, now) = (&service.context.ledger, service.context.now());
-    let sessions = ledger.sessions_of(&session.tenant, &session.person, now).await.map_err(refusal)?;
+    let sessions = service.context.ledger.sessions_of(&session.tenant, &session.person, signed_in.at).await;
+    let sessions = sessions.map_err(refusal)?;
     let guidance =
         service.rows(&signed_in.holder).guidance_of(&signed_in.holder.site).await.unwrap_or_default();
     let body = AccountPage {
@@ -84,60 +96,43 @@ pub(crate) async fn show(
 pub(crate) async fn sign_out(
     State(service): State<IdentityService>,
     ReaderLanguage(language): ReaderLanguage,
-    Presented(certificate): Presented,
-    headers: HeaderMap,
-    StrictForm(form): StrictForm<AccountForm>,
+    asked: Result<SignedInForm<AccountForm>, Problem>,
 ) -> WebResult<Response> {
-    let signed_in = match service.signed_in(certificate.as_ref(), &headers).await {
-        Ok(signed_in) => signed_in,
+    match asked {
+        Ok(asked) => service.end(&asked.by, &asked.by.session.id).await?,
         // It is over already, which is what was wanted.
-        Err(Refusal::SignInNeeded) => return Ok(left(language)),
-        Err(refusal) => return Err(refusal.into()),
-    };
-    was_made_for(&signed_in.secret, &form.form_token)?;
-    service.end(&signed_in, &signed_in.session.id).await?;
+        Err(problem) if problem.refusal == Refusal::SignInNeeded => {}
+        Err(problem) => return Err(problem),
+    }
     Ok(left(language))
 }
 
 pub(crate) async fn end_one(
     State(service): State<IdentityService>,
     ReaderLanguage(language): ReaderLanguage,
-    Presented(certificate): Presented,
-    headers: HeaderMap,
-    StrictForm(form): StrictForm<EndSessionForm>,
+    SignedInForm { by, form }: SignedInForm<EndSessionForm>,
 ) -> WebResult<Response> {
-    let signed_in = service.signed_in(certificate.as_ref(), &headers).await?;
-    was_made_for(&signed_in.secret, &form.form_token)?;
-    service.end(&signed_in, &form.session).await?;
-    let is_own = form.session == signed_in.session.id;
+    service.end(&by, &form.session).await?;
+    let is_own = form.session == by.session.id;
     Ok(if is_own { left(language) } else { redirect("/account", language) })
 }
 
 pub(crate) async fn end_others(
     State(service): State<IdentityService>,
     ReaderLanguage(language): ReaderLanguage,
-    Presented(certificate): Presented,
-    headers: HeaderMap,
-    StrictForm(form): StrictForm<AccountForm>,
+    SignedInForm { by, .. }: SignedInForm<AccountForm>,
 ) -> WebResult<Response> {
-    let signed_in = service.signed_in(certificate.as_ref(), &headers).await?;
-    was_made_for(&signed_in.secret, &form.form_token)?;
-    let session = &signed_in.session;
-    let ledger = &service.context.ledger;
-    let all = ledger.sessions_of(&session.tenant, &session.person, service.context.now()).await;
-    for other in all.map_err(refusal)?.iter().filter(|other| other.id != session.id) {
-        service.end(&signed_in, &other.id).await?;
-    }
+    service.end_others(&by).await?;
     Ok(redirect("/account", language))
 }
 
 impl IdentityService {
     /// Ends a session of the same person. One that is over already is none to end.
-    async fn end(&self, signed_in: &SessionHolder, session: &SessionId) -> Result<(), Refusal> {
-        let own = &signed_in.session;
+    async fn end(&self, by: &SessionHolder, session: &SessionId) -> Result<(), Refusal> {
+        let own = &by.session;
         let actor = Actor::Person(own.person.clone());
         let ended = async {
-            let mut transaction = self.context.ledger.begin(self.context.now()).await?;
+            let mut transaction = self.context.ledger.begin(by.at).await?;
             transaction.end_session(&own.tenant, &own.person, session, &actor).await?;
             transaction.commit().await
         };
@@ -146,10 +141,18 @@ impl IdentityService {
             Err(error) => Err(refusal(error)),
         }
     }
-}
 
-fn was_made_for(secret: &BrowserSecret, form_token: &str) -> Result<(), Refusal> {
-    if secret.made(form_token) { Ok(()) } else { Err(Refusal::FormOutdated) }
+    /// Ends all sessions of the same person but the one from which it is asked.
+    async fn end_others(&self, by: &SessionHolder) -> Result<(), Refusal> {
+        let own = &by.session;
+        let actor = Actor::Person(own.person.clone());
+        let ended = async {
+            let mut transaction = self.context.ledger.begin(by.at).await?;
+            transaction.end_other_sessions(&own.tenant, &own.person, &own.id, &actor).await?;
+            transaction.commit().await
+        };
+        ended.await.map_err(refusal)
+    }
 }
 
 fn left(language: Language) -> Response {

@@ -3,8 +3,9 @@
 use crate::password_hasher::PasswordHasher;
 use crate::throttle::SignInThrottle;
 use crate::totp::TotpSecret;
+use axum::extract::FromRef;
 use std::sync::Arc;
-use tegata_core::{Contact, DeviceId, PersonId, Refusal, SetupCode};
+use tegata_core::{Clock, Contact, DeviceId, PersonId, Refusal, SetupCode, Timestamp};
 use tegata_storage::{Actor, CertificateHolder, LedgerError, Principal, RefusalNote, ScopedLedger};
 use tegata_web::{InstallationSecretSource, OpenInstallationSecret, ServerContext};
 
@@ -61,14 +62,26 @@ impl IdentityService {
     }
 
     /// Writes a refusal down, with a bound however often it happens; gives it back.
-    pub(crate) async fn refused(&self, action: &'static str, device: &DeviceId, refusal: Refusal) -> Refusal {
+    pub(crate) async fn refused(
+        &self,
+        action: &'static str,
+        device: &DeviceId,
+        refusal: Refusal,
+        at: Timestamp,
+    ) -> Refusal {
         let actor = Actor::Device(device.clone());
-        let (device, code, at) = (Some(device.clone()), refusal.code(), self.context.now());
+        let (device, code) = (Some(device.clone()), refusal.code());
         let note = RefusalNote { action, actor, device, code, at };
         if let Err(error) = self.context.ledger.note_refusal(note).await {
             tracing::warn!(%error, code, "a refusal could not be written down");
         }
         refusal
+    }
+}
+
+impl FromRef<IdentityService> for Arc<dyn Clock> {
+    fn from_ref(service: &IdentityService) -> Self {
+        service.context.clock.clone()
     }
 }
 

@@ -2,12 +2,15 @@
 
 use crate::cookie::{BrowserSecret, CookieName};
 use crate::service::{IdentityService, refusal};
+use axum::extract::{FromRequest, FromRequestParts, Request};
 use http::HeaderMap;
+use http::request::Parts;
+use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use std::time::Duration;
-use tegata_core::Refusal;
+use tegata_core::{Refusal, Timestamp};
 use tegata_storage::{CertificateHolder, LiveSession};
-use tegata_web::PeerCertificate;
+use tegata_web::{PeerCertificate, Presented, Problem, RequestTime, StrictForm};
 
 /// A session that nobody uses ends (guideline, operation 12).
 pub(crate) const IDLE: Duration = Duration::from_mins(15);
@@ -25,6 +28,46 @@ pub(crate) struct SessionHolder {
     pub(crate) holder: Arc<CertificateHolder>,
     /// What the browser proves it with.
     pub(crate) secret: BrowserSecret,
+    /// The time of the request.
+    pub(crate) at: Timestamp,
+}
+
+/// A form that says in which browser's page it was made.
+pub(crate) trait BrowserForm: DeserializeOwned + Send {
+    fn form_token(&self) -> &str;
+}
+
+/// A form of somebody who is signed in, made for their very browser.
+pub(crate) struct SignedInForm<F> {
+    pub(crate) by: SessionHolder,
+    pub(crate) form: F,
+}
+
+impl FromRequestParts<IdentityService> for SessionHolder {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, service: &IdentityService) -> Result<Self, Problem> {
+        let Ok(time) = RequestTime::from_request_parts(parts, service).await;
+        let Presented(certificate) = Presented::from_request_parts(parts, service).await?;
+        Ok(service.signed_in(certificate.as_ref(), &parts.headers, time.now()).await?)
+    }
+}
+
+impl<F: BrowserForm> FromRequest<IdentityService> for SignedInForm<F> {
+    type Rejection = Problem;
+
+    /// The form is read first, so that whoever sends it is judged when it is in.
+    async fn from_request(request: Request, service: &IdentityService) -> Result<Self, Problem> {
+        let (mut parts, body) = request.into_parts();
+        let StrictForm(form) =
+            StrictForm::<F>::from_request(Request::from_parts(parts.clone(), body), service).await?;
+        let by = SessionHolder::from_request_parts(&mut parts, service).await?;
+        if by.secret.made(form.form_token()) {
+            Ok(Self { by, form })
+        } else {
+            Err(Refusal::FormOutdated.into())
+        }
+    }
 }
 
 impl IdentityService {
@@ -37,15 +80,16 @@ impl IdentityService {
         &self,
         certificate: Option<&PeerCertificate>,
         headers: &HeaderMap,
+        now: Timestamp,
     ) -> Result<SessionHolder, Refusal> {
-        let holder = self.context.device(certificate).await?;
+        let holder = self.context.device(certificate, now).await?;
         let secret = BrowserSecret::of(headers, CookieName::Session).ok_or(Refusal::SignInNeeded)?;
-        let (ledger, now) = (&self.context.ledger, self.context.now());
+        let ledger = &self.context.ledger;
         let session = ledger.session(&secret.hash(), &holder.device, now).await.map_err(refusal)?;
         let session = session.ok_or(Refusal::SignInNeeded)?;
         if now.since(session.used_at) >= STEP {
             ledger.use_session(&session.id, IDLE, now).await.map_err(refusal)?;
         }
-        Ok(SessionHolder { session, holder, secret })
+        Ok(SessionHolder { session, holder, secret, at: now })
     }
 }

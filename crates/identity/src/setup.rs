@@ -15,10 +15,10 @@ use http::StatusCode;
 use serde::Deserialize;
 use std::sync::Arc;
 use tegata_core::encoding::base64;
-use tegata_core::{Language, Refusal, SetupCode};
+use tegata_core::{Language, Refusal, SetupCode, Timestamp};
 use tegata_storage::{NewCredential, OpenSetup};
 use tegata_web::qr::qr_svg;
-use tegata_web::{HtmlPage, ReaderLanguage, StrictForm, WebResult};
+use tegata_web::{HtmlPage, ReaderLanguage, RequestTime, StrictForm, WebResult};
 use zeroize::Zeroizing;
 
 /// Recovery codes that a person gets.
@@ -96,24 +96,26 @@ pub(crate) async fn ask(
 pub(crate) async fn open(
     State(service): State<IdentityService>,
     ReaderLanguage(language): ReaderLanguage,
+    time: RequestTime,
     StrictForm(form): StrictForm<SetupCodeForm>,
 ) -> WebResult<Response> {
     let code = code_of(&form.code)?;
-    let open = service.open_setup(&code).await?;
+    let open = service.open_setup(&code, time.now()).await?;
     service.setup_page(&open, &code, &SetupFaults::default(), language).await
 }
 
 pub(crate) async fn complete(
     State(service): State<IdentityService>,
     ReaderLanguage(language): ReaderLanguage,
+    time: RequestTime,
     StrictForm(form): StrictForm<SetupForm>,
 ) -> WebResult<Response> {
     let code = code_of(&form.code)?;
-    let open = service.open_setup(&code).await?;
+    let open = service.open_setup(&code, time.now()).await?;
     let totp = service.totp_of_link(&code).await?;
     let password = Password::typed(&form.password);
     let step = match TypedFactor::parse(&form.totp) {
-        TypedFactor::Totp(typed) => totp.step_of(typed, service.context.now(), 0),
+        TypedFactor::Totp(typed) => totp.step_of(typed, time.now(), 0),
         _ => None,
     };
     let wrong = fault_of(&password, &form, &open.login, language);
@@ -121,7 +123,7 @@ pub(crate) async fn complete(
         let faults = SetupFaults { password: wrong, code: step.is_none() };
         return service.setup_page(&open, &code, &faults, language).await;
     };
-    let codes = service.set_up(&code, &open, password, (&totp, step)).await?;
+    let codes = service.set_up(&code, &open, password, (&totp, step), time.now()).await?;
     let sign_in = format!("{}/sign-in?lang={}", service.context.addresses.device, language.tag());
     let codes = codes.iter().map(OneTimeCode::reveal).collect();
     let body = RecoveryCodesPage { language, login: &open.login, codes, sign_in };
@@ -129,8 +131,8 @@ pub(crate) async fn complete(
 }
 
 impl IdentityService {
-    async fn open_setup(&self, code: &SetupCode) -> Result<OpenSetup, Refusal> {
-        self.context.ledger.open_setup(code, self.context.now()).await.map_err(refusal)
+    async fn open_setup(&self, code: &SetupCode, now: Timestamp) -> Result<OpenSetup, Refusal> {
+        self.context.ledger.open_setup(code, now).await.map_err(refusal)
     }
 
     /// Uses the link; gives the recovery codes, which nobody can show again.
@@ -140,6 +142,7 @@ impl IdentityService {
         open: &OpenSetup,
         password: Password,
         (totp, step): (&TotpSecret, i64),
+        now: Timestamp,
     ) -> Result<Vec<OneTimeCode>, Refusal> {
         let entropy = self.context.entropy.clone();
         let password = self.hasher.hash(password, Arc::clone(&entropy)).await?;
@@ -151,7 +154,7 @@ impl IdentityService {
             recovery: codes.iter().map(OneTimeCode::hash).collect(),
         };
         let used = async {
-            let mut transaction = self.context.ledger.begin(self.context.now()).await?;
+            let mut transaction = self.context.ledger.begin(now).await?;
             transaction.set_up_person(code, &chosen).await?;
             transaction.commit().await
         };

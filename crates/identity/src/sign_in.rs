@@ -15,12 +15,12 @@ use axum::response::{IntoResponse, Response};
 use http::header::{LOCATION, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Deserialize;
-use tegata_core::{Contact, DeviceUse, Language, LoginId, PersonId, Refusal, SessionId};
+use tegata_core::{Contact, DeviceUse, Language, LoginId, PersonId, Refusal, SessionId, Timestamp};
 use tegata_storage::{
     CertificateHolder, LedgerError, PersonState, SecondFactorUse, SignInCandidate, StartSession,
     StartedSession,
 };
-use tegata_web::{HtmlPage, Presented, Problem, ReaderLanguage, StrictForm, WebResult};
+use tegata_web::{HtmlPage, Presented, Problem, ReaderLanguage, RequestTime, StrictForm, WebResult};
 
 #[derive(Template)]
 #[template(path = "sign-in.html")]
@@ -63,10 +63,11 @@ pub(crate) async fn show(
     State(service): State<IdentityService>,
     ReaderLanguage(language): ReaderLanguage,
     Presented(certificate): Presented,
+    time: RequestTime,
     headers: HeaderMap,
     Query(query): Query<SignInQuery>,
 ) -> WebResult<Response> {
-    let holder = service.context.device(certificate.as_ref()).await?;
+    let holder = service.context.device(certificate.as_ref(), time.now()).await?;
     let next = path_of(query.next.as_deref());
     service.sign_in_page(&holder, &headers, language, (&next, "", None)).await
 }
@@ -76,14 +77,15 @@ pub(crate) async fn submit(
     ReaderLanguage(language): ReaderLanguage,
     Presented(certificate): Presented,
     RequestAddress(address): RequestAddress,
+    time: RequestTime,
     headers: HeaderMap,
     StrictForm(form): StrictForm<SignInForm>,
 ) -> WebResult<Response> {
-    let holder = service.context.device(certificate.as_ref()).await?;
+    let holder = service.context.device(certificate.as_ref(), time.now()).await?;
     let next = path_of(form.next.as_deref());
     let secret = BrowserSecret::of(&headers, CookieName::Form);
     let outcome = if secret.is_some_and(|secret| secret.made(&form.form_token)) {
-        service.sign_in(&holder, &form, address, &headers).await
+        service.sign_in(&holder, &form, address, &headers, time.now()).await
     } else {
         Err(Refusal::FormOutdated)
     };
@@ -108,6 +110,7 @@ impl IdentityService {
         form: &SignInForm,
         address: Option<std::net::IpAddr>,
         headers: &HeaderMap,
+        now: Timestamp,
     ) -> Result<BrowserSecret, Refusal> {
         // No login is so long that its key could not be: nobody has it.
         let login_key = LoginId::parse(&form.login).map_or_else(|_| String::new(), |login| login.key());
@@ -122,8 +125,8 @@ impl IdentityService {
             device: &holder.device,
             address,
         };
-        let refused = async |refusal| self.refused("session.refused", &holder.device, refusal).await;
-        if !self.throttle.begin(&attempt, self.context.now()) {
+        let refused = async |refusal| self.refused("session.refused", &holder.device, refusal, now).await;
+        if !self.throttle.begin(&attempt, now) {
             return Err(refused(Refusal::TooManySignIns).await);
         }
         let password = Password::typed(&form.password);
@@ -131,14 +134,14 @@ impl IdentityService {
         let is_right =
             self.hasher.verify(password, hash).await.inspect_err(|_| self.throttle.was_right(&attempt))?;
         // Looked at whether the password is right or not, so that the time does not tell.
-        let factor = self.second_factor(candidate.as_ref(), &form.code).await?;
+        let factor = self.second_factor(candidate.as_ref(), &form.code, now).await?;
         let (Some(candidate), Some(factor), true) = (&candidate, factor, is_right) else {
             return Err(refused(Refusal::SignInWrong).await);
         };
         if let Err(refusal) = may_enter(candidate, holder) {
             return Err(refused(refusal).await);
         }
-        match self.start_session(candidate, holder, factor, headers).await {
+        match self.start_session(candidate, holder, factor, headers, now).await {
             Ok(secret) => {
                 self.throttle.was_right(&attempt);
                 Ok(secret)
@@ -153,8 +156,8 @@ impl IdentityService {
         &self,
         candidate: Option<&SignInCandidate>,
         typed: &str,
+        now: Timestamp,
     ) -> Result<Option<SecondFactorUse>, Refusal> {
-        let now = self.context.now();
         Ok(match (TypedFactor::parse(typed), candidate) {
             (TypedFactor::Totp(code), Some(candidate)) => {
                 let secret = self.unseal_totp(&candidate.person, &candidate.totp).await?;
@@ -177,8 +180,9 @@ impl IdentityService {
         holder: &CertificateHolder,
         factor: SecondFactorUse,
         headers: &HeaderMap,
+        now: Timestamp,
     ) -> Result<BrowserSecret, LedgerError> {
-        let (entropy, now) = (self.context.entropy.as_ref(), self.context.now());
+        let entropy = self.context.entropy.as_ref();
         let secret = BrowserSecret::random(entropy);
         let new = StartSession {
             id: SessionId::random(entropy),

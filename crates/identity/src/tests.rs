@@ -412,6 +412,9 @@ async fn a_person_ends_their_own_sessions_and_nobody_else_s() {
     assert_eq!(goes_to(&ended), "/account?lang=ja");
     assert_eq!(goes_to(&two.go("/account").await), "/sign-in?lang=ja");
     assert_eq!(of(&person.id).await.len(), 1);
+    assert_eq!(others.go("/account").await.status, StatusCode::OK, "nor here");
+    let last = company.audit().await.pop().unwrap();
+    assert!(last.contains("session.others_ended") && last.contains("\"sessions\":1"), "{last}");
 }
 
 #[tokio::test]

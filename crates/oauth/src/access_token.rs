@@ -23,10 +23,10 @@ impl AuthorizationServer {
         &self,
         device: &CertificateHolder,
         form: &FormParameters,
+        now: Timestamp,
     ) -> Result<AccessClaims, OAuthError> {
         let audience = self.audience_for(form, device).await?;
         let scope = self.scope(form, audience)?;
-        let now = self.context.now();
         let claims = self.claims(device, TokenRequest { audience, scope, person: None }, now);
         self.context.ledger.record_token(record_of(&claims, now)).await?;
         Ok(claims)

@@ -7,7 +7,7 @@ use axum::extract::Request;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName};
 use std::sync::Arc;
-use tegata_core::{Refusal, Role};
+use tegata_core::{Refusal, Role, Timestamp};
 use tegata_storage::CertificateHolder;
 use tegata_web::{Presented, RecognizedClient, ServerContext, body};
 
@@ -19,13 +19,22 @@ const OTHER_CREDENTIALS: [&str; 3] = ["client_secret", "client_assertion", "clie
 /// A request of an authenticated client: of who has a certificate in the ledger, or of a registered one.
 pub(crate) enum AuthenticatedRequest {
     Holder(DeviceRequest),
-    Registered(FormParameters, RecognizedClient),
+    Registered(RegisteredClientRequest),
+}
+
+/// A request of a registered client.
+pub(crate) struct RegisteredClientRequest {
+    pub(crate) form: FormParameters,
+    pub(crate) client: RecognizedClient,
+    pub(crate) at: Timestamp,
 }
 
 /// A request of a device or a gate.
 pub(crate) struct DeviceRequest {
     pub(crate) form: FormParameters,
     pub(crate) client: Arc<CertificateHolder>,
+    /// The time by which it is judged.
+    pub(crate) at: Timestamp,
     presented: Presented,
 }
 
@@ -43,18 +52,29 @@ impl AuthenticatedRequest {
         if OTHER_CREDENTIALS.iter().any(|name| form.get(name).is_some()) {
             return Err(OAuthError::invalid_request("A certificate is the only credential"));
         }
+        // Not before the body is in: whoever sends it slowly is judged by what is known when it has come.
+        let at = context.now();
         if let Some(registration) = form.get("client_id").and_then(|name| tokens.clients().get(name)) {
-            let client = registration.recognize(context, presented.0.as_ref()).await.map_err(unrecognized)?;
-            return Ok(Self::Registered(form, client));
+            let client = registration.recognize(context, presented.0.as_ref(), at).await;
+            let client = client.map_err(unrecognized)?;
+            return Ok(Self::Registered(RegisteredClientRequest { form, client, at }));
         }
-        let client = authenticate(context, &form, &presented).await?;
-        Ok(Self::Holder(DeviceRequest { form, client, presented }))
+        let client = authenticate(context, &form, &presented, at).await?;
+        Ok(Self::Holder(DeviceRequest { form, client, at, presented }))
     }
 
     pub(crate) fn form(&self) -> &FormParameters {
         match self {
             Self::Holder(call) => &call.form,
-            Self::Registered(form, _) => form,
+            Self::Registered(call) => &call.form,
+        }
+    }
+
+    /// The time by which it is judged.
+    pub(crate) fn at(&self) -> Timestamp {
+        match self {
+            Self::Holder(call) => call.at,
+            Self::Registered(call) => call.at,
         }
     }
 
@@ -62,7 +82,7 @@ impl AuthenticatedRequest {
     pub(crate) fn client_id(&self) -> &str {
         match self {
             Self::Holder(call) => call.client.device.as_str(),
-            Self::Registered(_, client) => &client.registration.client_id,
+            Self::Registered(call) => &call.client.registration.client_id,
         }
     }
 }
@@ -73,9 +93,10 @@ impl DeviceRequest {
         if self.client.role == Role::Device { Ok(self) } else { Err(Refusal::NotADevice.into()) }
     }
 
-    /// Whether the sender may still go on.
+    /// Whether the sender may still go on, after something was waited for: by a new look at the clock, since what is known
+    /// must be fresh now.
     pub(crate) async fn authenticate_again(&self, context: &ServerContext) -> Result<(), OAuthError> {
-        context.caller(self.presented.0.as_ref()).await?;
+        context.caller(self.presented.0.as_ref(), context.now()).await?;
         Ok(())
     }
 }
@@ -95,11 +116,12 @@ async fn authenticate(
     context: &ServerContext,
     form: &FormParameters,
     presented: &Presented,
+    at: Timestamp,
 ) -> Result<Arc<CertificateHolder>, OAuthError> {
     let Some(client_id) = form.get("client_id") else {
         return Err(OAuthError::invalid_client("client_id is missing"));
     };
-    let client = context.caller(presented.0.as_ref()).await?;
+    let client = context.caller(presented.0.as_ref(), at).await?;
     if client.device.as_str() == client_id {
         Ok(client)
     } else {

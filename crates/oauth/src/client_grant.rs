@@ -1,9 +1,8 @@
 //! Tokens of registered clients: for themselves, bound to their certificate, and unlike any device's.
 
 use crate::authorization_server::AuthorizationServer;
-use crate::client::unrecognized;
+use crate::client::{RegisteredClientRequest, unrecognized};
 use crate::error::OAuthError;
-use crate::form::FormParameters;
 use crate::metadata::CLIENT_CREDENTIALS;
 use crate::token_response::{TokenClaims, TokenResponse};
 use serde::{Deserialize, Serialize};
@@ -45,9 +44,9 @@ impl TokenClaims for ClientClaims {
 /// The token endpoint, for a registered client.
 pub(crate) async fn grant(
     tokens: &AuthorizationServer,
-    form: &FormParameters,
-    client: &RecognizedClient,
+    call: &RegisteredClientRequest,
 ) -> Result<TokenResponse, OAuthError> {
+    let RegisteredClientRequest { form, client, at: now } = call;
     let registration = &client.registration;
     if form.require("grant_type", "grant_type is missing")? != CLIENT_CREDENTIALS {
         return Err(OAuthError::unsupported_grant_type(
@@ -62,11 +61,11 @@ pub(crate) async fn grant(
         return Err(OAuthError::invalid_target("The client is not registered for this product"));
     }
     let scope = tokens.scope_within(form, audience, Some(&registration.scope))?;
-    let now = tokens.context.now();
-    let claims = claims(tokens, client, audience, scope, now);
-    tokens.context.ledger.group(record_of(&claims, now)).await?;
+    let claims = claims(tokens, client, audience, scope, *now);
+    tokens.context.ledger.group(record_of(&claims, *now)).await?;
     // While the record was on its way to the disk, the certificate may have been revoked.
-    registration.recognize(&tokens.context, Some(&client.certificate)).await.map_err(unrecognized)?;
+    let again = registration.recognize(&tokens.context, Some(&client.certificate), tokens.context.now());
+    again.await.map_err(unrecognized)?;
     tokens.token_response(&claims)
 }
 

@@ -22,13 +22,14 @@ impl AuthorizationServer {
         scope: Option<&str>,
     ) -> Result<TokenResponse, OAuthError> {
         let form = FormParameters::of([("resource", resource), ("scope", scope)]);
-        let holder = self.context.holder_of(certificate).await?;
+        let now = self.context.now();
+        let holder = self.context.holder_of(certificate, now).await?;
         if holder.role != Role::Device {
             return Err(Refusal::NotADevice.into());
         }
-        let claims = self.recorded(&holder, &form).await?;
+        let claims = self.recorded(&holder, &form, now).await?;
         // While the record was on its way to the disk, the device may have been stopped.
-        self.context.holder_of(certificate).await?;
+        self.context.holder_of(certificate, self.context.now()).await?;
         let response = self.token_response(&claims)?;
         Ok(response.for_resource(claims.aud))
     }

@@ -33,7 +33,7 @@ pub(crate) async fn exchange(
         Ok(person) => person,
         Err(error) => return Err(refused(tokens, call, error).await),
     };
-    let now = tokens.context.now();
+    let now = call.at;
     let claims =
         tokens.claims(&call.client, TokenRequest { audience, scope, person: Some(&person.subject) }, now);
     let refresh_token = refresh_grant::start(tokens, &claims, Some(&person.subject), now).await?;
@@ -52,8 +52,7 @@ async fn recognize(
         ACCESS_TOKEN_TYPE => SubjectTokenKind::AccessToken,
         _ => return Err(OAuthError::invalid_request("The subject is an ID token or an access token")),
     };
-    let now = tokens.context.now();
-    let person = tokens.people.recognize(token, kind, &call.client.tenant, now).await?;
+    let person = tokens.people.recognize(token, kind, &call.client.tenant, call.at).await?;
     refuse_signed_out(tokens, call, &person).await?;
     if works_here(tokens, call, &person).await? { Ok(person) } else { Err(Refusal::PersonElsewhere.into()) }
 }
@@ -68,7 +67,7 @@ async fn refuse_signed_out(
     let signed_out = tokens.context.ledger.tokens_before(&client.tenant, &client.device).await?;
     // Nobody can have signed in since a moment that lies in the future: the cache has counted it as its own beginning.
     let signed_out = signed_out.map(|moment| {
-        let is_ahead = moment.is_ahead_of(tokens.context.now());
+        let is_ahead = moment.is_ahead_of(call.at);
         let counted = || tokens.context.status.tokens_before(client).unwrap_or(moment);
         if is_ahead { counted() } else { moment }
     });
@@ -107,7 +106,7 @@ async fn refused(tokens: &AuthorizationServer, call: &DeviceRequest, error: OAut
             action: "token_exchange.refused",
             device: Some(device),
             code: refusal.code(),
-            at: tokens.context.now(),
+            at: call.at,
         };
         if let Err(error) = tokens.context.ledger.note_refusal(note).await {
             return error.into();

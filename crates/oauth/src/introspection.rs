@@ -20,7 +20,7 @@ pub(crate) async fn introspect(
     let signed = wants_signature(request.headers());
     let asked = AuthenticatedRequest::read(&tokens, request).await?;
     let text = asked.form().require("token", "token is missing")?;
-    let now = tokens.context.now();
+    let now = asked.at();
     // Whether a token was taken back is known to the cache alone.
     tokens.fresh_at(now)?;
     let wanted = asked.form().get("audience");
@@ -35,8 +35,8 @@ pub(crate) async fn introspect(
 fn may_ask(asked: &AuthenticatedRequest, own: &OwnToken) -> bool {
     let about_others = match asked {
         AuthenticatedRequest::Holder(call) => call.client.role == Role::Gate,
-        AuthenticatedRequest::Registered(_, client) => {
-            client.registration.introspects.iter().any(|product| product == own.audience())
+        AuthenticatedRequest::Registered(call) => {
+            call.client.registration.introspects.iter().any(|product| product == own.audience())
         }
     };
     about_others || asked.client_id() == own.client_id()

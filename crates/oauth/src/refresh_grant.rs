@@ -21,7 +21,7 @@ pub(crate) async fn refresh(
 ) -> Result<TokenResponse, OAuthError> {
     let text = call.form.require("refresh_token", "refresh_token is missing")?;
     let presented = RefreshToken::parse(text).ok_or(Refusal::SessionEnded)?;
-    let now = tokens.context.now();
+    let now = call.at;
     let family = living_family(tokens, call, &presented, now).await?;
     check_target(tokens, call, &family).await?;
     let (audience, person) = (family.audience.as_str(), family.subject.as_deref());

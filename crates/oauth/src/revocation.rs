@@ -30,7 +30,7 @@ pub(crate) async fn revoke(
         return Err(Refusal::NotADevice.into());
     }
     let text = asked.form().require("token", "token is missing")?;
-    let now = tokens.context.now();
+    let now = asked.at();
     if let Some(presented) = RefreshToken::parse(text) {
         let event = refresh_grant::give_back(&tokens, &asked, &presented, now).await?;
         tokens.heard(event).await;

@@ -15,8 +15,8 @@ pub(crate) async fn token(
 ) -> Result<TokenResponse, OAuthError> {
     let call = match AuthenticatedRequest::read(&tokens, request).await? {
         AuthenticatedRequest::Holder(call) => call.of_device()?,
-        AuthenticatedRequest::Registered(form, client) => {
-            return client_grant::grant(&tokens, &form, &client).await;
+        AuthenticatedRequest::Registered(call) => {
+            return client_grant::grant(&tokens, &call).await;
         }
     };
     let grant = call.form.require("grant_type", "grant_type is missing")?;
@@ -32,7 +32,7 @@ async fn for_the_device(
     tokens: &AuthorizationServer,
     call: &DeviceRequest,
 ) -> Result<TokenResponse, OAuthError> {
-    let claims = tokens.recorded(&call.client, &call.form).await?;
+    let claims = tokens.recorded(&call.client, &call.form, call.at).await?;
     // While the record was on its way to the disk, the device may have been stopped.
     call.authenticate_again(&tokens.context).await?;
     tokens.token_response(&claims)

@@ -27,7 +27,7 @@ const MEDIA_TYPE: &str = "application/vnd.tegata.feed";
 
 /// For gates only. Endless: it ends when the gate falls behind, is stopped itself, or the server closes.
 pub(crate) async fn feed(State(signals): State<Arc<Signals>>, presented: Presented) -> WebResult<Response> {
-    let gate = signals.issuer().context.gate(presented.0.as_ref()).await?;
+    let gate = signals.issuer().context.gate(presented.0.as_ref(), signals.issuer().context.now()).await?;
     // Listening begins before the snapshot is taken, so that nothing falls in between.
     let lines = signals.feed().listen().ok_or(Refusal::Unavailable)?;
     let first = signals.snapshot_for(&gate).await?;

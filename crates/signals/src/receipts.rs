@@ -16,14 +16,15 @@ pub(crate) async fn receive(
     presented: Presented,
     StrictJson(receipt): StrictJson<Receipt>,
 ) -> WebResult<StatusCode> {
-    let gate = signals.issuer().context.gate(presented.0.as_ref()).await?;
+    let context = &signals.issuer().context;
+    let now = context.now();
+    let gate = context.gate(presented.0.as_ref(), now).await?;
     if !signals.has_happened(receipt.seq).await? {
         let detail = "seq is beyond the last event of the feed";
         return Err(Problem::with_detail(Refusal::RequestMalformed, detail));
     }
     let surface = format!("gate:{}", gate.device);
-    let now = signals.issuer().context.now();
-    signals.issuer().context.ledger.acknowledge(surface, receipt.seq, now).await?;
+    context.ledger.acknowledge(surface, receipt.seq, now).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

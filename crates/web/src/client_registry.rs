@@ -140,7 +140,7 @@ impl ClientRegistry {
         }
     }
 
-    /// Whether the certificate is the registered client's of this name, now.
+    /// Whether the certificate is the registered client's of this name at the time of the request.
     ///
     /// # Errors
     /// The [`Refusal`] to show.
@@ -149,9 +149,10 @@ impl ClientRegistry {
         client_id: &str,
         context: &ServerContext,
         certificate: Option<&PeerCertificate>,
+        now: Timestamp,
     ) -> Result<RecognizedClient, Refusal> {
         let registration = self.get(client_id).ok_or(Refusal::NotThisClient)?;
-        registration.recognize(context, certificate).await
+        registration.recognize(context, certificate, now).await
     }
 
     /// The client of this name.
@@ -183,7 +184,7 @@ impl RegisteredClient {
         }
     }
 
-    /// Whether the presented certificate is this client's, now.
+    /// Whether the presented certificate is this client's at the time of the request.
     ///
     /// # Errors
     /// [`Refusal::NotThisClient`] if it is not one that the client registered; what else speaks against it otherwise.
@@ -191,12 +192,12 @@ impl RegisteredClient {
         self: &Arc<Self>,
         context: &ServerContext,
         presented: Option<&PeerCertificate>,
+        now: Timestamp,
     ) -> Result<RecognizedClient, Refusal> {
         let certificate = presented.ok_or(Refusal::NoCertificate)?;
-        let now = context.now();
         let not_after = leaf::in_force(&certificate.der, now)?;
         if certificate.path == TrustVerdict::Trusted {
-            context.caller(Some(certificate)).await?;
+            context.caller(Some(certificate), now).await?;
         }
         match &self.method {
             ClientAuthentication::TlsClientAuth { subject, issuers } => {

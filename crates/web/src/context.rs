@@ -41,7 +41,7 @@ pub struct ServerContext {
 }
 
 impl ServerContext {
-    /// The time of this request.
+    /// The time at this moment. A handler that asks more than once takes [`crate::RequestTime`].
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }

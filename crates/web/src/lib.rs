@@ -4,7 +4,7 @@
 //! |---|---|
 //! | who may connect, and what a certificate proves | [`tls`], [`trust_verdict`] |
 //! | who is calling behind a proxy | [`proxy`] |
-//! | who is calling | [`peer`], with the [`context`] all listeners share |
+//! | who is calling, and when | [`peer`], [`RequestTime`], with the [`context`] all listeners share |
 //! | how a registered client is known by its certificate | [`subject`], [`client_cas`], [`certificate_keys`], [`leaf`] |
 //! | what connections are asked for, and when they end | [`listener`], [`connection`] |
 //! | what every response carries and every request must pass | [`site`], [`host`], [`origin`] |
@@ -39,6 +39,7 @@ pub mod probe;
 pub mod problem;
 pub mod proxy;
 pub mod qr;
+mod request_time;
 mod reselection;
 pub mod site;
 pub mod subject;
@@ -64,6 +65,7 @@ pub use page::HtmlPage;
 pub use probe::ProbeHosts;
 pub use problem::{Problem, WebResult};
 pub use proxy::{ProxyConfigError, TrustedProxies};
+pub use request_time::RequestTime;
 pub use reselection::{CertificateReselection, follow_reselections};
 pub use site::{ListenerRules, RuledRouter};
 pub use tegata_net::{Limits, RequestId};

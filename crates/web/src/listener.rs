@@ -72,8 +72,8 @@ impl ListenerKind {
             Self::Proxy(config) => {
                 Transport::Tls { config: Box::new(move |_| Arc::clone(&config)), people_choose: false }
             }
-            Self::Device(door, ..) => Transport::Tls {
-                config: Box::new(move |name| door.load().config_for(name)),
+            Self::Device(device_tls, ..) => Transport::Tls {
+                config: Box::new(move |name| device_tls.load().config_for(name)),
                 people_choose: true,
             },
         }
@@ -126,13 +126,13 @@ impl WebListenerShared {
             return;
         }
         facts.insert(ServerName(tls.server_name().map(normalized)));
-        if let ListenerKind::Device(door, clock, registry) = &self.kind {
-            let door = door.load();
-            let certificate = leaf.map(|der| door.judged(der, clock.now()));
+        if let ListenerKind::Device(device_tls, clock, registry) = &self.kind {
+            let device_tls = device_tls.load();
+            let certificate = leaf.map(|der| device_tls.judged(der, clock.now()));
             if let Some(certificate) = &certificate {
                 let thumbprint = certificate.thumbprint;
                 facts.insert(CertificateReselection::new(
-                    door.reselections.clone(),
+                    device_tls.reselections.clone(),
                     registry.clone(),
                     thumbprint,
                 ));

@@ -14,16 +14,16 @@ impl ServerContext {
     /// The holder of the presented certificate, if it may be used now; otherwise why not.
     ///
     /// The first time a certificate is presented is written to the ledger: it proves that the certificate arrived, and
-    /// lets the older generation retire.
+    /// lets the older generation retire. `now` is the time of the request.
     pub async fn caller(
         &self,
         certificate: Option<&PeerCertificate>,
+        now: Timestamp,
     ) -> Result<Arc<CertificateHolder>, Refusal> {
         let certificate = certificate.ok_or(Refusal::NoCertificate)?;
         if certificate.path != TrustVerdict::Trusted {
             return Err(Refusal::ForeignCertificate);
         }
-        let now = self.now();
         let facts = self.standing_at(&certificate.thumbprint, now).await?;
         let retire_at = self.renewal.retire_at(now);
         self.status.note_use(&facts, retire_at, now).await?;
@@ -32,16 +32,21 @@ impl ServerContext {
 
     /// The holder of a certificate that nobody has presented here, if it may be used now; otherwise why not. Nothing is
     /// written.
-    pub async fn holder_of(&self, certificate: &Thumbprint) -> Result<Arc<CertificateHolder>, Refusal> {
-        self.standing_at(certificate, self.now()).await
+    pub async fn holder_of(
+        &self,
+        certificate: &Thumbprint,
+        now: Timestamp,
+    ) -> Result<Arc<CertificateHolder>, Refusal> {
+        self.standing_at(certificate, now).await
     }
 
     /// The caller by its certificate, which must be a device's.
     pub async fn device(
         &self,
         certificate: Option<&PeerCertificate>,
+        now: Timestamp,
     ) -> Result<Arc<CertificateHolder>, Refusal> {
-        let facts = self.caller(certificate).await?;
+        let facts = self.caller(certificate, now).await?;
         if facts.role == Role::Device { Ok(facts) } else { Err(Refusal::NotADevice) }
     }
 
@@ -49,8 +54,9 @@ impl ServerContext {
     pub async fn gate(
         &self,
         certificate: Option<&PeerCertificate>,
+        now: Timestamp,
     ) -> Result<Arc<CertificateHolder>, Refusal> {
-        let facts = self.caller(certificate).await?;
+        let facts = self.caller(certificate, now).await?;
         if facts.role == Role::Gate { Ok(facts) } else { Err(Refusal::NotAGate) }
     }
 

@@ -146,7 +146,12 @@ impl ProblemReader {
     /// Writes a problem in the reader's language and form. A failure that the framework worded itself, such as an
     /// unknown path, becomes a problem too. Headers of the response are kept. `why`: where more is told; `contact`: whom to
     /// call where nobody nearer is known.
-    pub(crate) fn told(&self, response: Response, why: Option<&str>, contact: Option<&Contact>) -> Response {
+    pub(crate) fn written(
+        &self,
+        response: Response,
+        why: Option<&str>,
+        contact: Option<&Contact>,
+    ) -> Response {
         let Some(problem) = problem_of(&response) else { return response };
         let written = if self.as_page {
             problem.page(self.language, why, contact)

@@ -27,7 +27,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 pub struct TrustedProxies {
     source: HeaderSource,
     pins: Vec<PinnedProxy>,
-    door: Arc<ArcSwap<DeviceTls>>,
+    device_tls: Arc<ArcSwap<DeviceTls>>,
     clock: Arc<dyn Clock>,
 }
 
@@ -61,7 +61,7 @@ impl TrustedProxies {
     pub fn new(
         source: HeaderSource,
         certificates: &[CertificateDer<'_>],
-        door: Arc<ArcSwap<DeviceTls>>,
+        device_tls: Arc<ArcSwap<DeviceTls>>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ProxyConfigError> {
         if source.trusted_proxies.is_empty() && certificates.is_empty() {
@@ -72,7 +72,7 @@ impl TrustedProxies {
             return Err(ProxyConfigError::HeaderName);
         }
         let pins = certificates.iter().map(|der| PinnedProxy::read(der)).collect::<Result<_, _>>()?;
-        Ok(Self { source, pins, door, clock })
+        Ok(Self { source, pins, device_tls, clock })
     }
 
     /// The router of the device listener, for requests that come through a proxy.
@@ -80,11 +80,11 @@ impl TrustedProxies {
         router.layer(from_fn_with_state(Arc::new(self), pass_on))
     }
 
-    fn check_peer(&self, request: &Request) -> Result<(), Refusal> {
+    fn check_peer(&self, request: &Request, now: Timestamp) -> Result<(), Refusal> {
         let facts = request.extensions();
         let PeerAddress(address) = facts.get().ok_or(Refusal::Internal)?;
         let shown = facts.get().and_then(|ProxyCertificate(shown)| *shown);
-        if self.trusts_address(address) && self.trusts_certificate(shown) {
+        if self.trusts_address(address) && self.trusts_certificate(shown, now) {
             return Ok(());
         }
         tracing::debug!(peer = %address, "not a configured proxy");
@@ -95,18 +95,17 @@ impl TrustedProxies {
         self.source.trusted_proxies.is_empty() || self.source.trusts(address.ip())
     }
 
-    fn trusts_certificate(&self, shown: Option<Thumbprint>) -> bool {
-        let now = self.clock.now();
+    fn trusts_certificate(&self, shown: Option<Thumbprint>, now: Timestamp) -> bool {
         let is_shown = |pin: &PinnedProxy| Some(pin.thumbprint) == shown && pin.lives_at(now);
         self.pins.is_empty() || self.pins.iter().any(is_shown)
     }
 
     /// A proxy that only says which certificate it was (Envoy's `Hash`) leaves nothing to judge.
-    fn presented(&self, headers: &HeaderMap) -> Result<Presented, Refusal> {
+    fn presented(&self, headers: &HeaderMap, now: Timestamp) -> Result<Presented, Refusal> {
         let values = |name: &str| headers.get_all(name).iter().map(HeaderValue::as_bytes);
         match self.source.read(values) {
             Ok(Some(ProxiedCertificate::Certificate(der))) => {
-                Ok(Presented(Some(self.door.load().judged(&der, self.clock.now()))))
+                Ok(Presented(Some(self.device_tls.load().judged(&der, now))))
             }
             Ok(None) => Ok(Presented(None)),
             Ok(Some(ProxiedCertificate::Thumbprint(_))) | Err(_) => {
@@ -118,7 +117,9 @@ impl TrustedProxies {
 }
 
 async fn pass_on(State(proxies): State<Arc<TrustedProxies>>, mut request: Request, next: Next) -> Response {
-    let presented = proxies.check_peer(&request).and_then(|()| proxies.presented(request.headers()));
+    let now = proxies.clock.now();
+    let presented =
+        proxies.check_peer(&request, now).and_then(|()| proxies.presented(request.headers(), now));
     match presented {
         Ok(presented) => {
             forget_certificates(request.headers_mut());
@@ -144,8 +145,8 @@ async fn pass_on(State(proxies): State<Arc<TrustedProxies>>, mut request: Reques
 /// here nor one that a client made up and its proxy let through.
 fn forget_certificates(headers: &mut HeaderMap) {
     let is_one = |name: &&HeaderName| header_name::is_about_certificates(name.as_str());
-    let told: Vec<HeaderName> = headers.keys().filter(is_one).cloned().collect();
-    for name in told {
+    let names: Vec<HeaderName> = headers.keys().filter(is_one).cloned().collect();
+    for name in names {
         headers.remove(name);
     }
 }

@@ -100,14 +100,14 @@ impl RuledRouter {
             Ok(()) => routed(router, request).await,
             Err(refusal) => site.refused(request.uri().path(), refusal.into()),
         };
-        site.secure(reader.told(response, site.why.as_deref(), site.contact.as_ref()))
+        site.secure(reader.written(response, site.why.as_deref(), site.contact.as_ref()))
     }
 
     /// The refusal of a request that is not even looked at.
     pub(crate) fn refuse(&self, refusal: Refusal, request: &Request) -> Response {
         let refused = Problem::from(refusal).into_response();
         let Some(site) = &self.site else { return refused };
-        site.secure(ProblemReader::of(request).told(refused, site.why.as_deref(), site.contact.as_ref()))
+        site.secure(ProblemReader::of(request).written(refused, site.why.as_deref(), site.contact.as_ref()))
     }
 }
 

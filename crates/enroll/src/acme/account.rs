@@ -6,8 +6,9 @@ use super::jwk::AcmeJwk;
 use super::jws::{AcmeJws, ClaimedSigner};
 use super::problem::{AcmeError, AcmeResult};
 use super::request::{AcmeSigner, SignedAcmeRequest};
+use super::server::ServingAcme;
 use axum::Json;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Path, Request};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use http::header::LOCATION;
@@ -52,20 +53,20 @@ struct AccountObject {
 }
 
 /// For whoever is invited: bound by the invitation's key.
-pub(super) async fn new(State(acme): State<AcmeServer>, request: Request) -> AcmeResult<Response> {
+pub(super) async fn new(ServingAcme(acme): ServingAcme, request: Request) -> AcmeResult<Response> {
     let signed = acme.signed(request).await?;
     register(&acme, &signed, true).await
 }
 
 /// For devices that cannot be bound, and show an invitation with each order instead.
-pub(super) async fn new_unbound(State(acme): State<AcmeServer>, request: Request) -> AcmeResult<Response> {
+pub(super) async fn new_unbound(ServingAcme(acme): ServingAcme, request: Request) -> AcmeResult<Response> {
     let signed = acme.signed(request).await?;
     register(&acme, &signed, false).await
 }
 
 /// The account itself: read, or closed for ever.
 pub(super) async fn account(
-    State(acme): State<AcmeServer>,
+    ServingAcme(acme): ServingAcme,
     Path(id): Path<String>,
     request: Request,
 ) -> AcmeResult<Response> {
@@ -89,7 +90,7 @@ pub(super) async fn account(
 
 /// The newest orders of an account.
 pub(super) async fn orders(
-    State(acme): State<AcmeServer>,
+    ServingAcme(acme): ServingAcme,
     Path(id): Path<String>,
     request: Request,
 ) -> AcmeResult<Response> {
@@ -102,7 +103,7 @@ pub(super) async fn orders(
 }
 
 /// Another key for the account (RFC 8555 section 7.3.5): asked for with the old one, agreed to by the new one.
-pub(super) async fn change_key(State(acme): State<AcmeServer>, request: Request) -> AcmeResult<Response> {
+pub(super) async fn change_key(ServingAcme(acme): ServingAcme, request: Request) -> AcmeResult<Response> {
     let signed = acme.signed(request).await?;
     let account = signed.account()?;
     if !account.is_stored {

@@ -8,8 +8,9 @@ use super::AcmeServer;
 use super::order::OrderIdentifier;
 use super::problem::{AcmeError, AcmeResult};
 use super::request::SignedAcmeRequest;
+use super::server::ServingAcme;
 use axum::Json;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Path, Request};
 use axum::response::{IntoResponse, Response};
 use http::HeaderValue;
 use http::header::LINK;
@@ -47,7 +48,7 @@ struct ChallengeObject {
 }
 
 pub(super) async fn authorization(
-    State(acme): State<AcmeServer>,
+    ServingAcme(acme): ServingAcme,
     Path(id): Path<String>,
     request: Request,
 ) -> AcmeResult<Response> {
@@ -66,7 +67,7 @@ pub(super) async fn authorization(
 
 /// The challenge: read, or met.
 pub(super) async fn challenge(
-    State(acme): State<AcmeServer>,
+    ServingAcme(acme): ServingAcme,
     Path(id): Path<String>,
     request: Request,
 ) -> AcmeResult<Response> {
@@ -107,8 +108,8 @@ impl AcmeServer {
     }
 
     fn attested(&self, signed: &SignedAcmeRequest, order: &AcmeOrder) -> AcmeResult<Option<[u8; 32]>> {
-        let said: ChallengeAttempt = signed.json()?;
-        let Some(object) = said.att_obj.filter(|object| !object.is_empty()) else {
+        let attempt: ChallengeAttempt = signed.json()?;
+        let Some(object) = attempt.att_obj.filter(|object| !object.is_empty()) else {
             let is_enough = !self.attestation.is_required;
             return if is_enough {
                 Ok(None)

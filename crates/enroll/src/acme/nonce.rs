@@ -55,25 +55,25 @@ impl NonceSource {
 
     /// Makes a nonce that was never handed out.
     pub(super) async fn issue(&self, now: Timestamp) -> Result<String, Refusal> {
-        let said = [&now.millis().to_be_bytes()[..], &bytes::<{ SAID - TIME }>(&*self.entropy)].concat();
-        let tag = hmac::sign(&self.key().await?, &said);
-        Ok(base64url(&[&said, &tag.as_ref()[..TAG]].concat()))
+        let content = [&now.millis().to_be_bytes()[..], &bytes::<{ SAID - TIME }>(&*self.entropy)].concat();
+        let tag = hmac::sign(&self.key().await?, &content);
+        Ok(base64url(&[&content, &tag.as_ref()[..TAG]].concat()))
     }
 
     /// One of ours that comes to this server for the first time; the next time it is none.
     pub(super) async fn redeem(&self, text: &str, now: Timestamp) -> Result<Option<Nonce>, Refusal> {
         let read = from_base64url(text);
-        let Some((said, tag)) = read.as_deref().and_then(|bytes| bytes.split_first_chunk::<SAID>()) else {
+        let Some((content, tag)) = read.as_deref().and_then(|bytes| bytes.split_first_chunk::<SAID>()) else {
             return Ok(None);
         };
-        let expected = hmac::sign(&self.key().await?, said);
+        let expected = hmac::sign(&self.key().await?, content);
         // The whole of both is compared, so that nothing is told by how long it took.
         let difference =
             expected.as_ref().iter().zip(tag).fold(0, |sum, (ours, theirs)| sum | (ours ^ theirs));
         if tag.len() != TAG || difference != 0 {
             return Ok(None);
         }
-        let nonce = Nonce(*said);
+        let nonce = Nonce(*content);
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         Ok(used.take(nonce, now).then_some(nonce))
     }
@@ -177,8 +177,8 @@ mod tests {
         let nonce = |number: usize| {
             let number = i64::try_from(number).unwrap();
             let time = NOW.millis() + number / 100;
-            let said: [u8; SAID] = [time.to_be_bytes(), number.to_be_bytes()].concat().try_into().unwrap();
-            Nonce(said)
+            let content: [u8; SAID] = [time.to_be_bytes(), number.to_be_bytes()].concat().try_into().unwrap();
+            Nonce(content)
         };
         let later = NOW.plus(Duration::from_secs(10));
         for number in 0..MOST + 1000 {

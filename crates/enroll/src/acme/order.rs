@@ -4,11 +4,13 @@ use super::AcmeServer;
 use super::binding::{identifier, seal, unseal};
 use super::problem::{AcmeError, AcmeResult};
 use super::request::{SignedAcmeRequest, key_of};
+use super::server::ServingAcme;
 use crate::enrollment_service::HandedOverCertificate;
+use crate::shown_code::ShownCode;
 use crate::ticket::{Ticket, TicketPurpose, TicketRight};
 use crate::waiting::PAUSE;
 use axum::Json;
-use axum::extract::{Path, Request, State};
+use axum::extract::{Path, Request};
 use axum::response::{IntoResponse, Response};
 use http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
@@ -18,7 +20,6 @@ use std::time::Duration;
 use tegata_ca::ParsedRequest;
 use tegata_core::encoding::{base64, base64url, from_base64url};
 use tegata_core::entropy::bytes;
-use tegata_core::id::InvitationCode;
 use tegata_core::{AcmeOrderId, InvitationId, Refusal, Thumbprint, Timestamp};
 use tegata_storage::{AcmeAccount, AcmeIdentifier, AcmeOrder, AcmeState, Actor, LedgerError, NewAcmeOrder};
 
@@ -61,7 +62,7 @@ struct OrderObject {
     error: Option<Value>,
 }
 
-pub(super) async fn new(State(acme): State<AcmeServer>, request: Request) -> AcmeResult<Response> {
+pub(super) async fn new(ServingAcme(acme): ServingAcme, request: Request) -> AcmeResult<Response> {
     let signed = acme.signed(request).await?;
     let account = signed.account()?;
     let wanted: NewOrderRequest = signed.json()?;
@@ -88,11 +89,10 @@ pub(super) async fn new(State(acme): State<AcmeServer>, request: Request) -> Acm
 }
 
 pub(super) async fn order(
-    State(acme): State<AcmeServer>,
+    ServingAcme(acme): ServingAcme,
     Path(id): Path<String>,
     request: Request,
 ) -> AcmeResult<Response> {
-    let acme = acme.serving(&request);
     let signed = acme.signed(request).await?;
     signed.nothing()?;
     let order = acme.own_order(&signed, &id).await?;
@@ -103,11 +103,10 @@ pub(super) async fn order(
 /// A key for the order: what is issued for it, and for whom, the ledger knows. The same key may come again until the
 /// order is valid.
 pub(super) async fn finalize(
-    State(acme): State<AcmeServer>,
+    ServingAcme(acme): ServingAcme,
     Path(id): Path<String>,
     request: Request,
 ) -> AcmeResult<Response> {
-    let acme = acme.serving(&request);
     let signed = acme.signed(request).await?;
     let order = acme.own_order(&signed, &id).await?;
     let account = signed.account()?;
@@ -131,7 +130,7 @@ pub(super) async fn finalize(
 
 /// The certificate with what is between it and the root.
 pub(super) async fn certificate(
-    State(acme): State<AcmeServer>,
+    ServingAcme(acme): ServingAcme,
     Path(id): Path<String>,
     request: Request,
 ) -> AcmeResult<Response> {
@@ -192,7 +191,7 @@ impl AcmeServer {
         let id = AcmeOrderId::random(entropy);
         let (invitation, identifier) = match &account.invitation {
             Some(invitation) => self.bound(account, invitation, kind, &name.value).await?,
-            None => self.shown_code(&id, kind, &name.value).await?,
+            None => self.shown_code(&id, kind, &ShownCode::parse(&name.value)).await?,
         };
         let is_authorized = account.invitation.is_some();
         let replaces = match replaces {
@@ -231,24 +230,29 @@ impl AcmeServer {
         &self,
         order: &AcmeOrderId,
         kind: AcmeIdentifier,
-        code: &str,
+        code: &ShownCode,
     ) -> AcmeResult<(InvitationId, Vec<u8>)> {
         if kind != AcmeIdentifier::Permanent {
             return Err(Refusal::AcmeIdentifier.into());
         }
-        let ticket = self.service.read_ticket(TicketPurpose::Certificate, code).await?;
-        let invitation = match &ticket {
+        let ticket = match code {
+            ShownCode::Ticket(ticket) => {
+                Some(self.service.read_ticket(TicketPurpose::Certificate, ticket).await?)
+            }
+            ShownCode::Link(_) => None,
+            // A short code, which can be guessed, is for typing.
+            ShownCode::Short(_) | ShownCode::Unknown => return Err(Refusal::AcmeIdentifier.into()),
+        };
+        let invitation = match ticket {
             Some(Ticket { right: TicketRight::Renewal(old), given_at }) => {
                 let old = self.service.renewed_by_ticket(old, *given_at, None).await?;
                 self.service.invitation_of(&old).await?.ok_or(Refusal::RenewalNotPossible)?
             }
-            // A short code, which can be guessed, is for typing.
-            None if InvitationCode::parse(code).is_none() => return Err(Refusal::AcmeIdentifier.into()),
             _ => self.service.open(code).await?.id,
         };
         let entropy = self.service.context.entropy.as_ref();
         let secret = self.service.opening.secret().await?;
-        let sealed = seal(&secret, order, code, entropy)?;
+        let sealed = seal(&secret, order, &code.reveal().ok_or(Refusal::AcmeIdentifier)?, entropy)?;
         Ok((invitation, sealed))
     }
 
@@ -295,9 +299,9 @@ impl AcmeServer {
             }
         };
         let mut transaction = ledger.begin(self.now()).await?;
-        let told =
+        let completed =
             transaction.complete_acme_order(&order.id, &issued.certificate.thumbprint, &issued.device).await;
-        match told {
+        match completed {
             Ok(()) => transaction.commit().await?,
             // The same key at the same time: whoever came first has told it.
             Err(LedgerError::Refused(Refusal::AcmeOrderNotReady)) => drop(transaction),
@@ -317,9 +321,14 @@ impl AcmeServer {
         request: &ParsedRequest,
     ) -> Result<HandedOverCertificate, Refusal> {
         if let Some(shown) = self.code_shown(account, order).await? {
-            let ticket = self.service.authentic_ticket(TicketPurpose::Certificate, &shown).await?;
+            let ticket = match shown.ticket() {
+                Some(ticket) => {
+                    Some(self.service.authentic_ticket(TicketPurpose::Certificate, ticket).await?)
+                }
+                None => None,
+            };
             if let Some(Ticket { right: TicketRight::Renewal(old), given_at }) = ticket {
-                let old = self.service.renewed_by_ticket(&old, given_at, Some(&request.key_hash())).await?;
+                let old = self.service.renewed_by_ticket(old, *given_at, Some(&request.key_hash())).await?;
                 return self.service.renew_with(&old, request, None).await;
             }
             self.service.pass_approval_on(&shown, request).await?;
@@ -339,12 +348,16 @@ impl AcmeServer {
     }
 
     /// The code or the ticket that a device shows which is bound to nothing else.
-    async fn code_shown(&self, account: &AcmeAccount, order: &AcmeOrder) -> Result<Option<String>, Refusal> {
+    async fn code_shown(
+        &self,
+        account: &AcmeAccount,
+        order: &AcmeOrder,
+    ) -> Result<Option<ShownCode>, Refusal> {
         if account.invitation.is_some() {
             return Ok(None);
         }
         let secret = self.service.opening.secret().await?;
-        Ok(Some(unseal(&secret, &order.id, &order.identifier)?))
+        Ok(Some(ShownCode::parse(&unseal(&secret, &order.id, &order.identifier)?)))
     }
 
     async fn show(&self, status: StatusCode, order: &AcmeOrder) -> AcmeResult<Response> {

@@ -2,8 +2,9 @@
 
 use super::AcmeServer;
 use super::problem::{AcmeError, AcmeResult};
+use super::server::ServingAcme;
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::response::{IntoResponse, Response};
 use http::header::RETRY_AFTER;
 use serde::Serialize;
@@ -28,7 +29,7 @@ struct SuggestedWindow {
 }
 
 /// For anybody: it says no more than OCSP does.
-pub(super) async fn info(State(acme): State<AcmeServer>, Path(id): Path<String>) -> AcmeResult<Response> {
+pub(super) async fn info(ServingAcme(acme): ServingAcme, Path(id): Path<String>) -> AcmeResult<Response> {
     let known = acme.certificate_of_id(&id).await?.ok_or(AcmeError::not_found())?;
     let ledger = &acme.service.context.ledger;
     let status = ledger.status_of(&known.issuer, &known.serial).await?;

@@ -3,7 +3,8 @@
 use super::AcmeServer;
 use super::problem::{AcmeError, AcmeResult};
 use super::request::{AcmeSigner, SignedAcmeRequest};
-use axum::extract::{Request, State};
+use super::server::ServingAcme;
+use axum::extract::Request;
 use http::StatusCode;
 use serde::Deserialize;
 use tegata_core::encoding::from_base64url;
@@ -17,7 +18,7 @@ struct RevokeCertRequest {
     reason: Option<u8>,
 }
 
-pub(super) async fn revoke(State(acme): State<AcmeServer>, request: Request) -> AcmeResult<StatusCode> {
+pub(super) async fn revoke(ServingAcme(acme): ServingAcme, request: Request) -> AcmeResult<StatusCode> {
     let signed = acme.signed(request).await?;
     let wanted: RevokeCertRequest = signed.json()?;
     let der = from_base64url(&wanted.certificate)

@@ -3,9 +3,11 @@
 use super::attestation::AttestationPolicy;
 use super::nonce::NonceSource;
 use crate::enrollment_service::EnrollmentService;
-use crate::requester::Requester;
-use axum::extract::Request;
+use crate::serving::Serving;
+use axum::extract::{FromRef, FromRequestParts};
+use http::request::Parts;
 use serde_json::{Value, json};
+use std::convert::Infallible;
 use std::sync::Arc;
 use tegata_core::Timestamp;
 
@@ -17,6 +19,24 @@ pub struct AcmeServer {
     pub(super) attestation: Arc<AttestationPolicy>,
 }
 
+/// The server that knows who sends this request, and by which time it is judged.
+pub(super) struct ServingAcme(pub(super) AcmeServer);
+
+impl FromRef<AcmeServer> for EnrollmentService {
+    fn from_ref(acme: &AcmeServer) -> Self {
+        acme.service.clone()
+    }
+}
+
+impl FromRequestParts<AcmeServer> for ServingAcme {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, acme: &AcmeServer) -> Result<Self, Infallible> {
+        let Serving(service) = Serving::from_request_parts(parts, acme).await?;
+        Ok(Self(AcmeServer { service, ..acme.clone() }))
+    }
+}
+
 impl AcmeServer {
     /// A server that issues through this enrollment service.
     pub fn new(service: EnrollmentService, attestation: AttestationPolicy) -> Self {
@@ -24,14 +44,9 @@ impl AcmeServer {
         Self { service, nonces, attestation: Arc::new(attestation) }
     }
 
-    /// This server with the sender of `request` as its requester, by whom rate limits and rules are decided.
-    pub(super) fn serving(mut self, request: &Request) -> Self {
-        self.service = self.service.serving(Requester::of(request.extensions(), request.headers()));
-        self
-    }
-
+    /// The time of the request that is being served.
     pub(super) fn now(&self) -> Timestamp {
-        self.service.context.now()
+        self.service.now()
     }
 
     pub(super) fn url(&self, path: &str) -> String {

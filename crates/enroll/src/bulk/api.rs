@@ -194,15 +194,15 @@ async fn receive(
     Query(asking): Query<ListQuery>,
     request: Request,
 ) -> WebResult<impl IntoResponse> {
-    let client = bulk.client(&asking, certificate.as_ref()).await?;
+    let client = bulk.client(&asking, certificate.as_ref(), bulk.context.now()).await?;
     let key = idempotency_key(request.headers())?;
     let life = life(asking.days)?;
     let form = ListFormat::of(request.headers())?;
     let bytes = body::read(request.into_body(), LARGEST).await.map_err(too_large)?;
     let sites = bulk.sites(&client.id, &client.realms).await?;
     let lines = form.lines(&bytes, &sites)?;
-    let said = form.name();
-    let hash = digest(&SHA256, &[said.as_bytes(), &life.as_millis().to_be_bytes(), &bytes].concat());
+    let format_name = form.name();
+    let hash = digest(&SHA256, &[format_name.as_bytes(), &life.as_millis().to_be_bytes(), &bytes].concat());
     let id = InvitationListId::random(bulk.context.entropy.as_ref());
     let new = NewInvitationList {
         id: id.clone(),
@@ -212,6 +212,7 @@ async fn receive(
         life,
         lines: lines.into_iter().map(|line| to_write(line, &sites)).collect(),
     };
+    // Whoever may not invite sends no list, so the sender was judged before; what is written is of the time when it is in.
     let mut transaction = bulk.context.ledger.begin(bulk.context.now()).await?;
     let known = transaction.receive_list(&new).await?;
     transaction.commit().await?;
@@ -234,7 +235,7 @@ async fn report(
     Query(asking): Query<ListQuery>,
     Path(list): Path<String>,
 ) -> WebResult<impl IntoResponse> {
-    let client = bulk.client(&asking, certificate.as_ref()).await?;
+    let client = bulk.client(&asking, certificate.as_ref(), bulk.context.now()).await?;
     Ok((NO_STORE, Json(bulk.report(&client, &identifier(&list)?, language).await?)))
 }
 
@@ -251,10 +252,11 @@ async fn hand_over(
     Query(asking): Query<ListQuery>,
     Path(list): Path<String>,
 ) -> WebResult<impl IntoResponse> {
-    let client = bulk.client(&asking, certificate.as_ref()).await?;
+    let now = bulk.context.now();
+    let client = bulk.client(&asking, certificate.as_ref(), now).await?;
     let list = identifier(&list)?;
     let secret = bulk.secret.secret().await?;
-    let mut transaction = bulk.context.ledger.begin(bulk.context.now()).await?;
+    let mut transaction = bulk.context.ledger.begin(now).await?;
     transaction.hand_list_over(&list, &client.id).await?;
     transaction.commit().await?;
     let portal = &bulk.context.addresses.portal;
@@ -288,9 +290,10 @@ async fn withdraw(
     Query(asking): Query<ListQuery>,
     Path(list): Path<String>,
 ) -> WebResult<impl IntoResponse> {
-    let client = bulk.client(&asking, certificate.as_ref()).await?;
+    let now = bulk.context.now();
+    let client = bulk.client(&asking, certificate.as_ref(), now).await?;
     let list = identifier(&list)?;
-    let mut transaction = bulk.context.ledger.begin(bulk.context.now()).await?;
+    let mut transaction = bulk.context.ledger.begin(now).await?;
     transaction.withdraw_list(&list, &client.id).await?;
     transaction.commit().await?;
     Ok((NO_STORE, Json(bulk.report(&client, &list, language).await?)))
@@ -301,11 +304,12 @@ impl BulkInvitations {
         &self,
         asking: &ListQuery,
         certificate: Option<&tegata_web::PeerCertificate>,
+        now: Timestamp,
     ) -> WebResult<InvitingClient> {
         let id = asking.client_id.clone().ok_or_else(|| {
             Problem::with_detail(Refusal::RequestMalformed, "client_id is missing in the query")
         })?;
-        let realms = self.clients.admit(&id, certificate).await?;
+        let realms = self.clients.admit(&id, certificate, now).await?;
         if realms.is_empty() {
             return Err(Refusal::ClientMayNotInvite.into());
         }
@@ -423,7 +427,7 @@ const REFUSED: &str = "refused";
 const WAITING: &str = "waiting";
 
 fn line_report(line: InvitationLine, language: Language) -> LineReport {
-    let told = LineReport {
+    let report = LineReport {
         line: line.number,
         outcome: WAITING,
         site: line.site_name,
@@ -432,7 +436,7 @@ fn line_report(line: InvitationLine, language: Language) -> LineReport {
         ..LineReport::default()
     };
     match line.outcome {
-        LineOutcome::Waiting => told,
+        LineOutcome::Waiting => report,
         LineOutcome::Refused(LineRefusal { refusal, hidden }) => LineReport {
             outcome: REFUSED,
             code: Some(refusal.code()),
@@ -443,7 +447,7 @@ fn line_report(line: InvitationLine, language: Language) -> LineReport {
                 }
                 None => refusal.advice(language).to_owned(),
             }),
-            ..told
+            ..report
         },
         LineOutcome::Invited { invitation, state, device, expires_at } => LineReport {
             outcome: INVITED,
@@ -451,7 +455,7 @@ fn line_report(line: InvitationLine, language: Language) -> LineReport {
             state: Some(state.as_str()),
             device,
             expires_at: Some(expires_at),
-            ..told
+            ..report
         },
     }
 }

@@ -1,7 +1,7 @@
 //! Records that a device has received its certificate.
 
 use super::EnrollmentService;
-use tegata_core::{DeviceId, Refusal};
+use tegata_core::{DeviceId, Refusal, Thumbprint};
 use tegata_storage::{Actor, Certificate, Invitation};
 
 impl EnrollmentService {
@@ -9,7 +9,7 @@ impl EnrollmentService {
     pub(crate) async fn deliver_invited(
         &self,
         invitation: Invitation,
-        certificate: &str,
+        certificate: &Thumbprint,
     ) -> Result<(), Refusal> {
         let device = invitation.device.clone().ok_or(Refusal::RequestMalformed)?;
         self.deliver(&device, certificate, Actor::Invitation(invitation.id)).await
@@ -19,17 +19,15 @@ impl EnrollmentService {
     pub(crate) async fn deliver(
         &self,
         device: &DeviceId,
-        certificate: &str,
+        certificate: &Thumbprint,
         actor: Actor,
     ) -> Result<(), Refusal> {
         let certificates = self.all_rows().certificates_of(device).await?;
-        let thumbprint = certificates
-            .iter()
-            .filter_map(Certificate::thumbprint)
-            .find(|thumbprint| thumbprint.to_string() == certificate)
-            .ok_or(Refusal::RequestMalformed)?;
-        let mut transaction = self.context.ledger.begin(self.context.now()).await?;
-        transaction.mark_delivered(&thumbprint, &actor).await?;
+        if !certificates.iter().filter_map(Certificate::thumbprint).any(|own| own == *certificate) {
+            return Err(Refusal::RequestMalformed);
+        }
+        let mut transaction = self.context.ledger.begin(self.now()).await?;
+        transaction.mark_delivered(certificate, &actor).await?;
         transaction.commit().await.map_err(Refusal::from)
     }
 }

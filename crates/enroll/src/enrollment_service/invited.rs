@@ -1,15 +1,17 @@
 //! Issues a first certificate by an invitation.
 
-use super::{EnrollmentService, HandedOverCertificate, parse};
-use crate::ticket::{TicketPurpose, TicketRight};
+use super::{EnrollmentService, HandedOverCertificate};
+use crate::shown_code::ShownCode;
+use crate::submitted_csr::SubmittedCsr;
+use crate::ticket::{PresentedTicket, TicketPurpose, TicketRight};
+use std::sync::Arc;
 use tegata_ca::{IssuanceRequest, IssuedCertificate, ParsedRequest};
-use tegata_core::id::InvitationCode;
 use tegata_core::{DeviceId, Refusal, Role, ShortCode};
 use tegata_storage::{Actor, Invitation, IssuanceRight};
 
 impl EnrollmentService {
     /// The invitation behind a code, if it can still be used.
-    pub(crate) async fn open(&self, code: &str) -> Result<Invitation, Refusal> {
+    pub(crate) async fn open(&self, code: &ShownCode) -> Result<Invitation, Refusal> {
         let invitation = self.find(code).await?;
         self.admit(&invitation, false).await?;
         Ok(invitation)
@@ -17,7 +19,7 @@ impl EnrollmentService {
 
     /// Whether somebody new could use it now; `replace` as in [`EnrollmentService::enroll`].
     pub(crate) async fn admit(&self, invitation: &Invitation, replace: bool) -> Result<(), Refusal> {
-        match invitation.admits(None, self.context.now()) {
+        match invitation.admits(None, self.now()) {
             Err(Refusal::InvitationUsed) if replace => self.admit_instead(invitation).await?,
             admitted => admitted?,
         }
@@ -27,7 +29,7 @@ impl EnrollmentService {
     /// Whether another key may take the place of the one that used it. Where somebody approved of that one, nobody has approved of
     /// another.
     async fn admit_instead(&self, invitation: &Invitation) -> Result<(), Refusal> {
-        if invitation.expires_at < self.context.now() {
+        if invitation.expires_at < self.now() {
             return Err(Refusal::InvitationExpired);
         }
         let is_approved = invitation.role == Role::Device && invitation.policies.need_approval();
@@ -40,20 +42,19 @@ impl EnrollmentService {
     /// used: whoever closed the page lost the first one.
     pub(crate) async fn enroll(
         &self,
-        code: &str,
-        request: &str,
+        code: &ShownCode,
+        csr: &SubmittedCsr,
         replace: bool,
     ) -> Result<HandedOverCertificate, Refusal> {
-        let now = self.context.now();
         let invitation = self.find_or_note(code).await?;
-        match parse(request) {
+        match csr.request() {
             Ok(request) => {
-                self.pass_approval_on(code, &request).await?;
-                self.enroll_as(&invitation, &request, None, replace).await
+                self.pass_approval_on(code, request).await?;
+                self.enroll_as(&invitation, request, None, replace).await
             }
             Err(refusal) => {
                 let actor = Actor::Invitation(invitation.id);
-                Err(self.refused(actor, invitation.device, refusal, now).await)
+                Err(self.refused(actor, invitation.device, refusal, self.now()).await)
             }
         }
     }
@@ -76,7 +77,7 @@ impl EnrollmentService {
         called: Option<&str>,
         replace: bool,
     ) -> Result<HandedOverCertificate, Refusal> {
-        let now = self.context.now();
+        let now = self.now();
         let actor = Actor::Invitation(invitation.id.clone());
         let mut result = self.enroll_invited(invitation, request, called, replace).await;
         if result.as_ref().is_err_and(|refusal| *refusal != Refusal::ApprovalPending)
@@ -99,19 +100,22 @@ impl EnrollmentService {
     }
 
     /// Finds an invitation whether it can still be used or not. An unknown code is recorded as a refusal.
-    pub(crate) async fn find_or_note(&self, code: &str) -> Result<Invitation, Refusal> {
+    pub(crate) async fn find_or_note(&self, code: &ShownCode) -> Result<Invitation, Refusal> {
         match self.find(code).await {
             Ok(invitation) => Ok(invitation),
-            Err(refusal) => Err(self.refused(Actor::Anonymous, None, refusal, self.context.now()).await),
+            Err(refusal) => Err(self.refused(Actor::Anonymous, None, refusal, self.now()).await),
         }
     }
 
     /// The invitation behind the code of a link, behind a ticket for it, or behind a short code.
-    pub(crate) async fn find(&self, code: &str) -> Result<Invitation, Refusal> {
-        if let Some(short) = ShortCode::parse(code) {
-            return self.find_short(short).await;
-        }
-        self.judge_link(self.find_long(code).await)
+    pub(crate) async fn find(&self, code: &ShownCode) -> Result<Invitation, Refusal> {
+        let found = match code {
+            ShownCode::Short(code) => return self.find_short(code.clone()).await,
+            ShownCode::Ticket(ticket) => self.behind_ticket(ticket).await,
+            ShownCode::Link(code) => self.context.ledger.find_invitation(code).await.map_err(Refusal::from),
+            ShownCode::Unknown => Ok(None),
+        };
+        self.judge_link(found.and_then(|found| found.ok_or(Refusal::InvitationUnknown)))
     }
 
     /// A link has 160 bits, which nobody guesses, so one that is right is always answered, whoever else comes from there.
@@ -119,7 +123,7 @@ impl EnrollmentService {
     pub(super) fn judge_link<T>(&self, found: Result<T, Refusal>) -> Result<T, Refusal> {
         match found {
             Err(Refusal::InvitationUnknown)
-                if self.wrong_links.was_wrong(self.requester.address, self.context.now()) =>
+                if self.wrong_links.was_wrong(self.requester.address, self.now()) =>
             {
                 Err(Refusal::TooManyLinks)
             }
@@ -127,24 +131,18 @@ impl EnrollmentService {
         }
     }
 
-    async fn find_long(&self, code: &str) -> Result<Invitation, Refusal> {
-        if let Some(ticket) = self.read_ticket(TicketPurpose::Certificate, code).await? {
-            let id = match ticket.right {
-                TicketRight::Invitation(id) => id,
-                TicketRight::Approved(id) => self.known_approval(&id).await?.invitation,
-                TicketRight::Renewal(_) => return Err(Refusal::InvitationUnknown),
-            };
-            let found = self.all_rows().invitation(&id).await?;
-            return found.ok_or(Refusal::InvitationUnknown);
-        }
-        let code = InvitationCode::parse(code).ok_or(Refusal::InvitationUnknown)?;
-        let found = self.context.ledger.find_invitation(&code).await?;
-        found.ok_or(Refusal::InvitationUnknown)
+    async fn behind_ticket(&self, ticket: &PresentedTicket) -> Result<Option<Invitation>, Refusal> {
+        let id = match &self.read_ticket(TicketPurpose::Certificate, ticket).await?.right {
+            TicketRight::Invitation(id) => id.clone(),
+            TicketRight::Approved(id) => self.known_approval(id).await?.invitation,
+            TicketRight::Renewal(_) => return Ok(None),
+        };
+        Ok(self.all_rows().invitation(&id).await?)
     }
 
     /// Every attempt counts as wrong until it turned out right, so that many at once are no way around.
-    async fn find_short(&self, code: ShortCode) -> Result<Invitation, Refusal> {
-        let now = self.context.now();
+    async fn find_short(&self, code: Arc<ShortCode>) -> Result<Invitation, Refusal> {
+        let now = self.now();
         let address = self.requester.address;
         let together = self.shared_guesses.so_far(address, now).await?;
         let guess = self.guesses.begin_after(address, together, now).ok_or(Refusal::TooManyGuesses)?;
@@ -166,7 +164,7 @@ impl EnrollmentService {
         called: Option<&str>,
         replace: bool,
     ) -> Result<HandedOverCertificate, Refusal> {
-        let now = self.context.now();
+        let now = self.now();
         let admitted = invitation.admits(Some(&request.key_hash()), now);
         let (device, origin) = if let (true, Err(Refusal::InvitationUsed), Some(device)) =
             (replace, admitted, &invitation.device)

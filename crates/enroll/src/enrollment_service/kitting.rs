@@ -1,8 +1,9 @@
 //! Issues the first certificates of many devices, one after the other, by a kitting code.
 
-use super::{EnrollmentService, HandedOverCertificate, parse};
+use super::{EnrollmentService, HandedOverCertificate};
+use crate::shown_code::ShownCode;
+use crate::submitted_csr::SubmittedCsr;
 use tegata_ca::ParsedRequest;
-use tegata_core::id::InvitationCode;
 use tegata_core::{InvitationId, Name, Refusal, Role, Thumbprint, Timestamp};
 use tegata_storage::{Actor, Approval, Kitting, KittingPlace, TakePlace};
 
@@ -18,7 +19,10 @@ pub(crate) struct KittedDevice {
 impl EnrollmentService {
     /// What a kitting code is for, and what it has made. One whose places are all taken opens: whoever holds it sees
     /// the list.
-    pub(crate) async fn open_kitting(&self, code: &str) -> Result<(Kitting, Vec<KittingPlace>), Refusal> {
+    pub(crate) async fn open_kitting(
+        &self,
+        code: &ShownCode,
+    ) -> Result<(Kitting, Vec<KittingPlace>), Refusal> {
         let kitting = self.find_kitting(code).await?;
         let places = self.all_rows().kitting_places(&kitting.id).await?;
         Ok((kitting, places))
@@ -28,13 +32,13 @@ impl EnrollmentService {
     /// place that it has.
     pub(crate) async fn enroll_kitting(
         &self,
-        code: &str,
-        request: &str,
+        code: &ShownCode,
+        csr: &SubmittedCsr,
         label: Option<&Name>,
     ) -> Result<KittedDevice, Refusal> {
-        let now = self.context.now();
+        let now = self.now();
         let taken = match self.find_kitting(code).await {
-            Ok(kitting) => self.place_for(&kitting, request, label, now).await,
+            Ok(kitting) => self.place_for(&kitting, csr, label, now).await,
             Err(refusal) => Err(refusal),
         };
         let (request, number, invitation) = match taken {
@@ -43,7 +47,7 @@ impl EnrollmentService {
         };
         let known = self.all_rows().invitation(&invitation).await?;
         let known = known.ok_or(Refusal::Internal)?;
-        match self.enroll_with(&known, &request, None).await {
+        match self.enroll_with(&known, request, None).await {
             Ok(handed_over) => {
                 let kitting = self.find_kitting(code).await?;
                 Ok(KittedDevice { handed_over, number, label: known.label, kitting })
@@ -56,9 +60,13 @@ impl EnrollmentService {
     }
 
     /// The approval that the key of this request waits for.
-    pub(crate) async fn waiting_in_kitting(&self, code: &str, request: &str) -> Result<Approval, Refusal> {
+    pub(crate) async fn waiting_in_kitting(
+        &self,
+        code: &ShownCode,
+        csr: &SubmittedCsr,
+    ) -> Result<Approval, Refusal> {
         let kitting = self.find_kitting(code).await?;
-        let key_hash = parse(request)?.key_hash();
+        let key_hash = csr.request()?.key_hash();
         let place = self.context.ledger.kitting_place_of(&kitting.id, &key_hash).await?;
         let (_, place) = place.ok_or(Refusal::Unavailable)?;
         let place = self.all_rows().invitation(&place).await?;
@@ -67,19 +75,23 @@ impl EnrollmentService {
     }
 
     /// Notes that a certificate obtained with this code has arrived.
-    pub(crate) async fn deliver_kitting(&self, code: &str, certificate: &Thumbprint) -> Result<(), Refusal> {
+    pub(crate) async fn deliver_kitting(
+        &self,
+        code: &ShownCode,
+        certificate: &Thumbprint,
+    ) -> Result<(), Refusal> {
         let (_, places) = self.open_kitting(code).await?;
         let holding = self.context.ledger.holding(certificate).await?;
         let device = holding.map(|holding| holding.device).ok_or(Refusal::RequestMalformed)?;
         let place = places.into_iter().find(|place| place.device.as_ref() == Some(&device));
         let place = place.ok_or(Refusal::RequestMalformed)?;
-        self.deliver(&device, &certificate.to_string(), Actor::Invitation(place.invitation)).await
+        self.deliver(&device, certificate, Actor::Invitation(place.invitation)).await
     }
 
     /// Of a code that works now, and here.
-    async fn find_kitting(&self, code: &str) -> Result<Kitting, Refusal> {
+    async fn find_kitting(&self, code: &ShownCode) -> Result<Kitting, Refusal> {
         let kitting = self.judge_link(self.known_kitting(code).await)?;
-        kitting.admits(self.context.now())?;
+        kitting.admits(self.now())?;
         let here = self
             .requester
             .address
@@ -87,20 +99,20 @@ impl EnrollmentService {
         if kitting.networks.is_empty() || here { Ok(kitting) } else { Err(Refusal::KittingElsewhere) }
     }
 
-    async fn known_kitting(&self, code: &str) -> Result<Kitting, Refusal> {
-        let code = InvitationCode::parse(code).ok_or(Refusal::InvitationUnknown)?;
-        let found = self.context.ledger.find_kitting(&code).await?;
+    async fn known_kitting(&self, code: &ShownCode) -> Result<Kitting, Refusal> {
+        let ShownCode::Link(code) = code else { return Err(Refusal::InvitationUnknown) };
+        let found = self.context.ledger.find_kitting(code).await?;
         found.ok_or(Refusal::InvitationUnknown)
     }
 
-    async fn place_for(
+    async fn place_for<'a>(
         &self,
         kitting: &Kitting,
-        request: &str,
+        csr: &'a SubmittedCsr,
         label: Option<&Name>,
         now: Timestamp,
-    ) -> Result<(ParsedRequest, u32, InvitationId), Refusal> {
-        let request = parse(request)?;
+    ) -> Result<(&'a ParsedRequest, u32, InvitationId), Refusal> {
+        let request = csr.request()?;
         let ledger = &self.context.ledger;
         let key_hash = request.key_hash();
         if let Some((number, invitation)) = ledger.kitting_place_of(&kitting.id, &key_hash).await? {
@@ -111,7 +123,7 @@ impl EnrollmentService {
             return Err(Refusal::KittingUsedUp);
         }
         // A key that cannot be certified takes no place: it would cost rows for nothing.
-        self.authorities.for_tenant(&kitting.tenant)?.check_key(Role::Device, &request)?;
+        self.authorities.for_tenant(&kitting.tenant)?.check_key(Role::Device, request)?;
         let invitation = InvitationId::random(self.context.entropy.as_ref());
         let wanted = TakePlace {
             kitting: &kitting.id,

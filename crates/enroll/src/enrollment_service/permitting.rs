@@ -1,6 +1,7 @@
 //! Applies the enrollment policy of tenant and site to a request for a first certificate, and its approval.
 
 use super::{EnrollmentService, HandedOverCertificate};
+use crate::shown_code::ShownCode;
 use crate::ticket::{TicketPurpose, TicketRight};
 use ring::digest::{SHA256, digest};
 use tegata_ca::ParsedRequest;
@@ -10,8 +11,8 @@ use tegata_storage::{Actor, Approval, ApprovalState, Invitation, LedgerError, Ne
 
 impl EnrollmentService {
     /// What waits under this identifier, with its invitation.
-    pub(crate) async fn approval(&self, id: &str) -> Result<(Approval, Invitation), Refusal> {
-        let approval = self.known_approval(&ApprovalId::parse(id).ok_or(Refusal::InvitationUnknown)?).await?;
+    pub(crate) async fn approval(&self, id: &ApprovalId) -> Result<(Approval, Invitation), Refusal> {
+        let approval = self.known_approval(id).await?;
         let invitation = self.all_rows().invitation(&approval.invitation).await?;
         Ok((approval, invitation.ok_or(Refusal::Internal)?))
     }
@@ -26,7 +27,7 @@ impl EnrollmentService {
     /// # Errors
     /// The rule that is broken; what the invitation says.
     pub(crate) async fn ask_before(&self, invitation: &Invitation) -> Result<Approval, Refusal> {
-        let now = self.context.now();
+        let now = self.now();
         invitation.policies.judge(&self.asking(now))?;
         let id = ApprovalId::random(self.context.entropy.as_ref());
         // Unlike any key's, and nobody's.
@@ -36,20 +37,23 @@ impl EnrollmentService {
     }
 
     /// Gives this key what was granted before there was one, if `code` is the ticket for that.
-    pub(crate) async fn pass_approval_on(&self, code: &str, request: &ParsedRequest) -> Result<(), Refusal> {
-        let Some(ticket) = self.authentic_ticket(TicketPurpose::Certificate, code).await? else {
-            return Ok(());
-        };
-        let TicketRight::Approved(id) = ticket.right else { return Ok(()) };
-        let known = self.known_approval(&id).await?;
+    pub(crate) async fn pass_approval_on(
+        &self,
+        code: &ShownCode,
+        request: &ParsedRequest,
+    ) -> Result<(), Refusal> {
+        let Some(ticket) = code.ticket() else { return Ok(()) };
+        let ticket = self.authentic_ticket(TicketPurpose::Certificate, ticket).await?;
+        let TicketRight::Approved(id) = &ticket.right else { return Ok(()) };
+        let known = self.known_approval(id).await?;
         let key_hash = request.key_hash();
         if known.state != ApprovalState::Granted || known.key_hash == key_hash {
             return Ok(());
         }
-        let now = self.context.now();
+        let now = self.now();
         let actor = Actor::Invitation(known.invitation);
         let mut transaction = self.context.ledger.begin(now).await?;
-        match transaction.pass_approval_on(&id, &key_hash, request.der(), &actor).await {
+        match transaction.pass_approval_on(id, &key_hash, request.der(), &actor).await {
             Ok(()) => transaction.commit().await.map_err(Refusal::from),
             // The invitation was used meanwhile, for which enrolling has a better refusal.
             Err(LedgerError::Guard(_)) => Ok(()),
@@ -86,7 +90,7 @@ impl EnrollmentService {
     /// Whether the rules would let somebody use the invitation now, as far as it is known before there is a key.
     pub(crate) fn would_permit(&self, invitation: &Invitation) -> Result<(), Refusal> {
         match invitation.role {
-            Role::Device => invitation.policies.judge(&self.asking(self.context.now())).map(drop),
+            Role::Device => invitation.policies.judge(&self.asking(self.now())).map(drop),
             Role::Gate => Ok(()),
         }
     }

@@ -1,6 +1,7 @@
 //! Renews a working certificate.
 
-use super::{EnrollmentService, HandedOverCertificate, parse};
+use super::{EnrollmentService, HandedOverCertificate};
+use crate::submitted_csr::SubmittedCsr;
 use std::sync::Arc;
 use tegata_ca::{IssuanceRequest, ParsedRequest};
 use tegata_core::{CertificateState, DeviceId, InvitationId, Refusal, Thumbprint, Timestamp};
@@ -34,12 +35,12 @@ impl EnrollmentService {
         &self,
         certificate: Option<&PeerCertificate>,
     ) -> Result<Arc<CertificateHolder>, Refusal> {
-        match self.context.caller(certificate).await {
+        match self.caller(certificate).await {
             Ok(facts) => Ok(facts),
             Err(refusal) => {
                 let device = self.holder(certificate).await;
                 let actor = device.clone().map_or(Actor::Anonymous, Actor::Device);
-                Err(self.refused(actor, device, refusal, self.context.now()).await)
+                Err(self.refused(actor, device, refusal, self.now()).await)
             }
         }
     }
@@ -49,14 +50,14 @@ impl EnrollmentService {
     pub(crate) async fn renew(
         &self,
         old: &CertificateHolder,
-        request: &str,
+        csr: &SubmittedCsr,
         name_until: bool,
     ) -> Result<HandedOverCertificate, Refusal> {
-        match parse(request) {
-            Ok(request) => self.renew_as(old, &request, Naming { called: None, until: name_until }).await,
+        match csr.request() {
+            Ok(request) => self.renew_as(old, request, Naming { called: None, until: name_until }).await,
             Err(refusal) => {
                 let actor = Actor::Device(old.device.clone());
-                Err(self.refused(actor, Some(old.device.clone()), refusal, self.context.now()).await)
+                Err(self.refused(actor, Some(old.device.clone()), refusal, self.now()).await)
             }
         }
     }
@@ -78,7 +79,7 @@ impl EnrollmentService {
         request: &ParsedRequest,
         naming: Naming<'_>,
     ) -> Result<HandedOverCertificate, Refusal> {
-        let now = self.context.now();
+        let now = self.now();
         match self.renew_known(old, request, naming, now).await {
             Ok(handed_over) => Ok(handed_over),
             Err(refusal) => {
@@ -99,8 +100,8 @@ impl EnrollmentService {
             Some(thumbprint) => thumbprint,
             None => self.newest_of(device).await?.ok_or(Refusal::RenewalNotPossible)?,
         };
-        let now = self.context.now();
-        match self.context.holder_of(&thumbprint).await {
+        let now = self.now();
+        match self.context.holder_of(&thumbprint, now).await {
             Ok(facts) if facts.device == *device => Ok(facts),
             Ok(_) => Err(Refusal::RenewalNotPossible),
             Err(refusal) => {

@@ -4,6 +4,7 @@
 //! gets the same answer again, another one under its name gets none, and a client that was told to wait can ask.
 
 use crate::enrollment_service::{EnrollmentService, HandedOverCertificate};
+use crate::shown_code::ShownCode;
 use std::sync::Arc;
 use tegata_ca::scep::{FailInfo, Fault, GrantedContent, ScepMessage, ScepMessageType, VerifiedScepMessage};
 use tegata_ca::{IssuingCa, ParsedRequest, PublicKey, Registrar};
@@ -75,14 +76,15 @@ impl ScepContext<'_> {
         let Some(password) = &asked.password else {
             return Err(self.refused(Actor::Anonymous, Refusal::InvitationNotShown).await);
         };
-        let invitation = self.service.find_or_note(password).await?;
+        let code = ShownCode::parse(password);
+        let invitation = self.service.find_or_note(&code).await?;
         if !self.serves(&invitation.tenant) {
             let actor = Actor::Invitation(invitation.id);
             return Err(self.refused(actor, Refusal::InvitationUnknown).await);
         }
-        self.service.pass_approval_on(password, &asked.request).await?;
+        self.service.pass_approval_on(&code, &asked.request).await?;
         // What the enrollment service will refuse leaves no other trace than its audit entry.
-        if invitation.admits(Some(&asked.request.key_hash()), self.service.context.now()).is_ok() {
+        if invitation.admits(Some(&asked.request.key_hash()), self.service.now()).is_ok() {
             self.begin(invitation.id.as_str(), &asked.request).await?;
         }
         outcome(self.service.enroll_with(&invitation, &asked.request, None).await)
@@ -178,7 +180,7 @@ impl ScepContext<'_> {
 
     async fn refused(&self, actor: Actor, refusal: Refusal) -> ScepDenial {
         let device = if let Actor::Device(device) = &actor { Some(device.clone()) } else { None };
-        self.service.refused(actor, device, refusal, self.service.context.now()).await.into()
+        self.service.refused(actor, device, refusal, self.service.now()).await.into()
     }
 
     fn certificate_id(&self) -> Result<(Vec<u8>, tegata_core::Serial), ScepDenial> {
@@ -192,8 +194,7 @@ impl ScepContext<'_> {
     }
 
     async fn begin(&self, holder: &str, request: &ParsedRequest) -> Result<(), ScepDenial> {
-        let context = &self.service.context;
-        let mut transaction = context.ledger.begin(context.now()).await?;
+        let mut transaction = self.service.context.ledger.begin(self.service.now()).await?;
         transaction
             .keep_scep_transaction(&self.message.transaction(), holder, request.public_key_info())
             .await?;
@@ -221,8 +222,8 @@ impl ScepDenial {
 
     /// A line for readers of the client's log.
     pub(super) fn text(&self) -> String {
-        let said = self.detail.unwrap_or(self.refusal.title(Language::En));
-        format!("{}: {said}", self.refusal.code())
+        let text = self.detail.unwrap_or(self.refusal.title(Language::En));
+        format!("{}: {text}", self.refusal.code())
     }
 }
 

@@ -79,7 +79,7 @@ async fn a_sign_in_goes_on_for_as_long_as_the_product_is_licensed() {
     let (fixture, device) = open().await;
     let license = fixture.license(None);
     fixture.grant(&license).await;
-    let facts = fixture.context.caller(Some(&device.certificate)).await.unwrap();
+    let facts = fixture.context.caller(Some(&device.certificate), fixture.context.now()).await.unwrap();
     let now = fixture.context.now();
     let terms =
         crate::access_token::TokenRequest { audience: OTHER_PRODUCT, scope: None, person: Some("person:x") };

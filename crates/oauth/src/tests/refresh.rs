@@ -35,7 +35,7 @@ impl RefreshSession {
         let device = fixture.enroll(Role::Device).await;
         let person = person_subject("https://idp.example", "staff-1");
         let now = fixture.context.now();
-        let facts = fixture.context.caller(Some(&device.certificate)).await.unwrap();
+        let facts = fixture.context.caller(Some(&device.certificate), now).await.unwrap();
         let terms =
             TokenRequest { audience: PRODUCT, scope: scope.map(str::to_owned), person: Some(&person) };
         let claims = fixture.tokens.claims(&facts, terms, now);

@@ -84,7 +84,7 @@ mod tests {
         fixture: &SignalsFixture,
         gate: &CertificateHolderFixture,
     ) -> (Sender<FeedLine>, FeedSubscription) {
-        let facts = fixture.context.gate(Some(&gate.certificate)).await.unwrap();
+        let facts = fixture.context.gate(Some(&gate.certificate), fixture.context.now()).await.unwrap();
         let (lines, receiver) = channel(16);
         (lines, FeedSubscription::new(receiver, facts, 5, START, fixture.context.clock.clone()))
     }

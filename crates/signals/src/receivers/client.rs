@@ -22,9 +22,11 @@ impl ReceiverClient {
             Some(_) => Refusal::NotThisClient,
             None => Refusal::NoCertificate,
         };
+        let context = &signals.issuer().context;
+        let now = context.now();
         for client_id in signals.streams().clients() {
             let Some(registration) = signals.clients().get(client_id) else { continue };
-            match registration.recognize(&signals.issuer().context, presented.0.as_ref()).await {
+            match registration.recognize(context, presented.0.as_ref(), now).await {
                 Ok(_) => {
                     let streams = signals.streams().of(client_id);
                     return Ok(Self { client_id: client_id.to_owned(), streams });

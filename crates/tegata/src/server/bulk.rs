@@ -1,15 +1,14 @@
 //! Lists of invitations from registered clients: who may send them, from the configuration, and the secret of their codes.
 
-use crate::config::InvitesConfig;
-use crate::failure::{Failure, FailureContext};
 use crate::server::Server;
 use crate::server::acme;
 use std::collections::HashMap;
 use std::sync::Arc;
-use tegata_core::{Refusal, SiteId};
+use tegata_core::{Refusal, SiteId, Timestamp};
 use tegata_enroll::{
     BulkInvitations, CodeSecret, InvitationRights, InvitingClientFuture, InvitingClients, OpenCodeSecret,
 };
+use tegata_installation::{Failure, FailureContext, config::InvitesConfig};
 use tegata_storage::{Ledger, Principal};
 use tegata_web::{ClientRegistry, PeerCertificate, ServerContext};
 
@@ -54,8 +53,9 @@ impl InvitingRegistrations {
         &self,
         client_id: &str,
         certificate: Option<&PeerCertificate>,
+        now: Timestamp,
     ) -> Result<Vec<InvitationRights>, Refusal> {
-        self.clients.recognize(client_id, &self.context, certificate).await?;
+        self.clients.recognize(client_id, &self.context, certificate, now).await?;
         Ok(self.realms.get(client_id).cloned().unwrap_or_default())
     }
 }
@@ -65,8 +65,9 @@ impl InvitingClients for InvitingRegistrations {
         &'a self,
         client_id: &'a str,
         certificate: Option<&'a PeerCertificate>,
+        now: Timestamp,
     ) -> InvitingClientFuture<'a> {
-        Box::pin(self.realms_of(client_id, certificate))
+        Box::pin(self.realms_of(client_id, certificate, now))
     }
 }
 

@@ -63,8 +63,8 @@ fn either((one, other): (Value, Value), join: fn(Value, Value) -> Value) -> Opti
 /// A body that has one form or another.
 fn content(mut one: Value, mut other: Value) -> Value {
     if one["description"] != other["description"] {
-        let said = |value: &Value| value["description"].as_str().unwrap_or_default().to_owned();
-        one["description"] = format!("{}\n\n{}", said(&one), said(&other)).trim().into();
+        let description = |value: &Value| value["description"].as_str().unwrap_or_default().to_owned();
+        one["description"] = format!("{}\n\n{}", description(&one), description(&other)).trim().into();
     }
     for (media, form) in members(&mut other["content"]).into_iter().flatten() {
         let known = &mut one["content"][&media];

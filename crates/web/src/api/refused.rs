@@ -70,8 +70,8 @@ pub fn responses(groups: &[&[Refusal]]) -> Described {
 }
 
 fn response(refusals: &[Refusal]) -> Response {
-    let said = |refusal: &Refusal| format!("{}: {}", refusal.code(), refusal.title(Language::En));
-    let description = refusals.iter().map(said).collect::<Vec<_>>().join("\n\n");
+    let text = |refusal: &Refusal| format!("{}: {}", refusal.code(), refusal.title(Language::En));
+    let description = refusals.iter().map(text).collect::<Vec<_>>().join("\n\n");
     let codes = refusals.iter().map(|refusal| refusal.code());
     let code = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(codes));
     // What says its kind says no less than `Problem`, so further members are not forbidden.

@@ -22,7 +22,7 @@ fn text(about: &str) -> ObjectBuilder {
 }
 
 macro_rules! shapes {
-    ($($(#[$about:meta])* $name:ident $told:literal = $schema:expr;)*) => {$(
+    ($($(#[$about:meta])* $name:ident $example:literal = $schema:expr;)*) => {$(
         $(#[$about])*
         pub struct $name;
 
@@ -34,7 +34,7 @@ macro_rules! shapes {
 
         impl ToSchema for $name {
             fn name() -> Cow<'static, str> {
-                Cow::Borrowed($told)
+                Cow::Borrowed($example)
             }
         }
     )*};

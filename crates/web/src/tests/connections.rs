@@ -278,7 +278,7 @@ async fn a_client_refused_in_the_handshake_hears_why_though_it_goes_on_sending()
     let presented = Thumbprint::of(&fixture.ours.device.der);
     for _ in 0..40 {
         let choice = CertificateReselection::new(
-            fixture.door.load().reselections.clone(),
+            fixture.device_tls.load().reselections.clone(),
             fixture.registry.clone(),
             presented,
         );

@@ -114,7 +114,7 @@ pub struct WebFixture {
     pub device: SocketAddr,
     pub portal: SocketAddr,
     server_ca: MadeCertificate,
-    pub door: Arc<ArcSwap<DeviceTls>>,
+    pub device_tls: Arc<ArcSwap<DeviceTls>>,
     pub registry: Arc<ConnectionRegistry>,
     stop: Vec<oneshot::Sender<()>>,
     pub served: Vec<tokio::task::JoinHandle<()>>,
@@ -130,10 +130,10 @@ impl WebFixture {
         let server_ca = rooted(ca_params("Servers"));
         let identity = server_identity(&server_ca);
         let probes = ProbeHosts::new("probe.localhost", 9443);
-        let door = DeviceTls::new(&identity, versions, ours.issuers(), probes).unwrap();
-        let door = Arc::new(ArcSwap::from_pointee(door));
+        let device_tls = DeviceTls::new(&identity, versions, ours.issuers(), probes).unwrap();
+        let device_tls = Arc::new(ArcSwap::from_pointee(device_tls));
         let registry = Arc::new(ConnectionRegistry::default());
-        let device = ListenerKind::Device(door.clone(), Arc::new(At(NOW)), registry.clone());
+        let device = ListenerKind::Device(device_tls.clone(), Arc::new(At(NOW)), registry.clone());
         let portal = ListenerKind::Portal(Arc::new(ArcSwap::from_pointee(
             portal_config(&identity, versions).unwrap(),
         )));
@@ -142,7 +142,7 @@ impl WebFixture {
             device: ([127, 0, 0, 1], 0).into(),
             portal: ([127, 0, 0, 1], 0).into(),
             server_ca,
-            door,
+            device_tls,
             registry,
             stop: vec![],
             served: vec![],
@@ -155,9 +155,9 @@ impl WebFixture {
     /// Other issuers, as after a rollover.
     pub fn trust(&self, issuers: TrustedIssuers) {
         let probes = ProbeHosts::new("probe.localhost", 9443);
-        let door =
+        let device_tls =
             DeviceTls::new(&server_identity(&self.server_ca), TlsVersions::Tls13, issuers, probes).unwrap();
-        self.door.store(Arc::new(door));
+        self.device_tls.store(Arc::new(device_tls));
     }
 
     /// Proxies in front of the device listener.
@@ -166,7 +166,7 @@ impl WebFixture {
         source: HeaderSource,
         certificates: &[CertificateDer<'static>],
     ) -> Result<TrustedProxies, ProxyConfigError> {
-        TrustedProxies::new(source, certificates, self.door.clone(), Arc::new(At(NOW)))
+        TrustedProxies::new(source, certificates, self.device_tls.clone(), Arc::new(At(NOW)))
     }
 
     /// A listener for them, over TLS.
