@@ -222,23 +222,13 @@ impl Transaction {
         key_hash: &[u8],
         device: &DeviceId,
     ) -> Result<()> {
-        let now = self.now.millis();
-        let claimed = on_transaction!(self.engine, connection => {
-            sqlx::query(concat!(
-                "UPDATE invitation SET state = 'claimed', key_hash = $2, device = $3 \
-                 WHERE id = $1 AND EXISTS (SELECT 1 FROM device d WHERE d.id = $3 AND ",
-                may_claim!(at "$4"),
-                ")"
-            ))
-            .bind(id.as_str())
-            .bind(key_hash.to_vec())
-            .bind(device.as_str())
-            .bind(now)
-            .execute(connection)
-            .await?
-            .rows_affected()
-        });
-        if claimed == 1 { Ok(()) } else { Err(self.why_not_claimed(id, key_hash).await?) }
+        const CLAIM: &str = concat!(
+            "UPDATE invitation SET state = 'claimed', key_hash = $2, device = $3 \
+             WHERE id = $1 AND EXISTS (SELECT 1 FROM device d WHERE d.id = $3 AND ",
+            may_claim!(at "$4"),
+            ")"
+        );
+        self.claim_by(CLAIM, id, key_hash, device).await
     }
 
     /// Gives a claimed invitation to another key, as long as its device has never presented a certificate: whoever made the first
@@ -251,21 +241,11 @@ impl Transaction {
         key_hash: &[u8],
         device: &DeviceId,
     ) -> Result<()> {
-        let now = self.now.millis();
-        let claimed = on_transaction!(self.engine, connection => {
-            sqlx::query(concat!(
-                "UPDATE invitation SET key_hash = $2 WHERE id = $1 AND device = $3 AND expires_at >= $4 AND ",
-                never_used!("invitation")
-            ))
-            .bind(id.as_str())
-            .bind(key_hash.to_vec())
-            .bind(device.as_str())
-            .bind(now)
-            .execute(connection)
-            .await?
-            .rows_affected()
-        });
-        if claimed == 1 { Ok(()) } else { Err(self.why_not_claimed(id, key_hash).await?) }
+        const CLAIM: &str = concat!(
+            "UPDATE invitation SET key_hash = $2 WHERE id = $1 AND device = $3 AND expires_at >= $4 AND ",
+            never_used!("invitation")
+        );
+        self.claim_by(CLAIM, id, key_hash, device).await
     }
 
     /// Lets the key that has claimed an invitation come again for the same device.
@@ -275,21 +255,31 @@ impl Transaction {
         key_hash: &[u8],
         device: &DeviceId,
     ) -> Result<()> {
+        const CLAIM: &str = "UPDATE invitation SET state = 'claimed' \
+             WHERE id = $1 AND state = 'claimed' AND key_hash = $2 AND device = $3 AND expires_at >= $4";
+        self.claim_by(CLAIM, id, key_hash, device).await
+    }
+
+    /// A statement that changes the invitation `$1` where the key `$2` and the device `$3` may have it at `$4`.
+    async fn claim_by(
+        &mut self,
+        statement: &'static str,
+        id: &InvitationId,
+        key_hash: &[u8],
+        device: &DeviceId,
+    ) -> Result<()> {
         let now = self.now.millis();
-        let confirmed = on_transaction!(self.engine, connection => {
-            sqlx::query(
-                "UPDATE invitation SET state = 'claimed' \
-                 WHERE id = $1 AND state = 'claimed' AND key_hash = $2 AND device = $3 AND expires_at >= $4",
-            )
-            .bind(id.as_str())
-            .bind(key_hash.to_vec())
-            .bind(device.as_str())
-            .bind(now)
-            .execute(connection)
-            .await?
-            .rows_affected()
+        let claimed = on_transaction!(self.engine, connection => {
+            sqlx::query(statement)
+                .bind(id.as_str())
+                .bind(key_hash.to_vec())
+                .bind(device.as_str())
+                .bind(now)
+                .execute(connection)
+                .await?
+                .rows_affected()
         });
-        if confirmed == 1 { Ok(()) } else { Err(self.why_not_claimed(id, key_hash).await?) }
+        if claimed == 1 { Ok(()) } else { Err(self.why_not_claimed(id, key_hash).await?) }
     }
 
     /// The transaction holds the right to write, so what it reads now is what stopped the claim. The order is that of

@@ -47,6 +47,7 @@ struct RegisterServer {
 
 struct RemoveServer {
     id: ServerId,
+    name: String,
     at: Timestamp,
 }
 
@@ -56,9 +57,9 @@ impl Ledger {
         self.group(RegisterServer { id: id.clone(), name: name.into(), at: now }).await
     }
 
-    /// Takes a server away that answers nobody any more, with its receipts.
-    pub async fn remove_server(&self, id: &ServerId, now: Timestamp) -> Result<()> {
-        self.group(RemoveServer { id: id.clone(), at: now }).await
+    /// Takes a server of this host away that answers nobody any more, with its receipts. One of another host stays.
+    pub async fn remove_server(&self, id: &ServerId, name: &str, now: Timestamp) -> Result<()> {
+        self.group(RemoveServer { id: id.clone(), name: name.into(), at: now }).await
     }
 
     /// The servers that are there, or were a moment ago; the eldest first.
@@ -104,9 +105,17 @@ impl Operation for RemoveServer {
     }
 
     async fn apply(&self, transaction: &mut Transaction) -> Result<()> {
-        on_transaction!(transaction.engine, connection => {
-            sqlx::query("DELETE FROM server WHERE id = $1").bind(self.id.as_str()).execute(connection).await?;
+        let removed = on_transaction!(transaction.engine, connection => {
+            sqlx::query("DELETE FROM server WHERE id = $1 AND name = $2")
+                .bind(self.id.as_str())
+                .bind(self.name.as_str())
+                .execute(connection)
+                .await?
+                .rows_affected()
         });
+        if removed == 0 {
+            return Ok(());
+        }
         for surface in ServerSurface::ALL {
             on_transaction!(transaction.engine, connection => {
                 sqlx::query("DELETE FROM receipt WHERE surface = $1")

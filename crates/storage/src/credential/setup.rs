@@ -100,7 +100,7 @@ impl Transaction {
                 sqlx::query(statement).bind(person.as_str()).execute(&mut *connection).await?;
             }
         });
-        let ended = self.drop_sessions_of(tenant, person).await?;
+        let ended = self.drop_sessions_of(tenant, person, None).await?;
         let detail = json!({"tenant": tenant, "person": person, "until": expires_at, "sessions": ended});
         self.audit(actor, "person.reset", None, detail).await?;
         Ok(ended)
@@ -126,7 +126,7 @@ impl Transaction {
         let person = PersonId::try_from(person).map_err(|_| LedgerError::Unreadable("person.id"))?;
         self.put_credential(&person, chosen).await?;
         let tenant = self.tenant_of(&person).await?;
-        self.drop_sessions_of(&tenant, &person).await?;
+        self.drop_sessions_of(&tenant, &person, None).await?;
         let detail = json!({"tenant": tenant, "person": person, "factors": ["pwd", "otp"]});
         self.audit(&Actor::Person(person.clone()), "person.set_up", None, detail).await?;
         Ok(person)

@@ -90,7 +90,7 @@ impl Transaction {
         actor: &Actor,
     ) -> Result<u64> {
         self.move_person(tenant, person, PersonState::Disabled).await?;
-        let ended = self.drop_sessions_of(tenant, person).await?;
+        let ended = self.drop_sessions_of(tenant, person, None).await?;
         self.drop_setup_link(person).await?;
         let detail = json!({"tenant": tenant, "person": person, "sessions": ended, "note": note});
         self.audit(actor, "person.disabled", None, detail).await?;

@@ -32,6 +32,20 @@ impl Transaction {
         self.audit(actor, "session.ended", None, detail).await
     }
 
+    /// Ends all sessions of a person but one, from which it is asked. Gives how many.
+    pub async fn end_other_sessions(
+        &mut self,
+        tenant: &TenantId,
+        person: &PersonId,
+        kept: &SessionId,
+        actor: &Actor,
+    ) -> Result<u64> {
+        let ended = self.drop_sessions_of(tenant, person, Some(kept)).await?;
+        let detail = json!({"tenant": tenant, "person": person, "kept": kept, "sessions": ended});
+        self.audit(actor, "session.others_ended", None, detail).await?;
+        Ok(ended)
+    }
+
     /// Ends all sessions of a person. Gives how many.
     pub async fn sign_out_person(
         &mut self,
@@ -40,7 +54,7 @@ impl Transaction {
         note: &str,
         actor: &Actor,
     ) -> Result<u64> {
-        let ended = self.drop_sessions_of(tenant, person).await?;
+        let ended = self.drop_sessions_of(tenant, person, None).await?;
         let detail = json!({"tenant": tenant, "person": person, "sessions": ended, "note": note});
         self.audit(actor, "person.signed_out", None, detail).await?;
         Ok(ended)
@@ -64,11 +78,19 @@ impl Transaction {
         Ok(forgotten)
     }
 
-    pub(crate) async fn drop_sessions_of(&mut self, tenant: &TenantId, person: &PersonId) -> Result<u64> {
+    /// All sessions of a person but `kept`.
+    pub(crate) async fn drop_sessions_of(
+        &mut self,
+        tenant: &TenantId,
+        person: &PersonId,
+        kept: Option<&SessionId>,
+    ) -> Result<u64> {
         Ok(on_transaction!(self.engine, connection => {
-            sqlx::query("DELETE FROM session WHERE tenant = $1 AND person = $2")
+            // No session has the empty identifier.
+            sqlx::query("DELETE FROM session WHERE tenant = $1 AND person = $2 AND id <> $3")
                 .bind(tenant.as_str())
                 .bind(person.as_str())
+                .bind(kept.map_or("", SessionId::as_str))
                 .execute(connection)
                 .await?
                 .rows_affected()

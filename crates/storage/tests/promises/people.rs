@@ -244,12 +244,16 @@ on_both_engines! {
         let code = SetupCode::random(&fixture.entropy);
         let because = Justification::new("x", "T-1").unwrap();
         let emergency = EmergencyCode { hash: vec![1], expires_at: day(2), because: &because };
-        for attempt in 0..5 {
+        for attempt in 0..6 {
             let outcome = fixture.write(day(1), async |transaction| match attempt {
                 0 => transaction.disable_person(&tenant, &person, "", &operator()).await.map(drop),
                 1 => transaction.reset_person(&tenant, &person, &code, day(2), &operator()).await.map(drop),
                 2 => transaction.end_session(&tenant, &person, &id, &operator()).await,
-                3 => transaction.give_emergency_code(&tenant, &person, &emergency, &operator()).await,
+                3 => match transaction.end_other_sessions(&tenant, &person, &SessionId::random(&fixture.entropy), &operator()).await? {
+                    0 => Err(LedgerError::Guard("it ended none")),
+                    _ => Ok(()),
+                },
+                4 => transaction.give_emergency_code(&tenant, &person, &emergency, &operator()).await,
                 _ => transaction.make_setup_link(&tenant, &person, &code, day(2), &operator()).await,
             }).await;
             assert!(is_guard(&outcome), "{attempt}");

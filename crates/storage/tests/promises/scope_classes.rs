@@ -193,6 +193,7 @@ const TENANT_IS_NAMED: &[&str] = &[
     "give_emergency_code",
     "assign_device",
     "end_session",
+    "end_other_sessions",
     "sign_out_person",
     "session",
     "open_setup",

@@ -42,7 +42,8 @@ on_both_engines! {
         assert_eq!(known(later).await, [(id(1), day(1), later), (id(2), later, later)]);
         acknowledge(fixture, 1, 3).await;
         acknowledge(fixture, 2, 3).await;
-        fixture.ledger.remove_server(&id(1), later).await.unwrap();
+        fixture.ledger.remove_server(&id(1), "a-host", later).await.unwrap();
+        fixture.ledger.remove_server(&id(2), "another-host", later).await.unwrap();
         assert_eq!(known(later).await, [(id(2), later, later)]);
         assert_eq!(fixture.ledger.receipts().await.unwrap().len(), ServerSurface::ALL.len(), "of the other");
     }

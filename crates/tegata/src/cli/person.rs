@@ -7,11 +7,11 @@ mod stopping;
 
 pub use adding::first_operator;
 
-use crate::failure::Failure;
-use crate::installation_args::InstallationArgs;
-use crate::system_context::SystemContext;
+use crate::cli::installation_args::InstallationArgs;
 use clap::Subcommand;
 use lookup::NamedPerson;
+use stopping::PersonChange;
+use tegata_installation::{Failure, SystemContext};
 
 #[derive(Subcommand)]
 pub enum PersonCommand {
@@ -46,9 +46,15 @@ pub async fn run(
         PersonCommand::Add(options) => adding::add(place, &ledger, options, system).await,
         PersonCommand::List(options) => showing::list(&ledger, options).await,
         PersonCommand::Show(named) => showing::show(&ledger, named, system).await,
-        PersonCommand::Disable(options) => stopping::disable(&ledger, options, system).await,
-        PersonCommand::Enable(options) => stopping::enable(&ledger, options, system).await,
-        PersonCommand::SignOut(options) => stopping::sign_out(&ledger, options, system).await,
+        PersonCommand::Disable(options) => {
+            stopping::change(PersonChange::Disable, &ledger, options, system).await
+        }
+        PersonCommand::Enable(options) => {
+            stopping::change(PersonChange::Enable, &ledger, options, system).await
+        }
+        PersonCommand::SignOut(options) => {
+            stopping::change(PersonChange::SignOut, &ledger, options, system).await
+        }
         PersonCommand::Reset(options) => adding::reset(place, &ledger, options, system).await,
         PersonCommand::EmergencyCode(options) => adding::emergency_code(&ledger, options, system).await,
         PersonCommand::Assign(options) => stopping::assign(&ledger, options, system).await,

@@ -1,8 +1,8 @@
 //! This server among those of its installation, from before it answers anybody until after it has.
 
-use crate::failure::{Failure, FailureContext};
 use crate::server::previous_run::PreviousRun;
 use crate::system;
+use tegata_installation::{Failure, FailureContext};
 use tegata_storage::SIGN_OF_LIFE;
 use tegata_web::ServerContext;
 use tokio::time::sleep;
@@ -16,10 +16,7 @@ use tokio::time::sleep;
 pub async fn begin(context: &ServerContext, previous: Option<&PreviousRun>) -> Result<(), Failure> {
     let (now, host) = (context.now(), system::host());
     if let Some(previous) = previous.filter(|previous| previous.is_gone) {
-        let servers = context.ledger.servers(now).await.doing(REGISTER)?;
-        if servers.iter().any(|server| server.id == previous.id && server.name == host) {
-            context.ledger.remove_server(&previous.id, now).await.doing(REGISTER)?;
-        }
+        context.ledger.remove_server(&previous.id, &host, now).await.doing(REGISTER)?;
     }
     context.ledger.register_server(&context.server, &host, now).await.doing(REGISTER)?;
     context.status.catch_up(now).await.doing("cannot read what is denied")
@@ -39,7 +36,7 @@ pub async fn keep(context: ServerContext) {
 
 /// Nobody is answered any more, and nobody has to wait.
 pub async fn end(context: &ServerContext) {
-    if let Err(error) = context.ledger.remove_server(&context.server, context.now()).await {
+    if let Err(error) = context.ledger.remove_server(&context.server, &system::host(), context.now()).await {
         tracing::warn!(%error, "this server could not take itself away: others wait for it for a minute");
     }
 }

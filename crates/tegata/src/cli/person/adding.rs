@@ -1,12 +1,9 @@
 //! What lets a person in: accounts, setup links, emergency codes.
 
 use super::lookup::{NamedPerson, READ, WRITE, find};
+use crate::cli::installation_args::InstallationArgs;
 use crate::cli::output::OutputFormat;
 use crate::cli::scope::TenantDirectory;
-use crate::config::Config;
-use crate::failure::{CommittedExt, Failure, FailureContext};
-use crate::installation_args::InstallationArgs;
-use crate::system_context::SystemContext;
 use clap::Args;
 use serde_json::json;
 use std::time::Duration;
@@ -14,7 +11,7 @@ use tegata_core::{
     Entropy, Justification, LoginId, Name, PersonId, PersonRole, Roles, SetupCode, TenantId, Timestamp,
 };
 use tegata_identity::{OneTimeCode, setup_link};
-use tegata_installation::running_addresses;
+use tegata_installation::{CommittedExt, Config, Failure, FailureContext, SystemContext, running_addresses};
 use tegata_storage::{Actor, EmergencyCode, Ledger, LedgerError, NewPerson, Person};
 use zeroize::Zeroizing;
 

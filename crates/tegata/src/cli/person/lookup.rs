@@ -2,10 +2,10 @@
 
 use crate::cli::output::OutputFormat;
 use crate::cli::scope::TenantDirectory;
-use crate::failure::{Failure, FailureContext};
 use clap::Args;
 use tegata_core::name::comparison_key;
 use tegata_core::{PersonId, TenantId};
+use tegata_installation::{Failure, FailureContext};
 use tegata_storage::{Ledger, Person};
 
 pub(super) const READ: &str = "cannot read the ledger";

@@ -3,10 +3,9 @@
 use super::lookup::{NamedPerson, READ};
 use crate::cli::output::{OutputFormat, nothing_found};
 use crate::cli::scope::TenantDirectory;
-use crate::failure::{Failure, FailureContext};
-use crate::system_context::SystemContext;
 use clap::Args;
 use serde_json::{Value, json};
+use tegata_installation::{Failure, FailureContext, SystemContext};
 use tegata_storage::{Ledger, ListedSession, Person};
 
 #[derive(Args)]

@@ -4,11 +4,10 @@ use super::lookup::{NamedPerson, READ, WRITE, find};
 use crate::cli::device;
 use crate::cli::output::OutputFormat;
 use crate::cli::scope::rows;
-use crate::failure::{CommittedExt, Failure, FailureContext};
-use crate::system_context::SystemContext;
 use clap::Args;
 use serde_json::json;
-use tegata_storage::{Ledger, Person};
+use tegata_installation::{CommittedExt, Failure, FailureContext, SystemContext};
+use tegata_storage::{Ledger, Person, PersonState};
 
 #[derive(Args)]
 pub struct StopPersonOptions {
@@ -30,50 +29,41 @@ pub struct AssignOptions {
     output: OutputFormat,
 }
 
-/// Stops a person for now.
-pub async fn disable(
-    ledger: &Ledger,
-    options: &StopPersonOptions,
-    system: &SystemContext,
-) -> Result<(), Failure> {
-    let person = options.named.find(ledger).await?;
-    let mut transaction = ledger.begin(system.now()).await.doing(WRITE)?;
-    let actor = SystemContext::operator();
-    let ended = transaction.disable_person(&person.tenant, &person.id, &options.note, &actor).await;
-    let ended = ended.doing(WRITE)?;
-    transaction.commit().await.committed(WRITE)?;
-    options.say(&person, "disabled", ended);
-    Ok(())
+/// What becomes of a person.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PersonChange {
+    /// The person is stopped for now.
+    Disable,
+    /// The person may go on.
+    Enable,
+    /// All sessions of the person end.
+    SignOut,
 }
 
-/// Lets a person go on.
-pub async fn enable(
+/// Stops a person, lets one go on, or ends all sessions of one.
+pub async fn change(
+    change: PersonChange,
     ledger: &Ledger,
     options: &StopPersonOptions,
     system: &SystemContext,
 ) -> Result<(), Failure> {
     let person = options.named.find(ledger).await?;
-    let mut transaction = ledger.begin(system.now()).await.doing(WRITE)?;
+    let (tenant, id, note) = (&person.tenant, &person.id, options.note.as_str());
     let actor = SystemContext::operator();
-    transaction.enable_person(&person.tenant, &person.id, &options.note, &actor).await.doing(WRITE)?;
-    transaction.commit().await.committed(WRITE)?;
-    options.say(&person, "active", 0);
-    Ok(())
-}
-
-/// Ends all sessions of a person.
-pub async fn sign_out(
-    ledger: &Ledger,
-    options: &StopPersonOptions,
-    system: &SystemContext,
-) -> Result<(), Failure> {
-    let person = options.named.find(ledger).await?;
     let mut transaction = ledger.begin(system.now()).await.doing(WRITE)?;
-    let actor = SystemContext::operator();
-    let ended = transaction.sign_out_person(&person.tenant, &person.id, &options.note, &actor).await;
+    let ended = match change {
+        PersonChange::Disable => transaction.disable_person(tenant, id, note, &actor).await,
+        PersonChange::Enable => transaction.enable_person(tenant, id, note, &actor).await.map(|()| 0),
+        PersonChange::SignOut => transaction.sign_out_person(tenant, id, note, &actor).await,
+    };
     let ended = ended.doing(WRITE)?;
     transaction.commit().await.committed(WRITE)?;
-    options.say(&person, person.state.as_str(), ended);
+    let state = match change {
+        PersonChange::Disable => PersonState::Disabled,
+        PersonChange::Enable => PersonState::Active,
+        PersonChange::SignOut => person.state,
+    };
+    options.print(&person, state, ended);
     Ok(())
 }
 
@@ -102,7 +92,8 @@ pub async fn assign(ledger: &Ledger, options: &AssignOptions, system: &SystemCon
 }
 
 impl StopPersonOptions {
-    fn say(&self, person: &Person, state: &str, ended: u64) {
+    fn print(&self, person: &Person, state: PersonState, ended: u64) {
+        let state = state.as_str();
         if self.named.output.json {
             outln!("{}", json!({"person": person.id, "state": state, "sessions_ended": ended}));
         } else {
