@@ -3,10 +3,11 @@
 use crate::command::{CommandOutcome, run};
 use crate::process::Process;
 use crate::stopwatch::eventually;
-use std::os::unix::fs::{MetadataExt, chown};
+use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
+use tegata_testkit::postgres;
 use tempfile::TempDir;
 
 /// A cluster in a folder; it listens at a socket there.
@@ -22,7 +23,7 @@ impl Cluster {
     #[must_use]
     pub fn new() -> Self {
         let folder = tempfile::Builder::new().prefix("tegata-cluster-").tempdir().expect("a folder");
-        if let Some(account) = account() {
+        if let Some(account) = postgres::account() {
             chown(folder.path(), Some(account), None).expect("a folder of PostgreSQL");
         }
         let cluster = Self { server: None, folder };
@@ -93,7 +94,7 @@ impl Cluster {
     #[must_use]
     pub fn stand_by(&self) -> Self {
         let folder = tempfile::Builder::new().prefix("tegata-cluster-").tempdir().expect("a folder");
-        if let Some(account) = account() {
+        if let Some(account) = postgres::account() {
             chown(folder.path(), Some(account), None).expect("a folder of PostgreSQL");
         }
         let cluster = Self { server: None, folder };
@@ -132,17 +133,10 @@ impl Cluster {
         format!("postgres://tegata@{}/postgres", self.host())
     }
 
-    /// PostgreSQL refuses to run as root.
     fn program(&self, name: &str) -> Command {
-        let path = programs().join(name);
-        let mut command = if account().is_some() {
-            let mut command = Command::new("setpriv");
-            command.args(["--reuid=postgres", "--regid=postgres", "--init-groups"]).arg(path);
-            command
-        } else {
-            Command::new(path)
-        };
-        command.current_dir(self.folder.path()).env("HOME", self.folder.path());
+        let programs = postgres::programs().expect("apt-get install postgresql");
+        let mut command = postgres::unprivileged(programs.join(name)).expect("an account for PostgreSQL");
+        command.current_dir(self.folder.path());
         command
     }
 }
@@ -157,19 +151,6 @@ impl Drop for Cluster {
     fn drop(&mut self) {
         self.kill();
     }
-}
-
-/// The account that runs it where the test is root.
-fn account() -> Option<u32> {
-    let own = std::fs::metadata("/proc/self").expect("this process").uid();
-    (own == 0).then(|| run("id", &["-u", "postgres"]).trim().parse().expect("a number"))
-}
-
-/// The newest version's programs, which are not on the path in Debian.
-fn programs() -> PathBuf {
-    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-    let newest = versions.max_by_key(|entry| entry.file_name().to_string_lossy().parse::<u32>().unwrap_or(0));
-    newest.map_or_else(PathBuf::new, |entry| entry.path().join("bin"))
 }
 
 fn children(parent: u32) -> Vec<u32> {

@@ -8,9 +8,6 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tempfile::TempDir;
 
-/// A URL of a PostgreSQL server where tests may make databases.
-const POSTGRES: &str = "TEGATA_TEST_POSTGRES";
-
 /// The ledger's place, and the disk of the revocation log.
 #[derive(Debug)]
 pub struct Storehouse {
@@ -33,13 +30,10 @@ impl Storehouse {
         Self { database: None, disk: tempfile::tempdir().expect("a folder") }
     }
 
-    /// A database on the server that the environment names.
+    /// A database on the server of this test.
     #[must_use]
     pub fn postgres() -> Self {
-        let server = std::env::var(POSTGRES).unwrap_or_else(|_| {
-            panic!("{POSTGRES} must name a PostgreSQL server: without it nothing was tested")
-        });
-        Self::postgres_at(&server)
+        Self::postgres_at(tegata_testkit::postgres::server())
     }
 
     /// A database of its own on this server.

@@ -1,9 +1,6 @@
 //! A client of SCEP (RFC 8894) as a maker of devices would write it, or as an attacker would.
 
-mod encoding;
-mod messages;
-
-pub use messages::{CERT_POLL, GET_CERT, GET_CRL, Message, PKCS_REQ, RENEWAL_REQ, Reply, Scribe};
+pub use tegata_testkit::scep::{CERT_POLL, GET_CERT, GET_CRL, Message, PKCS_REQ, RENEWAL_REQ, Reply, Scribe};
 
 use crate::curl::{Curl, CurlAnswer, escaped};
 use std::ops::Deref;

@@ -55,10 +55,10 @@ mod tests {
             let der = wanted(&CertificateProfile::parse("device.toml", &text).unwrap());
             assert!(der::is_der(&der), "{keys}");
             std::fs::write(&file, &der).unwrap();
-            let said = openssl(["asn1parse", "-inform", "DER", "-in", file.to_str().unwrap()]);
-            let said = String::from_utf8(said.stdout).unwrap();
+            let output = openssl(["asn1parse", "-inform", "DER", "-in", file.to_str().unwrap()]);
+            let output = String::from_utf8(output.stdout).unwrap();
             for word in expected {
-                assert!(said.contains(word), "{word} in {said}");
+                assert!(output.contains(word), "{word} in {output}");
             }
         }
     }

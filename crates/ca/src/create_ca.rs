@@ -316,5 +316,4 @@ fn encoding(error: rcgen::Error) -> CreateCaError {
 }
 
 #[cfg(test)]
-#[path = "tests/authority.rs"]
 mod tests;

@@ -145,5 +145,4 @@ impl VerifiedCrl {
 }
 
 #[cfg(test)]
-#[path = "tests/crl.rs"]
 mod tests;

@@ -120,5 +120,4 @@ pub fn request_for(key: &dyn CaKey) -> Result<Vec<u8>, CaKeyError> {
 }
 
 #[cfg(test)]
-#[path = "tests/csr.rs"]
 mod tests;

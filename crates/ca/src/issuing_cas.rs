@@ -19,7 +19,7 @@ pub struct IssuerAssignment {
     /// The only tenant it issues for; none for a shared one.
     pub tenant: Option<TenantId>,
     /// Whether new certificates may be issued by it; if not, it still signs revocation lists and OCSP responses.
-    pub at_work: bool,
+    pub is_active: bool,
 }
 
 struct IssuerSetShared {
@@ -53,7 +53,7 @@ impl IssuerSet {
                 .assignments
                 .iter()
                 .rev()
-                .find(|assignment| assignment.at_work && assignment.tenant.as_ref() == own)
+                .find(|assignment| assignment.is_active && assignment.tenant.as_ref() == own)
         };
         let shared = || if shared.silos.contains(tenant) { None } else { newest(None) };
         let assignment = newest(Some(tenant)).or_else(shared).ok_or(Refusal::NoIssuer)?;
@@ -67,17 +67,17 @@ impl IssuerSet {
             .assignments
             .iter()
             .rev()
-            .find(|assignment| assignment.at_work && assignment.tenant.is_none())
+            .find(|assignment| assignment.is_active && assignment.tenant.is_none())
             .map(|assignment| assignment.authority.clone())
     }
 
     /// The CA with this identifier, if it issues.
-    pub fn at_work(&self, issuer: &IssuerId) -> Option<Arc<IssuingCa>> {
+    pub fn active(&self, issuer: &IssuerId) -> Option<Arc<IssuingCa>> {
         let shared = self.shared.load();
         let assignment = shared
             .assignments
             .iter()
-            .find(|assignment| assignment.at_work && assignment.authority.issuer().id() == issuer);
+            .find(|assignment| assignment.is_active && assignment.authority.issuer().id() == issuer);
         assignment.map(|assignment| assignment.authority.clone())
     }
 

@@ -79,5 +79,4 @@ fn key(certificate: &X509Certificate<'_>, expected: &LintExpectation<'_>) -> [Li
 }
 
 #[cfg(test)]
-#[path = "tests/lint.rs"]
 mod tests;

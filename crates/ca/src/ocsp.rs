@@ -80,5 +80,4 @@ impl From<MalformedDer> for OcspError {
 }
 
 #[cfg(test)]
-#[path = "tests/ocsp.rs"]
 mod tests;

@@ -62,8 +62,8 @@ mod tests {
             let der = certs_only(bag);
             assert!(der::is_der(&der));
             std::fs::write(&file, &der).unwrap();
-            let said = openssl(["pkcs7", "-inform", "DER", "-print_certs", "-in", file.to_str().unwrap()]);
-            let text = String::from_utf8(said.stdout).unwrap();
+            let output = openssl(["pkcs7", "-inform", "DER", "-print_certs", "-in", file.to_str().unwrap()]);
+            let text = String::from_utf8(output.stdout).unwrap();
             assert_eq!(text.matches("BEGIN CERTIFICATE").count(), 2, "{text}");
             assert_eq!(der, certs_only(&[root, issuing]), "one set, one encoding");
         }

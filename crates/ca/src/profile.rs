@@ -160,5 +160,4 @@ impl fmt::Display for ProfileError {
 impl std::error::Error for ProfileError {}
 
 #[cfg(test)]
-#[path = "tests/profile.rs"]
 mod tests;

@@ -4,17 +4,16 @@
 #![allow(clippy::unwrap_used)]
 
 mod asking;
-mod support;
-
 use asking::{OcspFixture, OcspReading};
 use proptest::prelude::*;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
-use support::{CaFixture, LedgerPlace, NOW, OPERATOR, first_time, order, request};
 use tegata_ca::{IssuedCertificate, IssuingCa};
 use tegata_core::{DeviceId, IssuerId, RevocationReason, Role, Serial, Timestamp};
 use tegata_storage::{DeviceAction, EndedCertificate, IssuerState, LedgerError, Lineage};
+use tegata_testkit::ca::{CaFixture, NOW, first_time, order, request};
+use tegata_testkit::{OPERATOR, TestPlace};
 use x509_parser::prelude::FromDer;
 use x509_parser::revocation_list::CertificateRevocationList;
 
@@ -92,7 +91,7 @@ struct AgreementFixture {
 
 impl AgreementFixture {
     async fn new() -> Self {
-        let fixture = CaFixture::found_with(LedgerPlace::sqlite(), SHARDS).await;
+        let fixture = CaFixture::found_with(TestPlace::sqlite(), SHARDS).await;
         let responder = OcspFixture::open(&fixture, NOW).await;
         let authorities = vec![fixture.authority.clone()];
         Self { fixture, responder, authorities, issued: Vec::new(), seen: HashMap::new(), now: NOW }

@@ -5,31 +5,29 @@
 
 #![allow(clippy::unwrap_used)]
 
-mod support;
-
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
-use support::{CaFixture, DAY, LedgerPlace, NOW, first_time, order};
 use tegata_ca::{IssuanceStep, IssueError, IssuedCertificate, ParsedRequest};
 use tegata_core::encoding::{base64, from_base64};
 use tegata_core::id::InvitationCode;
 use tegata_core::{CertificateState, DeviceId, Refusal, Role, Thumbprint, Timestamp};
 use tegata_storage::{Certificate, InvitationState, IssuanceRight};
-use tegata_testkit::Everything;
+use tegata_testkit::ca::{CaFixture, DAY, NOW, csr, first_time, order};
+use tegata_testkit::{Everything, TestPlace};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 const STEPS: [IssuanceStep; 4] =
     [IssuanceStep::Prepared, IssuanceStep::Reserved, IssuanceStep::Signed, IssuanceStep::Stored];
 
-on_both_engines!(
+tegata_testkit::on_both_engines!(
     an_invitation_survives_a_kill_at_every_step,
     a_renewal_survives_a_kill_at_every_step,
     no_certificate_leaves_a_process_killed_at_any_moment_without_a_row,
 );
 
-async fn an_invitation_survives_a_kill_at_every_step(place: LedgerPlace) {
+async fn an_invitation_survives_a_kill_at_every_step(place: TestPlace) {
     let fixture = CaFixture::found(place).await;
     for step in STEPS {
         let (code, invitation) = fixture.invite(Role::Device, NOW).await;
@@ -72,7 +70,7 @@ async fn an_invitation_survives_a_kill_at_every_step(place: LedgerPlace) {
     nothing_is_wrong(&fixture).await;
 }
 
-async fn a_renewal_survives_a_kill_at_every_step(place: LedgerPlace) {
+async fn a_renewal_survives_a_kill_at_every_step(place: TestPlace) {
     let fixture = CaFixture::found(place).await;
     for step in STEPS {
         let old = fixture.enroll(NOW).await;
@@ -99,7 +97,7 @@ async fn a_renewal_survives_a_kill_at_every_step(place: LedgerPlace) {
 }
 
 /// Not at the steps but anywhere, within a commit too: what the victim said it had been given is in the ledger.
-async fn no_certificate_leaves_a_process_killed_at_any_moment_without_a_row(place: LedgerPlace) {
+async fn no_certificate_leaves_a_process_killed_at_any_moment_without_a_row(place: TestPlace) {
     let fixture = CaFixture::found(place).await;
     let mut seen = 0;
     for round in 0u64..6 {
@@ -133,7 +131,7 @@ async fn victim() {
     let Ok(text) = std::env::var("TEGATA_TEST_VICTIM") else { return };
     let words: Vec<_> = text.split('\n').collect();
     let [url, folder, step, words @ ..] = words.as_slice() else { panic!("an order has more words") };
-    let place = LedgerPlace::at(url, folder.into());
+    let place = TestPlace::at(url, folder.into());
     let fatal = move |done: IssuanceStep| {
         if format!("{done:?}") == *step {
             let own = std::process::id().to_string();
@@ -197,7 +195,7 @@ fn start_with(fixture: &CaFixture, step: &str, words: &[&str], csr: &[u8]) -> Ch
 }
 
 fn fresh_request() -> (Vec<u8>, ParsedRequest) {
-    let csr = support::csr(&rcgen::PKCS_ECDSA_P256_SHA256);
+    let csr = csr(&rcgen::PKCS_ECDSA_P256_SHA256);
     let request = ParsedRequest::parse(&csr).unwrap();
     (csr, request)
 }

@@ -3,15 +3,14 @@
 #![allow(clippy::unwrap_used)]
 
 mod asking;
-mod support;
 
 use asking::{OcspFixture, OcspReading};
 use std::time::Duration;
-use support::{CaFixture, LedgerPlace, NOW, OPERATOR, first_time, order, request};
 use tegata_ca::{IssuanceStep, IssuedCertificate};
 use tegata_core::{DeviceId, RevocationReason, Role, Serial, Timestamp};
 use tegata_storage::{DeviceAction, TenantAction};
-use tegata_testkit::Everything;
+use tegata_testkit::ca::{CaFixture, NOW, first_time, order, request};
+use tegata_testkit::{Everything, OPERATOR, TestPlace};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -23,7 +22,7 @@ const KEY_COMPROMISE: u8 = 1;
 const SUPERSEDED: u8 = 4;
 const HOLD: u8 = 6;
 
-on_both_engines!(
+tegata_testkit::on_both_engines!(
     ocsp_says_what_the_ledger_says,
     an_answer_is_signed_once_and_dropped_at_once_when_something_happens,
     a_memory_that_has_heard_nothing_for_a_second_is_not_believed,
@@ -32,7 +31,7 @@ on_both_engines!(
     without_a_ledger_nothing_is_good,
 );
 
-async fn ocsp_says_what_the_ledger_says(place: LedgerPlace) {
+async fn ocsp_says_what_the_ledger_says(place: TestPlace) {
     let fixture = CaFixture::found(place).await;
     let [good, lost, paused, laid_aside] = [
         fixture.enroll(NOW).await,
@@ -67,7 +66,7 @@ async fn ocsp_says_what_the_ledger_says(place: LedgerPlace) {
     );
 }
 
-async fn an_answer_is_signed_once_and_dropped_at_once_when_something_happens(place: LedgerPlace) {
+async fn an_answer_is_signed_once_and_dropped_at_once_when_something_happens(place: TestPlace) {
     let fixture = CaFixture::found(place).await;
     let [one, other, third] =
         [fixture.enroll(NOW).await, fixture.enroll(NOW).await, fixture.enroll(NOW).await];
@@ -118,7 +117,7 @@ async fn an_answer_is_signed_once_and_dropped_at_once_when_something_happens(pla
     assert!(unknown.validators.is_none(), "what is unknown may be issued in a moment");
 }
 
-async fn a_memory_that_has_heard_nothing_for_a_second_is_not_believed(place: LedgerPlace) {
+async fn a_memory_that_has_heard_nothing_for_a_second_is_not_believed(place: TestPlace) {
     let fixture = CaFixture::found(place).await;
     let device = fixture.enroll(NOW).await;
     let responder = OcspFixture::open(&fixture, NOW).await;
@@ -131,7 +130,7 @@ async fn a_memory_that_has_heard_nothing_for_a_second_is_not_believed(place: Led
     assert_eq!(ask(NOW.plus(Duration::from_millis(1001))).await, OcspReading::Revoked(Some(KEY_COMPROMISE)));
 }
 
-async fn an_ended_certificate_does_not_become_good_when_its_denial_is_forgotten(place: LedgerPlace) {
+async fn an_ended_certificate_does_not_become_good_when_its_denial_is_forgotten(place: TestPlace) {
     let fixture = CaFixture::found(place).await;
     let device = fixture.enroll(NOW).await;
     let (serial, end) = (&device.certificate.serial, device.not_after);
@@ -148,7 +147,7 @@ async fn an_ended_certificate_does_not_become_good_when_its_denial_is_forgotten(
     );
 }
 
-async fn a_responder_is_recorded_before_it_signs_and_replaced_at_half_its_life(place: LedgerPlace) {
+async fn a_responder_is_recorded_before_it_signs_and_replaced_at_half_its_life(place: TestPlace) {
     let fixture = CaFixture::found(place).await;
     let device = fixture.enroll(NOW).await;
     let responder = OcspFixture::open(&fixture, NOW).await;
@@ -174,7 +173,7 @@ async fn a_responder_is_recorded_before_it_signs_and_replaced_at_half_its_life(p
     assert_eq!(asking::status(&ask(&second.serial, later).await, &second.serial), OcspReading::Good);
 }
 
-async fn without_a_ledger_nothing_is_good(place: LedgerPlace) {
+async fn without_a_ledger_nothing_is_good(place: TestPlace) {
     let fixture = CaFixture::found(place).await;
     let device = fixture.enroll(NOW).await;
     let responder = OcspFixture::open(&fixture, NOW).await;

@@ -2,14 +2,13 @@
 
 #![allow(clippy::unwrap_used)]
 
-mod support;
-
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
-use support::{CaFixture, LedgerPlace, NOW, OPERATOR};
 use tegata_ca::{CrlError, IssuedCertificate, PublishError};
 use tegata_core::{CLOCKS_APART, RevocationReason, Serial, Timestamp};
 use tegata_storage::DeviceAction;
+use tegata_testkit::ca::{CaFixture, NOW};
+use tegata_testkit::{OPERATOR, TestPlace};
 use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::revocation_list::CertificateRevocationList;
 
@@ -21,7 +20,7 @@ const KEY_COMPROMISE: u8 = 1;
 const SUPERSEDED: u8 = 4;
 const HOLD: u8 = 6;
 
-on_both_engines!(
+tegata_testkit::on_both_engines!(
     a_revocation_is_on_the_next_list_and_a_resumed_device_is_not,
     an_old_generation_is_listed_as_superseded,
     nothing_new_is_published_within_half_an_hour_unless_something_ended,
@@ -33,7 +32,7 @@ on_both_engines!(
     without_a_ledger_nothing_is_published,
 );
 
-async fn a_revocation_is_on_the_next_list_and_a_resumed_device_is_not(place: LedgerPlace) {
+async fn a_revocation_is_on_the_next_list_and_a_resumed_device_is_not(place: TestPlace) {
     let fixture = CaFixture::found(place).await;
     let (lost, paused, good) =
         (fixture.enroll(NOW).await, fixture.enroll(NOW).await, fixture.enroll(NOW).await);
@@ -60,7 +59,7 @@ async fn a_revocation_is_on_the_next_list_and_a_resumed_device_is_not(place: Led
     assert_eq!(fourth.entries.get(&paused.certificate.serial), Some(&KEY_COMPROMISE), "a hold can harden");
 }
 
-async fn an_old_generation_is_listed_as_superseded(place: LedgerPlace) {
+async fn an_old_generation_is_listed_as_superseded(place: TestPlace) {
     let fixture = CaFixture::found(place).await;
     let old = fixture.enroll(NOW).await;
     fixture.present(&old, NOW, NOW).await;
@@ -76,7 +75,7 @@ async fn an_old_generation_is_listed_as_superseded(place: LedgerPlace) {
     assert_eq!(list.entries, HashMap::from([(old.certificate.serial, SUPERSEDED)]));
 }
 
-async fn nothing_new_is_published_within_half_an_hour_unless_something_ended(place: LedgerPlace) {
+async fn nothing_new_is_published_within_half_an_hour_unless_something_ended(place: TestPlace) {
     let fixture = CaFixture::found(place).await;
     let device = fixture.enroll(NOW).await;
     let first = publish(&fixture, NOW).await;
@@ -96,7 +95,7 @@ async fn nothing_new_is_published_within_half_an_hour_unless_something_ended(pla
     assert!(publish(&fixture, NOW.plus(MINUTE * 61)).await.number > hourly.number);
 }
 
-async fn publishers_at_once_never_go_back_and_never_claim_what_is_not_out(place: LedgerPlace) {
+async fn publishers_at_once_never_go_back_and_never_claim_what_is_not_out(place: TestPlace) {
     let fixture = CaFixture::found(place).await;
     let other = CaFixture::reopen(fixture.place.clone(), 2).await;
     let mut devices = Vec::new();
@@ -135,7 +134,7 @@ async fn publishers_at_once_never_go_back_and_never_claim_what_is_not_out(place:
     assert!(last.number <= first + devices.len() as u64, "a number for each change at most");
 }
 
-async fn a_list_whose_address_certificates_do_not_name_is_not_published(place: LedgerPlace) {
+async fn a_list_whose_address_certificates_do_not_name_is_not_published(place: TestPlace) {
     let fixture = CaFixture::found(place).await;
     let device = fixture.enroll(NOW).await;
     let first = publish(&fixture, NOW).await;
@@ -149,7 +148,7 @@ async fn a_list_whose_address_certificates_do_not_name_is_not_published(place: L
     assert_eq!(publish(&fixture, NOW).await.entries.len(), 1);
 }
 
-async fn a_list_is_dated_before_the_last_one_only_where_that_lies_in_the_future(place: LedgerPlace) {
+async fn a_list_is_dated_before_the_last_one_only_where_that_lies_in_the_future(place: TestPlace) {
     let fixture = CaFixture::found(place).await;
     let [one, two] = [fixture.enroll(NOW).await, fixture.enroll(NOW).await];
     let first = publish(&fixture, NOW.plus(CLOCKS_APART)).await;
@@ -172,7 +171,7 @@ async fn a_list_is_dated_before_the_last_one_only_where_that_lies_in_the_future(
     assert!(right.number > ahead.number, "the number never goes back");
 }
 
-async fn a_shard_that_fails_holds_no_other_up(place: LedgerPlace) {
+async fn a_shard_that_fails_holds_no_other_up(place: TestPlace) {
     let fixture = CaFixture::found_with(place, 4).await;
     publish_all(&fixture, NOW).await.unwrap();
     let mut devices = Vec::new();
@@ -192,7 +191,7 @@ async fn a_shard_that_fails_holds_no_other_up(place: LedgerPlace) {
     assert_eq!(behind.map(|shard| shard.number).collect::<Vec<_>>(), [1]);
 }
 
-async fn a_certificate_is_on_the_list_it_names_and_on_no_other(place: LedgerPlace) {
+async fn a_certificate_is_on_the_list_it_names_and_on_no_other(place: TestPlace) {
     let fixture = CaFixture::found_with(place, 8).await;
     let mut devices = Vec::new();
     for _ in 0..24 {
@@ -213,7 +212,7 @@ async fn a_certificate_is_on_the_list_it_names_and_on_no_other(place: LedgerPlac
     }
 }
 
-async fn without_a_ledger_nothing_is_published(place: LedgerPlace) {
+async fn without_a_ledger_nothing_is_published(place: TestPlace) {
     let fixture = CaFixture::found(place).await;
     fixture.ledger.close().await;
     assert!(fixture.authority.publish_crls(NOW).await.is_err());

@@ -2,17 +2,16 @@
 #![allow(clippy::unwrap_used)]
 
 mod asking;
-mod support;
-
 use asking::OcspFixture;
 use std::process::Command;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use support::{CaFixture, LedgerPlace, NOW, first_time, request};
 use tegata_ca::{CaKey, CaKeyError, IssueError, OcspRequest, PrepareError, PublishError};
 use tegata_core::encoding::base64;
 use tegata_core::{DeviceId, Role};
+use tegata_testkit::TestPlace;
+use tegata_testkit::ca::{CaFixture, NOW, first_time, request};
 use tokio::sync::mpsc;
 
 /// The longest that the key waits to be told, so that a fault ends the test.
@@ -55,7 +54,7 @@ impl SlowDevice {
 }
 
 async fn fixture() -> (CaFixture, SlowDevice) {
-    let place = CaFixture::found(LedgerPlace::sqlite()).await.place;
+    let place = CaFixture::found(TestPlace::sqlite()).await.place;
     let ((asking, asked), (tell, told)) = (mpsc::unbounded_channel(), channel());
     let wrap = |key| Arc::new(Remote { key, asked: asking, told: Mutex::new(told) }) as Arc<dyn CaKey>;
     (CaFixture::reopen_with(place, 2, wrap).await, SlowDevice { asked, tell })

@@ -4,17 +4,15 @@
 
 #[allow(dead_code)]
 mod fixture;
-#[path = "../../ca/tests/support/mod.rs"]
-mod support;
 
 use axum::body::Body;
 use fixture::{EnrollFixture, EnrollResponse, certificate, fresh_csr, presenting};
 use http::{Request, StatusCode};
 use std::time::Duration;
-use support::DAY;
 use tegata_core::{DeviceId, RevocationReason, Role};
 use tegata_storage::{DeviceAction, TenantAction};
 use tegata_testkit::Everything;
+use tegata_testkit::ca::{DAY, NOW};
 use tegata_web::PeerCertificate;
 
 #[tokio::test]
@@ -68,7 +66,7 @@ async fn a_refused_person_reads_since_when_and_why() {
     is_told(&fixture, &certificate, "C-04", "期限が切れた日").await;
 
     let (fixture, certificate, _) = enrolled().await;
-    fixture.clock.set(support::NOW.minus(Duration::from_hours(48)));
+    fixture.clock.set(NOW.minus(Duration::from_hours(48)));
     is_told(&fixture, &certificate, "C-05", "使えるようになる日時").await;
 }
 
@@ -95,8 +93,8 @@ async fn is_told(fixture: &EnrollFixture, certificate: &PeerCertificate, code: &
 async fn suspend_tenant(fixture: &EnrollFixture) {
     let ledger = &fixture.ca.ledger;
     let tenant = ledger.everything().tenants().await.unwrap().remove(0).id;
-    let mut transaction = ledger.begin(support::NOW).await.unwrap();
-    transaction.act_on_tenant(&tenant, TenantAction::Suspend, "", &support::OPERATOR).await.unwrap();
+    let mut transaction = ledger.begin(NOW).await.unwrap();
+    transaction.act_on_tenant(&tenant, TenantAction::Suspend, "", &tegata_testkit::OPERATOR).await.unwrap();
     transaction.commit().await.unwrap();
     fixture.pass_time(Duration::from_secs(0)).await;
 }

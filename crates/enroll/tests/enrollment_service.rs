@@ -5,22 +5,20 @@
 
 #[allow(dead_code)]
 mod fixture;
-#[path = "../../ca/tests/support/mod.rs"]
-mod support;
 
 use fixture::{DEVICE, EnrollFixture, PORTAL, enrolling, fresh_csr, is_problem, post, presenting};
 use http::StatusCode;
 use serde_json::{Value, json};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use support::{DAY, NOW, OPERATOR};
 use tegata_core::encoding::{base64, from_base64};
 use tegata_core::id::InvitationCode;
 use tegata_core::{
     CertificateState, Contact, DeviceId, Guidance, Refusal, RevocationReason, Role, Thumbprint, Timestamp,
 };
 use tegata_storage::{DeviceAction, PolicyPlace, TenantAction};
-use tegata_testkit::Everything;
+use tegata_testkit::ca::{DAY, NOW, csr};
+use tegata_testkit::{Everything, OPERATOR};
 use tegata_web::{PeerAddress, TrustVerdict};
 
 #[tokio::test]
@@ -118,17 +116,17 @@ async fn a_renewal_comes_with_a_token_for_the_new_certificate_on_request() {
     let csr = fresh_csr();
     let silent = fixture.renew(&old, &csr).await;
     assert_eq!((&silent.json["token"], &silent.json["token_error"]), (&Value::Null, &Value::Null));
-    assert!(fixture.booth.wishes.lock().unwrap().is_empty(), "nobody asked");
+    assert!(fixture.tokens.requests.lock().unwrap().is_empty(), "nobody asked");
 
     let given = renew(&csr, json!({"resource": "https://stock.example"})).await;
     assert_eq!(given.status, StatusCode::CREATED, "{}", given.text);
     assert_eq!(given.json["token"]["access_token"], given.json["thumbprint"]);
     assert_eq!(given.headers["cache-control"], "no-store");
-    let wish = fixture.booth.wishes.lock().unwrap().pop().unwrap();
-    assert_eq!((wish.resource.as_deref(), wish.scope), (Some("https://stock.example"), None));
+    let request = fixture.tokens.requests.lock().unwrap().pop().unwrap();
+    assert_eq!((request.resource.as_deref(), request.scope), (Some("https://stock.example"), None));
     assert_eq!(renew(&csr, json!({"audience": "x"})).await.status, StatusCode::BAD_REQUEST);
 
-    fixture.booth.is_closed.store(true, Ordering::SeqCst);
+    fixture.tokens.is_closed.store(true, Ordering::SeqCst);
     let without = renew(&csr, json!({})).await;
     assert_eq!(without.status, StatusCode::CREATED, "the certificate is handed over all the same");
     assert_eq!(without.json["certificate"], given.json["certificate"]);
@@ -144,7 +142,7 @@ async fn an_unusable_request_is_refused_and_leaves_the_invitation_open() {
     let mut unsigned = good.clone();
     // The last octet belongs to the signature.
     *unsigned.last_mut().unwrap() ^= 1;
-    let p384 = support::csr(&rcgen::PKCS_ECDSA_P384_SHA384);
+    let p384 = csr(&rcgen::PKCS_ECDSA_P384_SHA384);
     for (refusal, csr) in [
         (Refusal::CsrMalformed, String::new()),
         (Refusal::CsrMalformed, "not base64!".into()),

@@ -5,8 +5,6 @@
 
 #[allow(dead_code)]
 mod fixture;
-#[path = "../../ca/tests/support/mod.rs"]
-mod support;
 
 use axum::body::Body;
 use fixture::{EnrollFixture, EnrollResponse, certificate, enrolling, fresh_csr, is_problem, post, rsa_csr};
@@ -14,12 +12,13 @@ use http::{Request, StatusCode};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::Duration;
-use support::{DAY, NOW, OPERATOR};
 use tegata_core::encoding::base64;
 use tegata_core::id::InvitationCode;
 use tegata_core::policy::OpeningHours;
 use tegata_core::{ApprovalId, EnrollmentPolicy, Platform, Refusal, Role, Timestamp};
 use tegata_storage::PolicyPlace;
+use tegata_testkit::OPERATOR;
+use tegata_testkit::ca::{DAY, NOW};
 use tegata_web::PeerAddress;
 
 impl EnrollFixture {

@@ -4,31 +4,22 @@
 
 #[allow(dead_code)]
 mod fixture;
-#[path = "../../ca/tests/support/mod.rs"]
-mod support;
-
-#[allow(dead_code)]
-#[path = "../../../tests/src/scep/encoding.rs"]
-mod encoding;
-#[allow(dead_code)]
-#[path = "../../../tests/src/scep/messages.rs"]
-mod messages;
 
 use axum::Router;
 use axum::body::Body;
 use fixture::EnrollFixture;
 use http::{Request, StatusCode};
 use http_body_util::BodyExt;
-use messages::{CERT_POLL, Message, PKCS_REQ, RENEWAL_REQ, Reply, Scribe};
 use std::sync::Arc;
 use std::time::Duration;
-use support::{CaFixture, DAY, LedgerPlace, NOW};
 use tegata_ca::{IssuerAssignment, KeySafe, Registrars};
 use tegata_core::encoding::{base64, from_base64};
 use tegata_core::{Clock, DeviceId, Role, TenantId, Thumbprint, Timestamp};
 use tegata_enroll::{ScepServer, scep_routes};
 use tegata_storage::DeviceAction;
-use tegata_testkit::Everything;
+use tegata_testkit::ca::{CaFixture, DAY, NOW};
+use tegata_testkit::scep::{CERT_POLL, Message, PKCS_REQ, RENEWAL_REQ, Reply, Scribe};
+use tegata_testkit::{Everything, TestPlace};
 use tegata_web::PeerAddress;
 use tempfile::TempDir;
 use tower::ServiceExt;
@@ -48,29 +39,29 @@ impl KeySafe for Drawer {
 }
 
 /// A service with SCEP, and a client of it.
-struct ScepDoor {
+struct ScepFixture {
     fixture: EnrollFixture,
     routes: Router,
     client: Scribe,
     _folder: TempDir,
 }
 
-impl ScepDoor {
+impl ScepFixture {
     async fn open() -> Self {
-        let ca = CaFixture::found(LedgerPlace::sqlite()).await;
+        let ca = CaFixture::found(TestPlace::sqlite()).await;
         let shared =
-            IssuerAssignment { authority: Arc::new(ca.taking_rsa().await), tenant: None, at_work: true };
+            IssuerAssignment { authority: Arc::new(ca.taking_rsa().await), tenant: None, is_active: true };
         Self::of(ca, vec![shared]).await
     }
 
     async fn of(ca: CaFixture, posts: Vec<IssuerAssignment>) -> Self {
         let fixture = EnrollFixture::with(ca, posts).await;
         let registrars = Registrars::new(Arc::new(Drawer), fixture.ca.entropy.clone());
-        let door = scep_routes(ScepServer::new(fixture.enrollment.clone(), Arc::new(registrars)));
+        let scep = scep_routes(ScepServer::new(fixture.enrollment.clone(), Arc::new(registrars)));
         let folder = tempfile::tempdir().unwrap();
-        let bag = certificates(&door, "").await;
+        let bag = certificates(&scep, "").await;
         let client = Scribe::new(folder.path().into(), &bag);
-        Self { fixture, routes: door, client, _folder: folder }
+        Self { fixture, routes: scep, client, _folder: folder }
     }
 
     /// Goes on to this moment; the client hears who speaks for the CA now.
@@ -145,104 +136,106 @@ fn message<'a>(kind: &'a str, signer: &'a str, transaction: &'a str, content: Ve
     Message { kind, signer, transaction, content, digest: "sha256", cipher: "aes-256-cbc" }
 }
 
-async fn certificates(door: &Router, ca: &str) -> Vec<u8> {
+async fn certificates(scep: &Router, ca: &str) -> Vec<u8> {
     let path = format!("/scep?operation=GetCACert&message={ca}");
-    asked(door, Request::get(path).body(Body::empty()).unwrap()).await
+    asked(scep, Request::get(path).body(Body::empty()).unwrap()).await
 }
 
-async fn asked(door: &Router, mut request: Request<Body>) -> Vec<u8> {
+async fn asked(scep: &Router, mut request: Request<Body>) -> Vec<u8> {
     request.extensions_mut().insert(PeerAddress(([192, 0, 2, 1], 50_000).into()));
-    let answer = door.clone().oneshot(request).await.unwrap();
+    let answer = scep.clone().oneshot(request).await.unwrap();
     assert_eq!(answer.status(), StatusCode::OK);
     answer.into_body().collect().await.unwrap().to_bytes().to_vec()
 }
 
 #[tokio::test]
 async fn a_certificate_renews_until_its_last_moment_and_never_after_it() {
-    let mut door = ScepDoor::open().await;
-    let tenant = door.first_tenant().await;
-    let punctual = door.enroll(&tenant, "punctual").await;
-    let late = door.enroll(&tenant, "late").await;
-    let end = door.end_of("late").await;
-    door.move_to(end).await;
-    let reply = door.renew("punctual", "in-time").await;
-    door.client.keep(&reply, "in-time");
-    assert_eq!(door.fixture.ca.ledger.everything().certificates_of(&punctual).await.unwrap().len(), 2);
+    let mut scep = ScepFixture::open().await;
+    let tenant = scep.first_tenant().await;
+    let punctual = scep.enroll(&tenant, "punctual").await;
+    let late = scep.enroll(&tenant, "late").await;
+    let end = scep.end_of("late").await;
+    scep.move_to(end).await;
+    let reply = scep.renew("punctual", "in-time").await;
+    scep.client.keep(&reply, "in-time");
+    assert_eq!(scep.fixture.ca.ledger.everything().certificates_of(&punctual).await.unwrap().len(), 2);
 
     for wait in [Duration::from_millis(1), DAY, 400 * DAY] {
-        door.move_to(end.plus(wait)).await;
-        door.client.new_key("next");
-        let content = door.client.request("next", "x", "");
+        scep.move_to(end.plus(wait)).await;
+        scep.client.new_key("next");
+        let content = scep.client.request("next", "x", "");
         let renewal = message(RENEWAL_REQ, "late", "late-renewal", content);
-        door.refuses(&renewal, "C-04", Some(&late)).await;
+        scep.refuses(&renewal, "C-04", Some(&late)).await;
     }
     // A first request that it signs is a renewal too, and what has ended gives no right.
-    let content = door.client.request("late", "x", "");
-    door.refuses(&message(PKCS_REQ, "late", "late-first", content), "C-04", Some(&late)).await;
+    let content = scep.client.request("late", "x", "");
+    scep.refuses(&message(PKCS_REQ, "late", "late-first", content), "C-04", Some(&late)).await;
     // Nor is the key taken once more with a right of its own.
-    let now = door.fixture.clock.now();
-    let (code, _) = door.fixture.ca.invite_to(&tenant, Role::Device, now).await;
-    let again = door.client.first("late", "late-again", code.reveal());
-    door.refuses(&again, "K-05", None).await;
+    let now = scep.fixture.clock.now();
+    let (code, _) = scep.fixture.ca.invite_to(&tenant, Role::Device, now).await;
+    let again = scep.client.first("late", "late-again", code.reveal());
+    scep.refuses(&again, "K-05", None).await;
 }
 
 #[tokio::test]
 async fn a_revoked_certificate_gets_nothing_by_either_kind_of_request() {
-    let mut door = ScepDoor::open().await;
-    let tenant = door.first_tenant().await;
-    let stolen = door.enroll(&tenant, "stolen").await;
-    door.fixture.act_on(&stolen, DeviceAction::Revoke(tegata_core::RevocationReason::KeyCompromise)).await;
-    door.client.new_key("next");
-    let content = door.client.request("next", "x", "");
-    door.refuses(&message(RENEWAL_REQ, "stolen", "one", content.clone()), "C-06", Some(&stolen)).await;
-    door.refuses(&message(CERT_POLL, "stolen", "one", content), "C-06", Some(&stolen)).await;
-    let bare = door.client.request("stolen", "x", "");
-    door.refuses(&message(PKCS_REQ, "stolen", "two", bare), "C-06", Some(&stolen)).await;
-    let (code, invitation) = door.fixture.ca.invite_to(&tenant, Role::Device, NOW).await;
-    let with_code = door.client.first("stolen", "three", code.reveal());
-    door.refuses(&with_code, "K-05", None).await;
-    let after = door.fixture.ca.invitation(&code).await;
+    let mut scep = ScepFixture::open().await;
+    let tenant = scep.first_tenant().await;
+    let stolen = scep.enroll(&tenant, "stolen").await;
+    scep.fixture.act_on(&stolen, DeviceAction::Revoke(tegata_core::RevocationReason::KeyCompromise)).await;
+    scep.client.new_key("next");
+    let content = scep.client.request("next", "x", "");
+    scep.refuses(&message(RENEWAL_REQ, "stolen", "one", content.clone()), "C-06", Some(&stolen)).await;
+    scep.refuses(&message(CERT_POLL, "stolen", "one", content), "C-06", Some(&stolen)).await;
+    let bare = scep.client.request("stolen", "x", "");
+    scep.refuses(&message(PKCS_REQ, "stolen", "two", bare), "C-06", Some(&stolen)).await;
+    let (code, invitation) = scep.fixture.ca.invite_to(&tenant, Role::Device, NOW).await;
+    let with_code = scep.client.first("stolen", "three", code.reveal());
+    scep.refuses(&with_code, "K-05", None).await;
+    let after = scep.fixture.ca.invitation(&code).await;
     assert!(after.id == invitation.id && after.device.is_none(), "the invitation is left to an honest key");
 }
 
 #[tokio::test]
 async fn at_one_tenants_ca_nobody_elses_certificate_or_invitation_counts() {
-    let ca = CaFixture::found(LedgerPlace::sqlite()).await;
+    let ca = CaFixture::found(TestPlace::sqlite()).await;
     let own = ca.add_tenant("みどり薬局", NOW).await;
-    let shared = IssuerAssignment { authority: Arc::new(ca.taking_rsa().await), tenant: None, at_work: true };
+    let shared =
+        IssuerAssignment { authority: Arc::new(ca.taking_rsa().await), tenant: None, is_active: true };
     let silo = Arc::new(ca.another_authority(1, NOW).await);
     let name = silo.issuer().id().to_string();
-    let posts = vec![shared, IssuerAssignment { authority: silo, tenant: Some(own.clone()), at_work: true }];
-    let mut door = ScepDoor::of(ca, posts).await;
-    let neighbor = door.first_tenant().await;
-    let stranger = door.enroll(&neighbor, "stranger").await;
-    let native = door.enroll(&own, "native").await;
+    let posts =
+        vec![shared, IssuerAssignment { authority: silo, tenant: Some(own.clone()), is_active: true }];
+    let mut scep = ScepFixture::of(ca, posts).await;
+    let neighbor = scep.first_tenant().await;
+    let stranger = scep.enroll(&neighbor, "stranger").await;
+    let native = scep.enroll(&own, "native").await;
 
-    door.client.hear_of(&certificates(&door.routes, &name).await);
-    let reply = door.renew("native", "native-2").await;
-    door.client.keep(&reply, "native-2");
-    assert_eq!(door.fixture.ca.ledger.everything().certificates_of(&native).await.unwrap().len(), 2);
+    scep.client.hear_of(&certificates(&scep.routes, &name).await);
+    let reply = scep.renew("native", "native-2").await;
+    scep.client.keep(&reply, "native-2");
+    assert_eq!(scep.fixture.ca.ledger.everything().certificates_of(&native).await.unwrap().len(), 2);
 
-    door.client.new_key("next");
-    let content = door.client.request("next", "native", "");
-    door.refuses(&message(RENEWAL_REQ, "stranger", "native-2", content), "C-02", Some(&stranger)).await;
-    let (code, invitation) = door.fixture.ca.invite_to(&neighbor, Role::Device, NOW).await;
-    let misled = door.client.first("next", "misled", code.reveal());
-    door.refuses(&misled, "I-01", None).await;
-    assert!(door.fixture.ca.invitation(&code).await.device.is_none(), "{invitation:?} is still good");
+    scep.client.new_key("next");
+    let content = scep.client.request("next", "native", "");
+    scep.refuses(&message(RENEWAL_REQ, "stranger", "native-2", content), "C-02", Some(&stranger)).await;
+    let (code, invitation) = scep.fixture.ca.invite_to(&neighbor, Role::Device, NOW).await;
+    let misled = scep.client.first("next", "misled", code.reveal());
+    scep.refuses(&misled, "I-01", None).await;
+    assert!(scep.fixture.ca.invitation(&code).await.device.is_none(), "{invitation:?} is still good");
 
     // At the CA that serves both, it gets its own, under whatever name another's request went.
-    door.client.hear_of(&certificates(&door.routes, "").await);
-    let content = door.client.request("next", "native", "");
-    let poll = door.send(&message(CERT_POLL, "stranger", "native-2", content.clone())).await;
+    scep.client.hear_of(&certificates(&scep.routes, "").await);
+    let content = scep.client.request("next", "native", "");
+    let poll = scep.send(&message(CERT_POLL, "stranger", "native-2", content.clone())).await;
     assert_eq!(
         (poll.status.as_str(), poll.fail_info.as_str()),
         ("2", "4"),
         "what another asked for: {poll:?}"
     );
-    let reply = door.send(&message(RENEWAL_REQ, "stranger", "native-2", content)).await;
-    door.client.keep(&reply, "next");
-    let renewed = door.thumbprint("next");
-    let holder = door.fixture.ca.ledger.holding(&renewed).await.unwrap().unwrap();
+    let reply = scep.send(&message(RENEWAL_REQ, "stranger", "native-2", content)).await;
+    scep.client.keep(&reply, "next");
+    let renewed = scep.thumbprint("next");
+    let holder = scep.fixture.ca.ledger.holding(&renewed).await.unwrap().unwrap();
     assert_eq!(holder.device, stranger);
 }

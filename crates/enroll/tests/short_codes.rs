@@ -4,17 +4,16 @@
 
 #[allow(dead_code)]
 mod fixture;
-#[path = "../../ca/tests/support/mod.rs"]
-mod support;
 
 use axum::body::Body;
 use fixture::{EnrollFixture, enrolling, fresh_csr, is_problem, post};
 use http::{Request, StatusCode};
 use serde_json::json;
 use std::time::Duration;
-use support::{NOW, OPERATOR};
 use tegata_core::id::InvitationCode;
 use tegata_core::{Refusal, Role, ShortCode};
+use tegata_testkit::OPERATOR;
+use tegata_testkit::ca::{NOW, installation};
 use tegata_web::{BehindProxy, PeerAddress};
 
 const HOUR: Duration = Duration::from_hours(1);
@@ -138,7 +137,7 @@ async fn invited() -> (EnrollFixture, String, String) {
     let link = fixture.invite(Role::Device).await;
     let invitation = fixture.ca.invitation(&InvitationCode::parse(&link).unwrap()).await;
     let code = ShortCode::random(fixture.ca.entropy.as_ref());
-    let hash = code.hash(&support::installation());
+    let hash = code.hash(&installation());
     let mut transaction = fixture.ca.ledger.begin(NOW).await.unwrap();
     transaction.set_short_code(&invitation.id, &hash, NOW.plus(HOUR), &OPERATOR).await.unwrap();
     transaction.commit().await.unwrap();

@@ -4,16 +4,14 @@
 
 #[allow(dead_code)]
 mod fixture;
-#[path = "../../ca/tests/support/mod.rs"]
-mod support;
 
 use axum::body::Body;
 use fixture::{EnrollFixture, enrolling, fresh_csr, post, presenting};
 use http::{Request, StatusCode};
 use serde_json::{Value, json};
 use std::time::Duration;
-use support::NOW;
 use tegata_core::{Refusal, Role};
+use tegata_testkit::ca::NOW;
 use tegata_web::PeerCertificate;
 
 const LIFE: Duration = Duration::from_mins(30);
@@ -83,8 +81,8 @@ async fn a_renewal_ticket_is_given_to_a_devices_certificate_and_invites_nobody()
     let fixture = EnrollFixture::new().await;
     let issued = fixture.enroll(&fixture.invite(Role::Device).await, &fresh_csr()).await;
     let device = fixture::certificate(&issued);
-    let wish = "hardware_bound=false";
-    let ticket = ticket(&fixture, presenting(form(wish), &device)).await;
+    let fields = "hardware_bound=false";
+    let ticket = ticket(&fixture, presenting(form(fields), &device)).await;
     fixture.refuses(Refusal::InvitationUnknown, enrolling(&ticket, &fresh_csr())).await;
     fixture.refuses(Refusal::InvitationUnknown, form(&format!("code={ticket}"))).await;
 
@@ -93,7 +91,7 @@ async fn a_renewal_ticket_is_given_to_a_devices_certificate_and_invites_nobody()
     assert_eq!(fixture.send(next(&device, 1)).await.json["thumbprint"], renewed.json["thumbprint"]);
 
     fixture.act(&device, tegata_storage::DeviceAction::Suspend).await;
-    fixture.refuses(Refusal::DeviceSuspended, presenting(form(wish), &device)).await;
+    fixture.refuses(Refusal::DeviceSuspended, presenting(form(fields), &device)).await;
     fixture.refuses(Refusal::DeviceSuspended, next(&device, 1)).await;
 }
 

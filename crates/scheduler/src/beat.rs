@@ -24,9 +24,9 @@ pub(crate) struct PassReporter {
 impl PassReporter {
     /// For as long as the server lives.
     pub(crate) async fn run(&self) {
-        let mut said = None;
+        let mut reported = None;
         loop {
-            if let Err(error) = self.beat(&mut said).await {
+            if let Err(error) = self.beat(&mut reported).await {
                 tracing::debug!(%error, "the ledger does not hear of the passes");
             }
             tokio::select! {
@@ -37,14 +37,14 @@ impl PassReporter {
     }
 
     /// One question and, where there is something to write, one operation in a commit that others share.
-    async fn beat(&self, said: &mut Option<Instant>) -> Result<(), LedgerError> {
+    async fn beat(&self, reported: &mut Option<Instant>) -> Result<(), LedgerError> {
         let (asked_at, at) = (Instant::now(), self.around.clock.now());
         let known = self.ledger.pass_leases().await?;
         let request = self.around.leases.request(&known, at);
         let has_leases = !request.wanted.is_empty() || !request.released.is_empty();
         if !has_leases {
             self.around.leases.granted(&request, Vec::new(), asked_at);
-            if said.is_some_and(|said| said.elapsed() < SAY) {
+            if reported.is_some_and(|reported| reported.elapsed() < SAY) {
                 return Ok(());
             }
         }
@@ -66,7 +66,7 @@ impl PassReporter {
         match answer.unwrap_or(Err(LedgerError::OutOfReach)) {
             Ok(granted) => {
                 self.around.leases.granted(&request, granted, asked_at);
-                *said = Some(asked_at);
+                *reported = Some(asked_at);
                 Ok(())
             }
             Err(error) => {

@@ -2,29 +2,26 @@
 
 #![allow(clippy::unwrap_used)]
 
-#[path = "../../ca/tests/support/mod.rs"]
-mod support;
-
 use std::time::Duration;
-use support::{CaFixture, DAY, LedgerPlace, NOW};
 use tegata_ca::IssuedCertificate;
 use tegata_core::CertificateState::{InUse, Retired};
 use tegata_core::renewal::RenewalPolicy;
 use tegata_core::{CertificateState, Standing, Timestamp};
 use tegata_scheduler::{RenewalReport, renew};
 use tegata_storage::DueRenewal;
-use tegata_testkit::Everything;
+use tegata_testkit::ca::{CaFixture, DAY, NOW};
+use tegata_testkit::{Everything, TestPlace};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-on_both_engines!(
+tegata_testkit::on_both_engines!(
     a_device_that_renews_in_time_works_every_day_for_three_years,
     an_unfinished_renewal_leaves_the_old_certificate_working,
     a_device_that_never_renews_is_found_overdue,
     a_pass_done_twice_or_by_two_at_once_does_the_work_of_one,
 );
 
-async fn a_device_that_renews_in_time_works_every_day_for_three_years(place: LedgerPlace) {
+async fn a_device_that_renews_in_time_works_every_day_for_three_years(place: TestPlace) {
     let fixture = CaFixture::found(place).await;
     let policy = RenewalPolicy::default();
     let mut current = fixture.enroll(NOW).await;
@@ -67,7 +64,7 @@ async fn a_device_that_renews_in_time_works_every_day_for_three_years(place: Led
     fixture.ledger.verify_audit().await.unwrap().unwrap();
 }
 
-async fn an_unfinished_renewal_leaves_the_old_certificate_working(place: LedgerPlace) {
+async fn an_unfinished_renewal_leaves_the_old_certificate_working(place: TestPlace) {
     let fixture = CaFixture::found(place).await;
     let first = fixture.enroll(NOW).await;
     present(&fixture, &first, NOW).await;
@@ -99,7 +96,7 @@ async fn an_unfinished_renewal_leaves_the_old_certificate_working(place: LedgerP
     assert_eq!(standing(&fixture, &third, over).await, Standing::Good);
 }
 
-async fn a_device_that_never_renews_is_found_overdue(place: LedgerPlace) {
+async fn a_device_that_never_renews_is_found_overdue(place: TestPlace) {
     let fixture = CaFixture::found(place).await;
     let [forgotten, careful] = [fixture.enroll(NOW).await, fixture.enroll(NOW.plus(DAY)).await];
     present(&fixture, &forgotten, NOW).await;
@@ -119,7 +116,7 @@ async fn a_device_that_never_renews_is_found_overdue(place: LedgerPlace) {
     assert_eq!(year_later.overdue.len(), 2, "nobody is forgotten");
 }
 
-async fn a_pass_done_twice_or_by_two_at_once_does_the_work_of_one(place: LedgerPlace) {
+async fn a_pass_done_twice_or_by_two_at_once_does_the_work_of_one(place: TestPlace) {
     let fixture = CaFixture::found(place).await;
     let other = CaFixture::reopen(fixture.place.clone(), 2).await;
     let mut expected = 0;

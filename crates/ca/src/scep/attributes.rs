@@ -63,14 +63,14 @@ impl ReplyAttributes {
     /// `status` is 0 for success, 2 for failure, 3 for waiting.
     pub(super) fn new(status: char, address: &Address, nonce: [u8; 16]) -> Self {
         let name = |attribute| oid::scep(attribute).to_vec();
-        let mut said = vec![
+        let mut attributes = vec![
             (name(MESSAGE_TYPE), der::element(tag::PRINTABLE_STRING, &[b"3"])),
             (name(PKI_STATUS), digit(status)),
             (name(TRANSACTION), address.transaction.clone()),
             (name(SENDER_NONCE), der::element(tag::OCTET_STRING, &[&nonce])),
         ];
-        said.extend(address.nonce.iter().map(|asked| (name(RECIPIENT_NONCE), asked.clone())));
-        Self(said)
+        attributes.extend(address.nonce.iter().map(|asked| (name(RECIPIENT_NONCE), asked.clone())));
+        Self(attributes)
     }
 
     /// The attributes in the shape that [`ContentSigner::sign_with`](crate::pkcs7::ContentSigner) takes, followed by

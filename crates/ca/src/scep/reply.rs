@@ -46,8 +46,8 @@ impl CertRep<'_> {
             // No envelope. The octets are there and empty: not every client reads a signature over nothing at all.
             Self::Pending | Self::Failure(..) => Vec::new(),
         };
-        let said = ReplyAttributes::new(status, address, bytes(entropy));
-        registrar.signer().sign_with(&content, &said.list(&more), now)
+        let attributes = ReplyAttributes::new(status, address, bytes(entropy));
+        registrar.signer().sign_with(&content, &attributes.list(&more), now)
     }
 }
 

@@ -1,13 +1,13 @@
 //! An OCSP client of few words.
 #![allow(dead_code)]
 
-use crate::support::CaFixture;
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use std::sync::Arc;
 use tegata_ca::ocsp::OcspError;
 use tegata_ca::{IssuingCa, OcspRequest, OcspResponders, OcspResponse};
 use tegata_core::{Serial, Timestamp};
 use tegata_storage::StatusCache;
+use tegata_testkit::ca::CaFixture;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 /// The OCSP responders of an installation with their status cache, which follows the feed only when told to.

@@ -9,8 +9,6 @@ use tokio::runtime::{Builder, Runtime};
 /// The name of a backup beside a SQLite ledger.
 const BACKUP: &str = "backup.db";
 
-const VARIABLE: &str = "TEGATA_TEST_POSTGRES";
-
 /// Turns each `async fn` into two tests, one an engine.
 macro_rules! on_both_engines {
     ($($(#[$attribute:meta])* async fn $name:ident($fixture:ident: LedgerFixture) $body:block)*) => {$(
@@ -57,9 +55,7 @@ impl EnginePlace {
 
     pub(crate) fn postgres() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let server = std::env::var(VARIABLE).unwrap_or_else(|_| {
-            panic!("{VARIABLE} must name a PostgreSQL server (postgres://…): without it nothing was tested")
-        });
+        let server = tegata_testkit::postgres::server().to_owned();
         let schema = format!("promise_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         Self::Postgres { server, schema, owner: None }
     }
@@ -374,7 +370,7 @@ fn as_role(server: &str, role: &str) -> String {
 async fn administer(server: &str, statement: &str) {
     let mut connection = PgConnection::connect(server)
         .await
-        .unwrap_or_else(|error| panic!("the PostgreSQL server of {VARIABLE} does not answer: {error}"));
+        .unwrap_or_else(|error| panic!("the PostgreSQL server of the tests does not answer: {error}"));
     sqlx::query(AssertSqlSafe(statement)).execute(&mut connection).await.expect(statement);
     connection.close().await.expect("a closed connection");
 }

@@ -11,9 +11,11 @@ use tegata_core::{
 };
 use tegata_storage::{
     Actor, Certificate, DeviceAction, EndedCertificate, IssuanceRight, IssuerKind, Ledger, LedgerError,
-    NewInvitation, Principal, ReserveSerial, Result, ScopedLedger, Site, StoreCertificate, StoredIssuer,
-    Tenant, TenantAction, Transaction,
+    NewInvitation, ReserveSerial, Result, Site, StoreCertificate, StoredIssuer, Tenant, TenantAction,
+    Transaction,
 };
+
+pub(crate) use tegata_testkit::Everything;
 
 pub(crate) const DAY: Duration = Duration::from_hours(24);
 pub(crate) const YEAR: Duration = Duration::from_hours(24 * 365);
@@ -26,17 +28,6 @@ pub(crate) fn day(days: u32) -> Timestamp {
 
 pub(crate) fn operator() -> Actor {
     Actor::Operator("test".into())
-}
-
-/// The ledger as nobody but a test sees it: with every row, and without a reason.
-pub(crate) trait Everything {
-    fn everything(&self) -> ScopedLedger;
-}
-
-impl Everything for Ledger {
-    fn everything(&self) -> ScopedLedger {
-        self.within(Principal::system("test").scope())
-    }
 }
 
 pub(crate) struct LedgerFixture {

@@ -1,5 +1,5 @@
 //! What the other crates may rely on, each promise on both engines: SQLite in a file of its own and PostgreSQL
-//! in a schema of its own. `TEGATA_TEST_POSTGRES` names the server (`postgres://…`); without it those tests fail.
+//! in a schema of its own. `TEGATA_TEST_POSTGRES` names the server (`postgres://…`); without it the tests start one.
 
 #![allow(clippy::unwrap_used)]
 

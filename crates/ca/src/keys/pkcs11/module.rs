@@ -156,13 +156,13 @@ mod tests {
 
     #[test]
     fn every_answer_that_counts_against_the_pin_is_final() {
-        let said = |answer| wrong_pin(&Error::Pkcs11(answer, Function::Login), "t");
+        let refusal_of = |answer| wrong_pin(&Error::Pkcs11(answer, Function::Login), "t");
         for answer in [RvError::PinIncorrect, RvError::PinInvalid, RvError::PinLenRange] {
-            assert_eq!(said(answer), Some(CaKeyError::PinRefused("t".into())));
+            assert_eq!(refusal_of(answer), Some(CaKeyError::PinRefused("t".into())));
         }
         for answer in [RvError::PinLocked, RvError::PinExpired] {
-            assert_eq!(said(answer), Some(CaKeyError::PinLocked("t".into())));
+            assert_eq!(refusal_of(answer), Some(CaKeyError::PinLocked("t".into())));
         }
-        assert_eq!(said(RvError::DeviceError), None);
+        assert_eq!(refusal_of(RvError::DeviceError), None);
     }
 }

@@ -63,13 +63,13 @@ impl Pkcs11Token {
     ) -> Result<T, CaKeyError> {
         let result = match self.attempt(&work) {
             Err(fault) if fault.is_loss() => {
-                let reason = self.told(fault);
+                let reason = self.failure_of(fault);
                 tracing::warn!(token = self.label, %reason, "trying once more in a new session");
                 self.attempt(&work)
             }
             result => result,
         };
-        result.map_err(|fault| self.told(fault))
+        result.map_err(|fault| self.failure_of(fault))
     }
 
     /// Does `work` once in a session of its own that may write to the token.
@@ -83,7 +83,7 @@ impl Pkcs11Token {
             self.module.log_in(&session, slot, &self.label, &self.pin)?;
             work(&session)
         };
-        attempt().map_err(|fault| self.told(fault))
+        attempt().map_err(|fault| self.failure_of(fault))
     }
 
     /// An error of this token.
@@ -91,10 +91,10 @@ impl Pkcs11Token {
         CaKeyError::Token { token: self.label.clone(), reason: reason.to_owned() }
     }
 
-    fn told(&self, fault: Pkcs11Fault) -> CaKeyError {
+    fn failure_of(&self, fault: Pkcs11Fault) -> CaKeyError {
         match fault {
             Pkcs11Fault::Known(error) | Pkcs11Fault::Hidden(error) => error,
-            Pkcs11Fault::Answer(error) => self.trouble(&said(&error)),
+            Pkcs11Fault::Answer(error) => self.trouble(&text_of(&error)),
         }
     }
 
@@ -189,7 +189,7 @@ impl Pkcs11Token {
 }
 
 /// Which function answered what, in one word each; the library's own texts are paragraphs.
-fn said(error: &Error) -> String {
+fn text_of(error: &Error) -> String {
     match error {
         Error::Pkcs11(answer, function) => format!("C_{function:?}: {answer:?}"),
         other => other.to_string(),

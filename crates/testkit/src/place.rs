@@ -1,22 +1,20 @@
 //! Where an installation of a test lives: a folder, and a ledger nobody else uses.
 
+use crate::postgres;
 use sqlx::{AssertSqlSafe, Connection, PgConnection, SqliteConnection};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tempfile::TempDir;
 
-/// A URL of a PostgreSQL database in which tests may make schemas.
-const POSTGRES: &str = "TEGATA_TEST_POSTGRES";
-
 /// Cloning shares it.
 #[derive(Clone)]
-pub struct LedgerPlace {
+pub struct TestPlace {
     url: String,
     folder: PathBuf,
     _keep: Option<Arc<TempDir>>,
 }
 
-impl LedgerPlace {
+impl TestPlace {
     pub fn sqlite() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("ledger").display());
@@ -25,15 +23,13 @@ impl LedgerPlace {
 
     /// A schema of its own.
     pub async fn postgres() -> Self {
-        let base = std::env::var(POSTGRES).unwrap_or_else(|_| {
-            panic!("{POSTGRES} must be the URL of a PostgreSQL database for tests: without it nothing is promised")
-        });
+        let base = postgres::server();
         let folder = tempfile::tempdir().unwrap();
         // The name of a temporary folder is free in this moment, and nobody else's.
         let random: String = folder.path().display().to_string().to_ascii_lowercase();
         let random: String = random.chars().filter(char::is_ascii_alphanumeric).collect();
         let schema = format!("t{}_{random}", std::process::id());
-        let mut connection = PgConnection::connect(&base).await.unwrap();
+        let mut connection = PgConnection::connect(base).await.unwrap();
         let statement = format!("CREATE SCHEMA {schema}");
         sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await.unwrap();
         let sign = if base.contains('?') { '&' } else { '?' };
@@ -86,4 +82,22 @@ impl LedgerPlace {
         }
         content
     }
+}
+
+/// Runs each promise once on SQLite and once on PostgreSQL.
+#[macro_export]
+macro_rules! on_both_engines {
+    ($($(#[$doc:meta])* $promise:ident),* $(,)?) => {$(
+        mod $promise {
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn sqlite() {
+                super::$promise($crate::TestPlace::sqlite()).await;
+            }
+
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn postgres() {
+                super::$promise($crate::TestPlace::postgres().await).await;
+            }
+        }
+    )*};
 }

@@ -1,10 +1,6 @@
-//! An installation with a CA and a ledger of its own, on either engine. Other crates' tests use it too.
-#![allow(dead_code)]
+//! An installation with a CA and a ledger of its own, on either engine, that issues real certificates.
 
-mod place;
-
-pub use place::LedgerPlace;
-
+use crate::{Everything, OPERATOR, TestPlace};
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_ca::create_ca::{self, CaName, RootAddresses, Validity};
@@ -18,50 +14,30 @@ use tegata_core::{
     DeviceId, Entropy, Installation, InvitationId, IssuerId, Role, SiteId, TenantId, Timestamp,
 };
 use tegata_storage::{
-    Actor, EndedCertificate, Invitation, IssuanceRight, IssuerKind, Ledger, NewInvitation, Site,
-    StoredIssuer, Tenant,
+    EndedCertificate, Invitation, IssuanceRight, IssuerKind, Ledger, NewInvitation, Site, StoredIssuer,
+    Tenant,
 };
-use tegata_testkit::Everything;
 
 /// 2026-07-01T00:00:00.250Z
 pub const NOW: Timestamp = Timestamp::from_millis(1_782_864_000_250);
 pub const DAY: Duration = Duration::from_hours(24);
-pub const OPERATOR: Actor = Actor::System("test");
-
-/// Runs each promise once on SQLite and once on PostgreSQL.
-#[macro_export]
-macro_rules! on_both_engines {
-    ($($(#[$doc:meta])* $promise:ident),* $(,)?) => {$(
-        mod $promise {
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn sqlite() {
-                super::$promise(super::support::LedgerPlace::sqlite()).await;
-            }
-
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn postgres() {
-                super::$promise(super::support::LedgerPlace::postgres().await).await;
-            }
-        }
-    )*};
-}
 
 /// The opened installation.
 pub struct CaFixture {
     pub ledger: Ledger,
     pub authority: Arc<IssuingCa>,
     pub entropy: Arc<Seeded>,
-    pub place: LedgerPlace,
+    pub place: TestPlace,
 }
 
 impl CaFixture {
     /// A new installation.
-    pub async fn found(place: LedgerPlace) -> Self {
+    pub async fn found(place: TestPlace) -> Self {
         Self::found_with(place, 1).await
     }
 
     /// A new installation whose issuing CA has so many CRLs.
-    pub async fn found_with(place: LedgerPlace, shards: u16) -> Self {
+    pub async fn found_with(place: TestPlace, shards: u16) -> Self {
         let entropy = Arc::new(Seeded::new(1));
         let ledger = Ledger::open(place.url()).await.unwrap();
         let mut issuers = make_authorities(&place, &*entropy);
@@ -79,13 +55,13 @@ impl CaFixture {
     }
 
     /// Opens the installation once more, for another process or a later time.
-    pub async fn reopen(place: LedgerPlace, seed: u64) -> Self {
+    pub async fn reopen(place: TestPlace, seed: u64) -> Self {
         Self::reopen_with(place, seed, |key| key).await
     }
 
     /// Opens the installation once more, with a wrapper around the issuing key.
     pub async fn reopen_with(
-        place: LedgerPlace,
+        place: TestPlace,
         seed: u64,
         wrap: impl FnOnce(Arc<dyn CaKey>) -> Arc<dyn CaKey>,
     ) -> Self {
@@ -94,7 +70,7 @@ impl CaFixture {
     }
 
     async fn furnish(
-        place: LedgerPlace,
+        place: TestPlace,
         ledger: Ledger,
         entropy: Arc<Seeded>,
         wrap: impl FnOnce(Arc<dyn CaKey>) -> Arc<dyn CaKey>,
@@ -281,14 +257,14 @@ fn profiles() -> RoleProfiles {
 /// Devices may have keys of these kinds.
 fn profiles_taking(keys: &str) -> RoleProfiles {
     let profile = |text: &str| CertificateProfile::parse("test.toml", text).unwrap();
-    let device = include_str!("../../../../ca-config/device.toml");
+    let device = include_str!("../../../ca-config/device.toml");
     RoleProfiles {
         device: profile(&device.replacen("keys = [\"p256\"]", &format!("keys = [{keys}]"), 1)),
-        gate: profile(include_str!("../../../../ca-config/gate.toml")),
+        gate: profile(include_str!("../../../ca-config/gate.toml")),
     }
 }
 
-fn make_authorities(place: &LedgerPlace, entropy: &dyn Entropy) -> [StoredIssuer; 2] {
+fn make_authorities(place: &TestPlace, entropy: &dyn Entropy) -> [StoredIssuer; 2] {
     let name = |common_name| CaName { organization: "テスト薬局", common_name };
     let terms = |days| Validity { days, now: NOW, entropy };
     let root_key = load_key(&LocalKey::generate().unwrap());
@@ -312,7 +288,7 @@ fn make_authorities(place: &LedgerPlace, entropy: &dyn Entropy) -> [StoredIssuer
 }
 
 async fn open_authority(
-    place: &LedgerPlace,
+    place: &TestPlace,
     ledger: &Ledger,
     base: &str,
     wrap: impl FnOnce(Arc<dyn CaKey>) -> Arc<dyn CaKey>,
@@ -322,7 +298,7 @@ async fn open_authority(
 }
 
 async fn open_issuer(
-    place: &LedgerPlace,
+    place: &TestPlace,
     ledger: &Ledger,
     base: &str,
     wrap: impl FnOnce(Arc<dyn CaKey>) -> Arc<dyn CaKey>,
