@@ -48,23 +48,23 @@ pub async fn hold(
     trust: &dyn ListenerTrust,
     system: &SystemContext,
 ) -> Result<(), Failure> {
-    let CeremonyFile { cover, act } = CeremonyFile::read(&options.file)?;
+    let CeremonyFile { header, act } = CeremonyFile::read(&options.file)?;
     if let Some(expected) = &options.expect
-        && !expected.eq_ignore_ascii_case(&cover.sha256)
+        && !expected.eq_ignore_ascii_case(&header.sha256)
     {
-        let (file, found) = (options.file.display(), &cover.sha256);
+        let (file, found) = (options.file.display(), &header.sha256);
         return Err(Failure::misuse(format!("{file} is not what was expected: its SHA-256 is {found}")));
     }
     let mut transcript = Transcript::open(options.transcript.as_deref(), terminal, system)?;
     transcript.say(
         "ceremony",
         &json!({
-            "act": cover.name, "file": cover.file.display().to_string(), "sha256": cover.sha256,
-            "tool": concat!("tegata ", env!("CARGO_PKG_VERSION")), "why": cover.why,
-            "present": cover.present, "perform": options.perform,
+            "act": header.name, "file": header.file.display().to_string(), "sha256": header.sha256,
+            "tool": concat!("tegata ", env!("CARGO_PKG_VERSION")), "why": header.why,
+            "present": header.present, "perform": options.perform,
         }),
     )?;
-    let mut ceremony = CeremonyRun::new(&cover, options, trust, system, transcript);
+    let mut ceremony = CeremonyRun::new(&header, options, trust, system, transcript);
     let ended = play(&act, &mut ceremony).await;
     let result = match &ended {
         Ok(()) if options.perform => json!({"result": "done"}),

@@ -16,6 +16,7 @@ use building::{PartialInstallation, make_folder};
 use std::fs;
 use std::path::Path;
 use tegata_ca::{UnlockSecret, secret};
+use tegata_installation::token_key::NewTokenKey;
 use tegata_installation::{
     Config, Failure, FailureContext, KeyRing, SystemContext, anchors, rows, server_certificates,
 };
@@ -26,17 +27,9 @@ const PROFILES: [(&str, &str); 2] = [
     ("gate.toml", include_str!("../../../ca-config/gate.toml")),
 ];
 
-/// Makes the first of the keys that sign tokens, which only the server knows how to seal. The ledger keeps it.
-pub type MakeTokenKey<'a> = &'a dyn Fn(&KeyRing, &SystemContext) -> Result<StoredTokenKey, Failure>;
-
 /// Makes an installation in a folder that has none. What exists is never overwritten, and when something fails nothing
 /// is left.
-pub async fn init(
-    data: &Path,
-    options: &InitOptions,
-    make_token_key: MakeTokenKey<'_>,
-    system: &SystemContext,
-) -> Result<Config, Failure> {
+pub async fn init(data: &Path, options: &InitOptions, system: &SystemContext) -> Result<Config, Failure> {
     refuse_known(data, options)?;
     let plan = InitPlan::of(options)?;
     let text = plan.config_text(options);
@@ -53,7 +46,6 @@ pub async fn init(
         text: &text,
         config: &config,
         staged: &staged,
-        make_token_key,
         system,
     };
     if let Err(failure) = parts.make(&ring, &mut building).await {
@@ -73,7 +65,6 @@ struct InstallationParts<'a> {
     /// The configuration with its final paths; `staged` has the paths of the folder in which the files are made first.
     config: &'a Config,
     staged: &'a Config,
-    make_token_key: MakeTokenKey<'a>,
     system: &'a SystemContext,
 }
 
@@ -81,7 +72,8 @@ impl InstallationParts<'_> {
     async fn make(&self, ring: &KeyRing, building: &mut PartialInstallation) -> Result<(), Failure> {
         let authorities = self.make_files(ring)?;
         building.move_files()?;
-        let token_key = (self.make_token_key)(ring, self.system)?;
+        let now = self.system.now();
+        let token_key = NewTokenKey::make(ring, self.system.entropy.as_ref())?.stored(now, now);
         let ledger = self.make_ledger(building, authorities.as_ref(), &token_key).await?;
         let issuers = ledger.issuers().await.doing("cannot read the issuers");
         ledger.close().await;

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `tegata.toml` | [`config`] |
 //! | the keys folder, and keys in hardware | [`keys`] |
+//! | a key that signs tokens | [`token_key`] |
 //! | how the ledger is opened | [`ledger`] |
 //! | the tenants and sites that an operator names | [`directory`] |
 //! | the listeners' own certificates | [`server_certificates`] |
@@ -23,6 +24,7 @@ pub mod pem;
 pub mod running_addresses;
 pub mod server_certificates;
 pub mod system_context;
+pub mod token_key;
 
 pub use config::Config;
 pub use directory::{TenantDirectory, TenantSite};

@@ -28,10 +28,10 @@ pub fn public(config: &Config) -> Option<HttpOrigin> {
     noted(config, "public")
 }
 
-fn noted(config: &Config, door: &str) -> Option<HttpOrigin> {
+fn noted(config: &Config, listener: &str) -> Option<HttpOrigin> {
     let text = std::fs::read_to_string(file(config)).ok()?;
     let noted: Value = serde_json::from_str(&text).ok()?;
-    HttpOrigin::parse(noted[door].as_str()?).ok()
+    HttpOrigin::parse(noted[listener].as_str()?).ok()
 }
 
 fn file(config: &Config) -> PathBuf {

@@ -9,11 +9,13 @@ pub mod confirm;
 pub mod dev;
 pub mod device;
 pub mod documentation;
+pub mod enroll;
 pub mod gate;
 pub mod guidance;
 pub mod history;
 pub mod import;
 pub mod init;
+pub mod installation_args;
 pub mod invite;
 pub mod issuer;
 pub mod key;
@@ -22,10 +24,12 @@ pub mod output;
 pub mod passes;
 pub mod person;
 pub mod policy;
+pub mod printed_certificate;
 pub mod progress;
 pub mod proof;
 pub mod reason;
 pub mod receiver;
+pub mod renew;
 pub mod revocations;
 pub mod scope;
 pub mod serve;
@@ -34,11 +38,7 @@ pub mod site;
 pub mod tenant;
 pub mod token_key;
 
-use crate::client::{self, EnrollOptions, RenewOptions};
-use crate::failure::Failure;
-use crate::installation_args::InstallationArgs;
 use crate::log::LogFormat;
-use crate::system_context::SystemContext;
 use approvals::{ApprovalsOptions, ApproveOptions, DeclineOptions};
 use audit::AuditCommand;
 use ceremony::CeremonyArgs;
@@ -47,9 +47,11 @@ use clap::{Parser, Subcommand};
 use dev::DevOptions;
 use device::DeviceCommand;
 use documentation::{CompletionsOptions, ManOptions};
+use enroll::EnrollOptions;
 use gate::GateOptions;
 use import::ImportCommand;
 use init::InitArgs;
+use installation_args::InstallationArgs;
 use invite::InviteOptions;
 use issuer::IssuerCommand;
 use key::KeyCommand;
@@ -59,8 +61,10 @@ use passes::PassesCommand;
 use person::PersonCommand;
 use policy::PolicyCommand;
 use receiver::ReceiverCommand;
+use renew::RenewOptions;
 use revocations::RevocationsCommand;
 use site::SiteCommand;
+use tegata_installation::{Failure, SystemContext};
 use tenant::TenantCommand;
 use token_key::TokenKeyCommand;
 
@@ -195,8 +199,8 @@ impl Cli {
             Command::Revocations(command) => revocations::run(place, command, system).await,
             Command::Passes(command) => passes::run(place, command, system).await,
             Command::Invite(options) => invite::run(place, options, system).await,
-            Command::Enroll(options) => client::enroll(options, system).await,
-            Command::Renew(options) => client::renew(options, system).await,
+            Command::Enroll(options) => enroll::run(options, system).await,
+            Command::Renew(options) => renew::run(options, system).await,
             Command::Gate(options) => gate::run(options, system).await,
             Command::Completions(options) => {
                 options.run();

@@ -10,7 +10,6 @@ mod printing;
 
 mod cli;
 mod client;
-mod installation_args;
 mod log;
 mod resolver;
 mod server;
@@ -18,10 +17,8 @@ mod system;
 
 use clap::Parser;
 use cli::Cli;
-use failure::Failure;
 use std::process::ExitCode;
-use tegata_installation::{config, failure, keys, ledger, pem, system_context};
-use tegata_net::plain_http;
+use tegata_installation::Failure;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();

@@ -4,10 +4,10 @@
 //! with the exit code of that work: `println!` would panic, and a default SIGPIPE would kill a command between what it
 //! did and its receipts. Output that is lost for another reason, such as a full disk, makes the command fail.
 
-use crate::failure::Failure;
 use std::fmt::Arguments;
 use std::io::{self, ErrorKind, Write};
 use std::sync::OnceLock;
+use tegata_installation::Failure;
 
 /// Why standard output could not be written; nothing more is written then.
 static STOPPED: OnceLock<io::Error> = OnceLock::new();

@@ -28,17 +28,14 @@ pub mod services;
 pub mod startup;
 pub mod token_keys;
 
-use crate::config::Config;
-use crate::failure::{Failure, FailureContext};
-use crate::keys::KeyRing;
-use crate::ledger::open_to_serve;
 use crate::server::hierarchy::Hierarchy;
-use crate::system_context::SystemContext;
 use std::path::Path;
 use std::sync::Arc;
 use tegata_ca::IssuerSet;
 use tegata_core::ServerId;
-use tegata_installation::server_certificates;
+use tegata_installation::{
+    Config, Failure, FailureContext, KeyRing, SystemContext, open_to_serve, server_certificates,
+};
 use tegata_storage::{Ledger, StatusCache};
 use tegata_web::{InstallationAddresses, ProbeHosts, ServerContext};
 

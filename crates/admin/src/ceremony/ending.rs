@@ -183,7 +183,7 @@ async fn move_to(
     let actor = SystemContext::operator();
     let moving = async {
         let mut transaction = ledger.begin(ceremony.now).await?;
-        transaction.move_issuer(&issuer.id, state, reason, &ceremony.cover.why, &actor).await?;
+        transaction.move_issuer(&issuer.id, state, reason, &ceremony.header.why, &actor).await?;
         let detail = ceremony.detail(&json!({"issuer": issuer.id, "state": state.as_str()}));
         transaction.audit(&actor, "ceremony.performed", None, detail).await?;
         transaction.commit().await

@@ -18,7 +18,7 @@ use tegata_installation::Failure;
 
 /// An act as it was written down.
 pub struct CeremonyFile {
-    pub cover: CeremonyHeader,
+    pub header: CeremonyHeader,
     pub act: CeremonyStep,
 }
 
@@ -90,8 +90,8 @@ impl CeremonyFile {
             return Err("nobody is present: name at least one person and role under [[present]]".into());
         }
         let sha256 = hex(digest(&SHA256, text.as_bytes()).as_ref());
-        let cover = CeremonyHeader { file: file.to_owned(), sha256, name, why, present };
-        Ok(Self { cover, act: act(details) })
+        let header = CeremonyHeader { file: file.to_owned(), sha256, name, why, present };
+        Ok(Self { header, act: act(details) })
     }
 }
 
@@ -122,8 +122,8 @@ mod tests {
         for (name, text) in EXAMPLES {
             let script = CeremonyFile::parse(Path::new("act.toml"), text)
                 .unwrap_or_else(|error| panic!("{name}: {error}"));
-            assert_eq!(serde_json::to_value(script.cover.name).unwrap(), name);
-            assert_eq!(script.cover.sha256.len(), 64);
+            assert_eq!(serde_json::to_value(script.header.name).unwrap(), name);
+            assert_eq!(script.header.sha256.len(), 64);
         }
     }
 

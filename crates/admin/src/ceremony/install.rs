@@ -109,8 +109,8 @@ pub async fn install(details: &InstallIssuing, ceremony: &mut CeremonyRun<'_>) -
             "tenant": issuing.tenant, "shards": issuing.shards, "certificate": certificate,
         }),
     )?;
-    let deed = if arrival.list_is_out { "keep the root's list" } else { "install the root's list" };
-    ceremony.plan(deed, &arrival.list.facts())?;
+    let action = if arrival.list_is_out { "keep the root's list" } else { "install the root's list" };
+    ceremony.plan(action, &arrival.list.facts())?;
     if !ceremony.perform {
         return Ok(());
     }

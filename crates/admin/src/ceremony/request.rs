@@ -180,12 +180,12 @@ pub fn known_root(issuers: &[StoredIssuer], root: &[u8]) -> Result<(IssuerId, bo
 fn head(act: &str, ceremony: &CeremonyRun<'_>) -> Result<String, Failure> {
     let mut text = format!(
         "# Written by the act {} of {}.\nact = {}\nwhy = {}\n",
-        ceremony.cover.sha256,
+        ceremony.header.sha256,
         ceremony.now,
         quoted(act),
-        quoted(&ceremony.cover.why)
+        quoted(&ceremony.header.why)
     );
-    for person in &ceremony.cover.present {
+    for person in &ceremony.header.present {
         let (role, name) = (quoted(&person.role), quoted(&person.name));
         write!(text, "\n[[present]]\nrole = {role}\nname = {name}\n").doing("cannot write an act")?;
     }

@@ -31,7 +31,7 @@ pub struct CeremonyOptions {
 
 /// A performance or a rehearsal.
 pub struct CeremonyRun<'a> {
-    pub cover: &'a CeremonyHeader,
+    pub header: &'a CeremonyHeader,
     pub perform: bool,
     pub system: &'a SystemContext,
     pub now: Timestamp,
@@ -42,14 +42,14 @@ pub struct CeremonyRun<'a> {
 
 impl<'a> CeremonyRun<'a> {
     pub fn new(
-        cover: &'a CeremonyHeader,
+        header: &'a CeremonyHeader,
         options: &'a CeremonyOptions,
         trust: &'a dyn ListenerTrust,
         system: &'a SystemContext,
         transcript: Transcript<'a>,
     ) -> Self {
         let CeremonyOptions { installation, perform, .. } = options;
-        Self { cover, perform: *perform, system, now: system.now(), trust, installation, transcript }
+        Self { header, perform: *perform, system, now: system.now(), trust, installation, transcript }
     }
 
     /// By whose rules, and when, a CA is judged before it is taken in.
@@ -68,14 +68,14 @@ impl<'a> CeremonyRun<'a> {
     }
 
     /// What is about to be done, or would be.
-    pub fn plan(&mut self, deed: &str, facts: &Value) -> Result<(), Failure> {
-        let what = if self.perform { deed.to_owned() } else { format!("would {deed}") };
+    pub fn plan(&mut self, action: &str, facts: &Value) -> Result<(), Failure> {
+        let what = if self.perform { action.to_owned() } else { format!("would {action}") };
         self.say(&what, facts)
     }
 
     /// An input as it is in its file. Its hash is noted before anything is made of it.
     pub fn read(&mut self, what: &str, file: &Path) -> Result<Vec<u8>, Failure> {
-        let path = self.cover.path(file);
+        let path = self.header.path(file);
         let bytes = std::fs::read(&path)
             .map_err(|error| Failure::misuse(format!("cannot read {}: {error}", path.display())))?;
         self.say(
@@ -93,7 +93,7 @@ impl<'a> CeremonyRun<'a> {
 
     /// A file that will be written: it must not exist.
     pub fn new_file(&self, file: &Path) -> Result<PathBuf, Failure> {
-        let path = self.cover.path(file);
+        let path = self.header.path(file);
         must_be_new(&path).map(|()| path)
     }
 
@@ -105,7 +105,7 @@ impl<'a> CeremonyRun<'a> {
 
     /// The keys that an act names itself, where no installation is.
     pub fn keys(&self, keys: &KeysConfig) -> Result<KeyRing, Failure> {
-        KeyRing::open_at(self.cover.folder(), keys)
+        KeyRing::open_at(self.header.folder(), keys)
     }
 
     /// Reads the configuration of the installation that the command names.
@@ -120,7 +120,7 @@ impl<'a> CeremonyRun<'a> {
 
     /// What every audit entry of an act says of it.
     pub fn detail(&self, more: &Value) -> Value {
-        let mut detail = json!({"act": self.cover.name, "script": self.cover.sha256});
+        let mut detail = json!({"act": self.header.name, "script": self.header.sha256});
         if let (Some(detail), Some(more)) = (detail.as_object_mut(), more.as_object()) {
             detail.extend(more.clone());
         }

@@ -24,15 +24,15 @@ pub async fn look(look: &mut CheckContext<'_>) -> Result<(), Failure> {
         one(look, issuer, &issuers);
         at_rest(look, issuer).await?;
     }
-    let at_work = issuers
+    let active = issuers
         .iter()
         .filter(|issuer| issuer.kind == IssuerKind::Issuing && issuer.state == IssuerState::Active);
-    let at_work = at_work.count();
-    if at_work == 0 {
+    let active = active.count();
+    if active == 0 {
         look.report.add(FindingCode::IssuerMissing, "issuing CAs", "none is active");
     }
     responders(look, &issuers).await?;
-    look.report.area("issuers", format!("{at_work} issuing CAs at work, none ends soon"));
+    look.report.area("issuers", format!("{active} issuing CAs at work, none ends soon"));
     Ok(())
 }
 

@@ -62,7 +62,7 @@ pub struct ClaimDifference {
     pub relation: ComparedRelation,
     pub key: String,
     /// What audit log or feed say.
-    pub told: Option<String>,
+    pub in_log: Option<String>,
     /// What the rows say.
     pub filed: Option<String>,
 }
@@ -87,7 +87,7 @@ pub struct ClaimDifferences {
     open: HashSet<(ComparedRelation, usize)>,
     /// Whether there were more.
     pub is_complete: bool,
-    told: BTreeMap<(ComparedRelation, String), String>,
+    in_log: BTreeMap<(ComparedRelation, String), String>,
     filed: BTreeMap<(ComparedRelation, String), String>,
 }
 
@@ -136,7 +136,7 @@ impl ClaimSums {
             seed: self.seed,
             open: open.into_iter().collect(),
             is_complete,
-            told: BTreeMap::new(),
+            in_log: BTreeMap::new(),
             filed: BTreeMap::new(),
         })
     }
@@ -155,7 +155,7 @@ impl ClaimDifferences {
     /// A claim of the audit log or the feed, in order: the last one holds.
     pub fn tell(&mut self, claim: LedgerClaim) {
         if self.is_open(&claim) {
-            note(&mut self.told, claim);
+            note(&mut self.in_log, claim);
         }
     }
 
@@ -169,17 +169,17 @@ impl ClaimDifferences {
     /// What the two sides do not say alike.
     pub fn found(mut self) -> Vec<ClaimDifference> {
         let mut found = Vec::new();
-        for ((relation, key), told) in self.told {
+        for ((relation, key), in_log) in self.in_log {
             let filed = self.filed.remove(&(relation, key.clone()));
-            if filed.as_ref() != Some(&told) {
-                found.push(ClaimDifference { relation, key, told: Some(told), filed });
+            if filed.as_ref() != Some(&in_log) {
+                found.push(ClaimDifference { relation, key, in_log: Some(in_log), filed });
             }
         }
         let rest = self.filed.into_iter();
         found.extend(rest.map(|((relation, key), filed)| ClaimDifference {
             relation,
             key,
-            told: None,
+            in_log: None,
             filed: Some(filed),
         }));
         found
@@ -222,16 +222,16 @@ mod tests {
     }
 
     /// Both walks over both sides.
-    fn compare(told: &[LedgerClaim], filed: &[LedgerClaim]) -> Vec<ClaimDifference> {
+    fn compare(in_log: &[LedgerClaim], filed: &[LedgerClaim]) -> Vec<ClaimDifference> {
         let mut sums = ClaimSums::new(&Seeded::new(1));
-        for claim in told {
+        for claim in in_log {
             sums.tell(claim);
         }
         for claim in filed {
             sums.file(claim);
         }
         let Some(mut differences) = sums.left_over() else { return vec![] };
-        told.iter().cloned().for_each(|claim| differences.tell(claim));
+        in_log.iter().cloned().for_each(|claim| differences.tell(claim));
         filed.iter().cloned().for_each(|claim| differences.file(claim));
         differences.found()
     }
@@ -255,12 +255,13 @@ mod tests {
 
     #[test]
     fn what_was_taken_back_and_said_again_counts_as_it_stands_last() {
-        let said = |value| claim(ComparedRelation::Device, "d", value);
-        let told = [said(Some("suspended")), said(None), said(Some("suspended")), said(Some("revoked"))];
-        assert_eq!(compare(&told, &[said(Some("revoked"))]), []);
-        assert_eq!(compare(&told[..3], &[said(Some("suspended"))]), []);
-        assert_eq!(compare(&told[..2], &[]), []);
-        assert_eq!(compare(&told, &[]).len(), 1, "let in again behind the back of the log");
+        let device = |value| claim(ComparedRelation::Device, "d", value);
+        let in_log =
+            [device(Some("suspended")), device(None), device(Some("suspended")), device(Some("revoked"))];
+        assert_eq!(compare(&in_log, &[device(Some("revoked"))]), []);
+        assert_eq!(compare(&in_log[..3], &[device(Some("suspended"))]), []);
+        assert_eq!(compare(&in_log[..2], &[]), []);
+        assert_eq!(compare(&in_log, &[]).len(), 1, "let in again behind the back of the log");
     }
 
     #[test]
@@ -271,7 +272,7 @@ mod tests {
         let [found] = <[_; 1]>::try_from(compare(&many, known)).unwrap();
         assert_eq!((found.key, found.filed), (missing.key.clone(), None));
         let [found] = <[_; 1]>::try_from(compare(known, &many)).unwrap();
-        assert_eq!((found.key, found.told), (missing.key.clone(), None));
+        assert_eq!((found.key, found.in_log), (missing.key.clone(), None));
         let mut altered = many.clone();
         altered[7].value = Some("another".into());
         let [found] = <[_; 1]>::try_from(compare(&many, &altered)).unwrap();

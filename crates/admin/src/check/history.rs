@@ -267,16 +267,16 @@ fn claims_of_tokens(row: &FiledTokens) -> Vec<LedgerClaim> {
 }
 
 fn verdict(difference: &ClaimDifference) -> (FindingCode, String) {
-    let ClaimDifference { relation, told, filed, .. } = difference;
+    let ClaimDifference { relation, in_log, filed, .. } = difference;
     let say = |side: &Option<String>| side.clone().unwrap_or_else(|| "nothing".into());
-    let (told_text, filed_text) = (say(told), say(filed));
+    let (log_text, filed_text) = (say(in_log), say(filed));
     match (relation, filed) {
         (ComparedRelation::Reserved | ComparedRelation::Issued, None) => {
-            (FindingCode::CertificateMissing, format!("the audit log has {told_text}, the ledger nothing"))
+            (FindingCode::CertificateMissing, format!("the audit log has {log_text}, the ledger nothing"))
         }
         (ComparedRelation::Reserved | ComparedRelation::Issued, Some(_)) => (
             FindingCode::CertificateUnrecorded,
-            format!("the ledger has {filed_text}, the audit log {told_text}"),
+            format!("the ledger has {filed_text}, the audit log {log_text}"),
         ),
         (ComparedRelation::Ended, None) => {
             (FindingCode::RevocationUndone, "the audit log says that it ended, the ledger lets it in".into())
@@ -285,15 +285,15 @@ fn verdict(difference: &ClaimDifference) -> (FindingCode, String) {
             (FindingCode::RevocationUnrecorded, "it has ended, and the audit log does not say so".into())
         }
         (ComparedRelation::Device | ComparedRelation::Tenant, None) => {
-            (FindingCode::RevocationUndone, format!("the audit log says {told_text}, the ledger active"))
+            (FindingCode::RevocationUndone, format!("the audit log says {log_text}, the ledger active"))
         }
         (ComparedRelation::SignedOut, None) => (
             FindingCode::RevocationUndone,
-            format!("the audit log says that tokens before {told_text} are denied, the ledger does not"),
+            format!("the audit log says that tokens before {log_text} are denied, the ledger does not"),
         ),
         (ComparedRelation::Device | ComparedRelation::Tenant | ComparedRelation::SignedOut, Some(_)) => (
             FindingCode::DeviceStateUnrecorded,
-            format!("the ledger says {filed_text}, the audit log {told_text}"),
+            format!("the ledger says {filed_text}, the audit log {log_text}"),
         ),
         (
             ComparedRelation::AnnouncedCertificate
@@ -301,16 +301,15 @@ fn verdict(difference: &ClaimDifference) -> (FindingCode, String) {
             | ComparedRelation::AnnouncedTenant
             | ComparedRelation::AnnouncedSignOut,
             None,
-        ) => (FindingCode::AnnouncementUnfounded, format!("the feed says {told_text}, the ledger does not")),
+        ) => (FindingCode::AnnouncementUnfounded, format!("the feed says {log_text}, the ledger does not")),
         (
             ComparedRelation::AnnouncedCertificate
             | ComparedRelation::AnnouncedDevice
             | ComparedRelation::AnnouncedTenant
             | ComparedRelation::AnnouncedSignOut,
             Some(_),
-        ) => (
-            FindingCode::RevocationUnannounced,
-            format!("the ledger says {filed_text}, the feed {told_text}"),
-        ),
+        ) => {
+            (FindingCode::RevocationUnannounced, format!("the ledger says {filed_text}, the feed {log_text}"))
+        }
     }
 }

@@ -7,7 +7,7 @@ use super::server_checks::ServerChecks;
 use std::path::Path;
 use tegata_ca::public_key_of_private;
 use tegata_core::encoding::hex;
-use tegata_installation::{Failure, FailureContext, KeyRing};
+use tegata_installation::{Failure, FailureContext, KeyRing, token_key};
 use tegata_storage::{IssuerKind, StoredIssuer};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
@@ -98,7 +98,7 @@ async fn signing_tokens(
 ) -> Result<usize, Failure> {
     let stored = look.ledger.token_keys().await.doing("cannot read the token keys")?;
     for key in &stored {
-        if let Err(error) = server.open_token_key(ring, key) {
+        if let Err(error) = token_key::open(ring, key) {
             let subject = format!("the key {} that signs tokens, in the ledger", key.kid);
             look.report.add(FindingCode::KeyUnusable, subject, error);
         }

@@ -1,14 +1,11 @@
 //! What a check asks the parts of the program that it cannot reach itself: they would bring the whole server in.
 
 use tegata_installation::{Config, Failure, KeyRing, SystemContext};
-use tegata_storage::{Ledger, StoredTokenKey};
+use tegata_storage::Ledger;
 
 /// What only the server knows of an installation. It answers as a start would, so that a start refuses nothing that a
 /// check calls good. Nothing is changed.
 pub trait ServerChecks {
-    /// Opens a key that signs tokens with the installation's secret.
-    fn open_token_key(&self, ring: &KeyRing, key: &StoredTokenKey) -> Result<(), Failure>;
-
     /// The names of the files in which an earlier version keeps keys that sign tokens, each with the key it must hold where
     /// that is known.
     fn token_key_files(&self, ring: &KeyRing) -> Result<Vec<(String, Option<String>)>, Failure>;

@@ -7,7 +7,6 @@ use std::time::Duration;
 use tegata_core::entropy::Seeded;
 use tegata_core::{Clock, Timestamp};
 use tegata_installation::{KeyRing, SystemContext, pem, server_certificates::renew_due};
-use tegata_storage::StoredTokenKey;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 struct MovableClock(Mutex<Timestamp>);
@@ -24,16 +23,7 @@ async fn a_server_started_after_a_year_renews_its_listener_certificates() {
     let start = Timestamp::parse("2026-11-21T00:00:00Z").unwrap();
     let clock = Arc::new(MovableClock(Mutex::new(start)));
     let system = SystemContext { clock: clock.clone(), entropy: Arc::new(Seeded::new(1)) };
-    let token_key = |_: &KeyRing, system: &SystemContext| {
-        Ok(StoredTokenKey {
-            kid: "first".into(),
-            jwk: "{}".into(),
-            sealed_key: None,
-            published_at: system.now(),
-            signs_from: system.now(),
-        })
-    };
-    let config = init(folder.path(), &InitOptions::for_development(), &token_key, &system).await.unwrap();
+    let config = init(folder.path(), &InitOptions::for_development(), &system).await.unwrap();
     let ring = KeyRing::open(&config).unwrap();
     let portal = config.path(&config.portal.certificate);
     let device = config.path(&config.device.certificate);

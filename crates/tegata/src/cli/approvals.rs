@@ -1,13 +1,12 @@
 //! `tegata approvals`: devices that wait where the policy asks for an approval.
 
+use crate::cli::installation_args::InstallationArgs;
 use crate::cli::output::{OutputFormat, nothing_found};
 use crate::cli::scope::{ScopeArgs, TenantDirectory, rows};
-use crate::failure::{CommittedExt, Failure, FailureContext};
-use crate::installation_args::InstallationArgs;
-use crate::system_context::SystemContext;
 use serde_json::{Value, json};
 use tegata_core::Timestamp;
 use tegata_core::encoding::hex;
+use tegata_installation::{CommittedExt, Failure, FailureContext, SystemContext};
 use tegata_storage::{Approval, LedgerError, ScopedLedger};
 
 /// Without a subcommand it lists.
@@ -173,9 +172,9 @@ fn failure(error: LedgerError) -> Failure {
 
 fn say(done: &str, approval: &Approval, as_json: bool) {
     if as_json {
-        let mut told = describe(approval);
-        told["decision"] = done.into();
-        outln!("{told}");
+        let mut line = describe(approval);
+        line["decision"] = done.into();
+        outln!("{line}");
     } else {
         outln!("{done}: {} {} {}", approval.tenant_name, approval.site_name, approval.label);
     }

@@ -5,9 +5,7 @@
 //! follow one another can verify them with nothing else, and that the ledger goes on from there.
 
 use super::output::OutputFormat;
-use crate::failure::{Failure, FailureContext};
-use crate::installation_args::InstallationArgs;
-use crate::system_context::SystemContext;
+use crate::cli::installation_args::InstallationArgs;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::HashMap;
@@ -17,6 +15,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use tegata_core::Timestamp;
 use tegata_core::encoding::{from_hex, hex};
+use tegata_installation::{Failure, FailureContext, SystemContext};
 use tegata_storage::{AuditChain, AuditEntry, AuditGap, AuditLink, Ledger};
 
 /// What can be done with the audit log.
@@ -247,9 +246,9 @@ impl ExportChain {
                     self.begin(&format, installation, after, &hash).map_err(|what| place(&what))?;
                     is_begun = true;
                 }
-                ExportLine::End { through, hash, entries: said } => {
+                ExportLine::End { through, hash, entries: counted } => {
                     let chain = self.chain.as_ref().ok_or_else(|| place(&"there is no head"))?;
-                    if (through, hash, said) != (chain.seq(), hex(chain.hash()), entries) {
+                    if (through, hash, counted) != (chain.seq(), hex(chain.hash()), entries) {
                         return Err(place(&"the end says another story than the lines before it"));
                     }
                     has_ended = true;

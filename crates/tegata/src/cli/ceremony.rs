@@ -1,13 +1,12 @@
 //! `tegata ceremony ACT.toml`: acts on the hierarchy of CAs as a reviewed file describes it.
 
 use crate::cli::confirm::OperatorConsent;
-use crate::failure::Failure;
-use crate::installation_args::InstallationArgs;
+use crate::cli::installation_args::InstallationArgs;
 use crate::server::checks::DeviceListenerTrust;
-use crate::system_context::SystemContext;
 use serde_json::Value;
 use std::path::PathBuf;
 use tegata_admin::ceremony::{self, CeremonyOptions, CeremonyTerminal};
+use tegata_installation::{Failure, SystemContext};
 
 /// The options of a ceremony, beside what its file says.
 #[derive(clap::Args)]

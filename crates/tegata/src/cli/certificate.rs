@@ -2,18 +2,16 @@
 
 use crate::cli::confirm::OperatorConsent;
 use crate::cli::history::HistoryEvent;
+use crate::cli::installation_args::InstallationArgs;
 use crate::cli::output::OutputFormat;
 use crate::cli::proof::{ReceiptOptions, ReceiptReport};
 use crate::cli::reason::{self, RevocationReasonArg};
 use crate::cli::scope::rows;
-use crate::failure::{CommittedExt, Failure, FailureContext};
-use crate::installation_args::InstallationArgs;
-use crate::pem;
-use crate::system_context::SystemContext;
 use serde_json::{Value, json};
 use std::path::Path;
 use tegata_core::Thumbprint;
 use tegata_core::encoding::{from_hex, hex};
+use tegata_installation::{CommittedExt, Failure, FailureContext, SystemContext, pem};
 use tegata_storage::{Certificate, Ledger, LedgerError, Lineage};
 
 /// What can be done with single certificates.

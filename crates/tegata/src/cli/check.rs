@@ -1,13 +1,12 @@
 //! `tegata check`: looks for anything wrong, and says so in one line each.
 
+use crate::cli::installation_args::InstallationArgs;
 use crate::cli::output::OutputFormat;
 use crate::cli::progress::TerminalProgress;
-use crate::failure::Failure;
-use crate::installation_args::InstallationArgs;
 use crate::server::checks::StartupChecks;
-use crate::system_context::SystemContext;
 use serde_json::json;
 use tegata_admin::check::{self, CheckArea, CheckFacts, CheckFinding};
+use tegata_installation::{Failure, SystemContext};
 
 /// Runs all checks and prints the report; what is wrong ends the command with exit code 1.
 pub async fn run(

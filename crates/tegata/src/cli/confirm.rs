@@ -1,8 +1,8 @@
 //! Consent to what cannot be undone.
 
-use crate::failure::Failure;
 use std::fmt::Display;
 use std::io::{self, BufRead, IsTerminal};
+use tegata_installation::Failure;
 
 /// What every command asks for that cannot be undone.
 #[derive(Clone, Copy, clap::Args)]

@@ -1,22 +1,18 @@
 //! `tegata dev`: a local installation, made if it is not there, that shows an invitation to try.
 
+use crate::cli::installation_args::InstallationArgs;
 use crate::cli::invite::{self, InvitationOutput};
 use crate::cli::person;
-use crate::config::{Config, MetricsConfig};
-use crate::failure::Failure;
-use crate::installation_args::InstallationArgs;
 use crate::server::listeners::{Listeners, bind, here};
 use crate::server::metrics;
 use crate::server::serve;
-use crate::server::token_keys;
 use crate::server::{Server, shown};
-use crate::system_context::SystemContext;
 use clap::Args;
 use serde_json::json;
 use std::path::Path;
 use tegata_admin::init::{DEFAULT_PORTS, InitOptions, init as make};
 use tegata_core::Role;
-use tegata_installation::running_addresses;
+use tegata_installation::{Config, Failure, SystemContext, config::MetricsConfig, running_addresses};
 
 #[derive(Args)]
 pub struct DevOptions {
@@ -43,23 +39,23 @@ pub async fn run(
     options: &DevOptions,
     system: &SystemContext,
 ) -> Result<(), Failure> {
-    let (mut config, doors) = if place.file().exists() {
+    let (mut config, bound) = if place.file().exists() {
         let mut config = place.config()?;
         options.apply(&mut config);
-        let doors = Listeners::bind(&config).await?;
-        (config, doors)
+        let bound = Listeners::bind(&config).await?;
+        (config, bound)
     } else {
         make_installation(place, options, system).await?
     };
-    doors.announce(&mut config)?;
+    bound.announce(&mut config)?;
     let server = Server::open(config, system).await?;
     let invited = invite::first_site(&server.context, Role::Device, system).await?;
     let setup = person::first_operator(&server.ledger, &server.context.addresses.portal, system).await?;
     let setup = setup.as_deref().map(String::as_str);
     running_addresses::write(&server.config)?;
     let (config, minutes) = (server.config.clone(), server.config.canary.every_minutes.unwrap_or(0));
-    let ended = serve::keep_serving(server, doors, minutes, system, |server, doors| {
-        announce(server, (&invited, setup), doors.metrics.as_ref(), options.json);
+    let ended = serve::keep_serving(server, bound, minutes, system, |server, bound| {
+        announce(server, (&invited, setup), bound.metrics.as_ref(), options.json);
     });
     let ended = Box::pin(ended).await;
     running_addresses::remove(&config);
@@ -74,7 +70,7 @@ async fn make_installation(
 ) -> Result<(Config, Listeners), Failure> {
     let mut init = InitOptions::for_development();
     let [portal, device, public] = DEFAULT_PORTS;
-    let doors = Listeners {
+    let bound = Listeners {
         portal: bind(here(options.portal_port.unwrap_or(portal))).await?,
         device: bind(here(options.device_port.unwrap_or(device))).await?,
         public: bind(here(options.public_port.unwrap_or(public))).await?,
@@ -84,9 +80,9 @@ async fn make_installation(
             None => None,
         },
     };
-    [init.portal_port, init.device_port, init.public_port] = doors.ports()?.map(Some);
-    make(&place.data, &init, &token_keys::create, system).await?;
-    Ok((place.config()?, doors))
+    [init.portal_port, init.device_port, init.public_port] = bound.ports()?.map(Some);
+    make(&place.data, &init, system).await?;
+    Ok((place.config()?, bound))
 }
 
 fn announce(

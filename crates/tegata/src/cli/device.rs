@@ -7,13 +7,12 @@ mod stop;
 
 use super::output::OutputFormat;
 use super::sign_out::{self, SignOut};
+use crate::cli::installation_args::InstallationArgs;
 use crate::cli::scope::rows;
-use crate::failure::Failure;
-use crate::installation_args::InstallationArgs;
-use crate::system_context::SystemContext;
 pub(super) use lookup::find;
 use serde_json::json;
 use tegata_core::feed::TokenHolder;
+use tegata_installation::{Failure, SystemContext};
 use tegata_storage::{DeviceAction, Ledger};
 
 #[derive(clap::Subcommand)]
@@ -78,6 +77,6 @@ async fn sign_out_all(
     system: &SystemContext,
 ) -> Result<(), Failure> {
     let device = find(&rows(ledger, None), named).await?.id;
-    let said = (json!({"device": device}), device.as_str());
-    sign_out::run(ledger, &TokenHolder::Device(device.clone()), said, options, system).await
+    let named = (json!({"device": device}), device.as_str());
+    sign_out::run(ledger, &TokenHolder::Device(device.clone()), named, options, system).await
 }

@@ -1,10 +1,10 @@
 //! `tegata completions` and `tegata man`: what shells and readers of manuals are given, made from the command line itself.
 
 use super::Cli;
-use crate::failure::{Failure, FailureContext};
 use clap::CommandFactory;
 use clap_complete::Shell;
 use std::path::{Path, PathBuf};
+use tegata_installation::{Failure, FailureContext};
 
 /// Which shell the script is for.
 #[derive(clap::Args)]

@@ -2,9 +2,6 @@
 
 use crate::cli::gate::front::FrontOptions;
 use crate::cli::gate::sessions::{OpenedSessions, SessionOptions};
-use crate::config::HeaderFormat;
-use crate::failure::{Failure, FailureContext};
-use crate::system_context::SystemContext;
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use std::net::SocketAddr;
@@ -12,6 +9,7 @@ use std::path::PathBuf;
 use tegata_core::{Entropy, Language, Refusal};
 use tegata_gate::forward_auth::{self, ForwardAuth};
 use tegata_gate::{ConnectTo, Gate, GateConfig, GatePolicy, Network, trust_from_pem_file};
+use tegata_installation::{Failure, FailureContext, SystemContext, config::HeaderFormat};
 use tokio::net::TcpListener;
 
 mod front;

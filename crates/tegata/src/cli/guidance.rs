@@ -2,10 +2,9 @@
 
 use crate::cli::output::OutputFormat;
 use crate::cli::scope::{TenantDirectory, TenantSite, rows};
-use crate::failure::{Failure, FailureContext};
-use crate::system_context::SystemContext;
 use serde_json::json;
 use tegata_core::{Contact, Guidance, ProductLink};
+use tegata_installation::{Failure, FailureContext, SystemContext};
 use tegata_storage::{Ledger, PolicyPlace};
 
 /// The tenant or site whose staff it is for.

@@ -220,7 +220,7 @@ mod tests {
     #[test]
     fn tokens_in_a_row_are_one_line_and_everything_else_a_sentence() {
         let token = |seconds| event(seconds, "system:token", "token.issued", &json!({"tokens": [1, 2]}));
-        let told = lines(&[
+        let text = lines(&[
             event(900, "operator:root", "device.suspended", &json!({"reason": null, "note": "ticket 7"})),
             token(800),
             event(750, "device:d", "token_family.rotated", &json!({})),
@@ -229,7 +229,7 @@ mod tests {
             token(500),
         ]);
         assert_eq!(
-            told,
+            text,
             [
                 "suspended, by operator root; note: ticket 7",
                 "4 tokens between 1970-01-01T00:11:40Z and 1970-01-01T00:13:20Z",
@@ -241,8 +241,8 @@ mod tests {
 
     #[test]
     fn an_action_that_nobody_described_is_still_readable() {
-        let told = lines(&[event(1, "client:till-cloud", "site.moved_on", &json!({}))]);
-        assert_eq!(told, ["site: moved on, by client till-cloud"]);
+        let text = lines(&[event(1, "client:till-cloud", "site.moved_on", &json!({}))]);
+        assert_eq!(text, ["site: moved on, by client till-cloud"]);
     }
 
     #[test]

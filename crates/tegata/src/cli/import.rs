@@ -4,19 +4,18 @@
 //! whoever signed it. Renewal then moves each device to a CA of this installation, in its own time.
 
 use crate::cli::confirm::OperatorConsent;
+use crate::cli::installation_args::InstallationArgs;
 use crate::cli::output::OutputFormat;
 use crate::cli::progress::TerminalProgress;
 use crate::cli::proof::{ReceiptOptions, ReceiptReport};
-use crate::failure::Failure;
-use crate::installation_args::InstallationArgs;
 use crate::server::checks::DeviceListenerTrust;
-use crate::system_context::SystemContext;
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use tegata_admin::import::{
     AppliedList, COLUMNS, DeviceImport, DeviceImportFacts, DeviceLine, ForeignList, import_devices,
 };
 use tegata_enroll::ParsedTable;
+use tegata_installation::{Failure, SystemContext};
 use tegata_storage::Ledger;
 
 /// What can be taken over.

@@ -6,13 +6,11 @@ mod questions;
 
 pub use options::InitArgs;
 
-use crate::failure::Failure;
-use crate::installation_args::InstallationArgs;
-use crate::server::token_keys;
-use crate::system_context::SystemContext;
+use crate::cli::installation_args::InstallationArgs;
 use next_steps::NextSteps;
 use std::io::IsTerminal;
 use tegata_admin::init::{InitOptions, init, refuse_known};
+use tegata_installation::{Failure, SystemContext};
 
 /// Makes an installation where there is none.
 pub async fn run(
@@ -31,7 +29,7 @@ pub async fn run(
     if may_ask && !arguments.yes && !arguments.output.json {
         questions::ask(&mut std::io::stdin().lock(), &mut std::io::stderr(), &mut options)?;
     }
-    let config = init(&place.data, &options, &token_keys::create, system).await?;
+    let config = init(&place.data, &options, system).await?;
     NextSteps::after(&config, place).await.tell(arguments.output.json);
     Ok(())
 }

@@ -10,15 +10,13 @@ mod writing;
 pub use options::{DEFAULT_DAYS, InviteOptions};
 pub use writing::{InvitationOutput, device_label};
 
+use crate::cli::installation_args::InstallationArgs;
 use crate::cli::scope::{TenantDirectory, rows};
-use crate::config::Config;
-use crate::failure::{CommittedExt, Failure, FailureContext};
-use crate::installation_args::InstallationArgs;
-use crate::keys::KeyRing;
 use crate::server::acme;
-use crate::system_context::SystemContext;
 use tegata_core::Role;
-use tegata_installation::running_addresses;
+use tegata_installation::{
+    CommittedExt, Config, Failure, FailureContext, KeyRing, SystemContext, running_addresses,
+};
 use tegata_storage::Ledger;
 use tegata_web::{InstallationSecret, ServerContext};
 use writing::{AcmeInvitation, InvitationHolder, InvitationTerms, write};

@@ -1,15 +1,13 @@
 //! `tegata issuer …`: the CAs, and where each stands in its life. They are changed by ceremonies.
 
+use crate::cli::installation_args::InstallationArgs;
 use crate::cli::output::{OutputFormat, nothing_found};
 use crate::cli::scope::rows;
-use crate::failure::{Failure, FailureContext};
-use crate::installation_args::InstallationArgs;
-use crate::pem;
-use crate::system_context::SystemContext;
 use serde_json::{Value, json};
 use tegata_admin::ceremony::ca_serial;
 use tegata_core::encoding::hex;
 use tegata_core::{IssuerId, Thumbprint, Timestamp};
+use tegata_installation::{Failure, FailureContext, SystemContext, pem};
 use tegata_storage::{IssuerKind, Ledger, StoredIssuer, Tenant};
 use x509_parser::prelude::{FromDer, X509Certificate};
 

@@ -1,19 +1,17 @@
 //! `tegata key …`: blocks compromised keys.
 
 use crate::cli::confirm::OperatorConsent;
+use crate::cli::installation_args::InstallationArgs;
 use crate::cli::output::{OutputFormat, nothing_found};
 use crate::cli::proof::{ReceiptOptions, ReceiptReport};
 use crate::cli::scope::rows;
-use crate::failure::{CommittedExt, Failure, FailureContext};
-use crate::installation_args::InstallationArgs;
-use crate::pem;
-use crate::system_context::SystemContext;
 use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 use std::path::Path;
 use tegata_ca::public_key_of_private;
 use tegata_core::KeyId;
 use tegata_core::encoding::{from_hex, hex};
+use tegata_installation::{CommittedExt, Failure, FailureContext, SystemContext, pem};
 use tegata_storage::Ledger;
 use x509_parser::certification_request::X509CertificationRequest;
 use x509_parser::prelude::{FromDer, X509Certificate};

@@ -1,12 +1,11 @@
 //! `tegata license …`: which tenants and stores may ask tokens for a product.
 
+use crate::cli::installation_args::InstallationArgs;
 use crate::cli::output::{OutputFormat, nothing_found};
 use crate::cli::scope::{ScopeArgs, ScopeTarget, TenantDirectory, TenantSite, rows};
-use crate::failure::{CommittedExt, Failure, FailureContext};
-use crate::installation_args::InstallationArgs;
-use crate::system_context::SystemContext;
 use serde_json::{Value, json};
 use tegata_core::{SiteId, Timestamp};
+use tegata_installation::{CommittedExt, Failure, FailureContext, SystemContext};
 use tegata_storage::{Ledger, License, Tenant};
 
 /// What can be done with licenses.
@@ -143,9 +142,9 @@ impl<'a> LicenseScope<'a> {
     fn say(&self, done: &str, changed: bool, as_json: bool) {
         let Self { license, place } = self;
         if as_json {
-            let mut told = describe(license, *place, None);
-            told["changed"] = changed.into();
-            outln!("{told}");
+            let mut line = describe(license, *place, None);
+            line["changed"] = changed.into();
+            outln!("{line}");
         } else {
             outln!("{done}: {}  {}  {}", license.product, place.tenant.name, place.site_name());
         }
@@ -154,12 +153,12 @@ impl<'a> LicenseScope<'a> {
 
 fn describe(license: &License, place: TenantSite<'_>, at: Option<Timestamp>) -> Value {
     let TenantSite { tenant, site } = place;
-    let mut told = json!({
+    let mut line = json!({
         "product": license.product, "tenant": tenant.id, "tenant_name": tenant.name,
         "site": license.site, "site_name": site.map(|site| &site.name),
     });
     if let Some(at) = at {
-        told["granted_at"] = json!(at);
+        line["granted_at"] = json!(at);
     }
-    told
+    line
 }

@@ -1,7 +1,7 @@
 //! The output of commands: text or JSON.
 
-use crate::failure::Failure;
 use clap::Args;
+use tegata_installation::Failure;
 
 /// For people, or for scripts.
 #[derive(Clone, Args)]

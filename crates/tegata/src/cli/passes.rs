@@ -1,12 +1,11 @@
 //! `tegata passes list`: what servers do by the clock, read from the ledger beside them.
 
+use crate::cli::installation_args::InstallationArgs;
 use crate::cli::output::{OutputFormat, nothing_found};
-use crate::failure::{Failure, FailureContext};
-use crate::installation_args::InstallationArgs;
-use crate::system_context::SystemContext;
 use serde_json::{Value, json};
 use std::time::Duration;
 use tegata_core::Timestamp;
+use tegata_installation::{Failure, FailureContext, SystemContext};
 use tegata_scheduler::{PassCondition, PassOverview, overview};
 use tegata_storage::{Ledger, PassOutcome};
 

@@ -1,15 +1,14 @@
 //! `tegata policy …`: who may enroll a first device, with what, from where and when.
 
+use crate::cli::installation_args::InstallationArgs;
 use crate::cli::output::{OutputFormat, nothing_found};
 use crate::cli::scope::{ScopeArgs, ScopeTarget, TenantDirectory, TenantSite, rows};
-use crate::failure::{CommittedExt, Failure, FailureContext};
-use crate::installation_args::InstallationArgs;
-use crate::system_context::SystemContext;
 use clap::ValueEnum;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use tegata_core::policy::{FixedOffset, OpeningHours, Platform, WeeklyWindow};
 use tegata_core::{EnrollmentPolicy, Network};
+use tegata_installation::{CommittedExt, Failure, FailureContext, SystemContext};
 use tegata_storage::{Ledger, PolicyPlace};
 
 /// What can be done with policies.
@@ -158,9 +157,9 @@ async fn change(
     let changed = transaction.set_policy(&place, &policy, &SystemContext::operator()).await.doing(WRITE)?;
     transaction.commit().await.committed(WRITE)?;
     if as_json {
-        let mut told = describe(meant, &policy);
-        told["changed"] = changed.into();
-        outln!("{told}");
+        let mut line = describe(meant, &policy);
+        line["changed"] = changed.into();
+        outln!("{line}");
     } else {
         outln!("{}  {}\n{}", meant.tenant.name, meant.site_name(), lines(&policy));
     }

@@ -1,13 +1,12 @@
 //! Receipts: the proof that what was stopped is stopped, surface by surface and server by server.
 
 use crate::cli::output::OutputFormat;
-use crate::failure::{Failure, FailureContext};
-use crate::system_context::SystemContext;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 use tegata_core::Timestamp;
+use tegata_installation::{Failure, FailureContext, SystemContext};
 use tegata_storage::{AnsweringServer, Ledger, ReceiptWait, SurfaceConfirmation, SurfaceReceipt};
 
 /// Whoever has not confirmed by then is named while the command goes on waiting.

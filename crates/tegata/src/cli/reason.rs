@@ -35,8 +35,8 @@ impl From<RevocationReasonArg> for RevocationReason {
 
 /// What lists say, and what the device's own page says. Where nobody gave a reason, lists have the one by which nothing that was
 /// renewed goes on, and the page says nothing that nobody said.
-pub fn of(said: Option<RevocationReasonArg>) -> (RevocationReason, Option<StopCause>) {
-    (said.map_or(RevocationReason::KeyCompromise, Into::into), said.and_then(RevocationReasonArg::cause))
+pub fn of(named: Option<RevocationReasonArg>) -> (RevocationReason, Option<StopCause>) {
+    (named.map_or(RevocationReason::KeyCompromise, Into::into), named.and_then(RevocationReasonArg::cause))
 }
 
 impl RevocationReasonArg {

@@ -1,12 +1,11 @@
 //! `tegata receiver …`: the receivers of security events, how far each has got, a trial, and whether its stream flows.
 
+use crate::cli::installation_args::InstallationArgs;
 use crate::cli::output::{OutputFormat, nothing_found};
-use crate::failure::{Failure, FailureContext};
-use crate::installation_args::InstallationArgs;
-use crate::system_context::SystemContext;
 use serde_json::{Value, json};
 use std::time::Duration;
 use tegata_core::security_event::{StreamStatus, quotable};
+use tegata_installation::{Failure, FailureContext, SystemContext};
 use tegata_storage::{ChangeStream, Ledger, ReceiverRow, StreamChange, VerificationAsked};
 
 /// What can be done with receivers.

@@ -2,14 +2,11 @@
 
 use super::confirm::OperatorConsent;
 use super::output::OutputFormat;
-use crate::config::Config;
-use crate::failure::{CommittedExt, Failure, FailureContext};
-use crate::installation_args::InstallationArgs;
-use crate::ledger::open_ledger;
-use crate::system_context::SystemContext;
+use crate::cli::installation_args::InstallationArgs;
 use serde_json::json;
 use std::cmp::Reverse;
 use std::path::PathBuf;
+use tegata_installation::{CommittedExt, Config, Failure, FailureContext, SystemContext, open_ledger};
 use tegata_storage::{Ledger, LogPlace};
 
 /// What can be done with the revocation log.

@@ -1,6 +1,6 @@
 //! `--tenant` and `--site`: what a command is about.
 
-use crate::failure::Failure;
+use tegata_installation::Failure;
 use tegata_storage::{Ledger, ScopedLedger};
 
 pub use tegata_installation::{TenantDirectory, TenantSite, rows};

@@ -2,11 +2,10 @@
 
 use crate::cli::proof::{ReceiptOptions, ReceiptReport};
 use crate::cli::scope::rows;
-use crate::failure::{CommittedExt, Failure, FailureContext};
-use crate::system_context::SystemContext;
 use serde_json::{Value, json};
 use tegata_core::Timestamp;
 use tegata_core::feed::TokenHolder;
+use tegata_installation::{CommittedExt, Failure, FailureContext, SystemContext};
 use tegata_storage::{Ledger, LedgerError};
 
 /// What `revoke-tokens` asks for.

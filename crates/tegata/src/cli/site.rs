@@ -3,13 +3,12 @@
 use super::output::{OutputFormat, nothing_found};
 use super::scope::{ScopeArgs, TenantDirectory, TenantSite};
 use super::tenant::{READ, WRITE, place_name};
+use crate::cli::installation_args::InstallationArgs;
 use crate::cli::scope::rows;
-use crate::failure::{CommittedExt, Failure, FailureContext};
-use crate::installation_args::InstallationArgs;
-use crate::system_context::SystemContext;
 use serde_json::{Value, json};
 use tegata_core::SiteId;
 use tegata_core::name::is_same;
+use tegata_installation::{CommittedExt, Failure, FailureContext, SystemContext};
 use tegata_storage::{Ledger, Site, Tenant};
 
 /// What can be done with sites.

@@ -2,17 +2,16 @@
 
 use crate::cli::guidance::{self, ContactOptions, ProductOptions};
 use crate::cli::history::HistoryEvent;
+use crate::cli::installation_args::InstallationArgs;
 use crate::cli::output::{OutputFormat, nothing_found};
 use crate::cli::proof::{ReceiptOptions, ReceiptReport};
 use crate::cli::scope::{TenantDirectory, rows};
 use crate::cli::sign_out::{self, SignOut};
-use crate::failure::{CommittedExt, Failure, FailureContext};
-use crate::installation_args::InstallationArgs;
-use crate::system_context::SystemContext;
 use serde_json::{Value, json};
 use tegata_core::feed::TokenHolder;
 use tegata_core::name::is_same;
 use tegata_core::{Name, TenantId, TenantState};
+use tegata_installation::{CommittedExt, Failure, FailureContext, SystemContext};
 use tegata_storage::{Ledger, LedgerError, LossReports, Tenant, TenantAction, TenantIssuers, member_of};
 
 /// What can be done with tenants.
@@ -224,8 +223,8 @@ async fn revoke_tokens(
     system: &SystemContext,
 ) -> Result<(), Failure> {
     let tenant = TenantDirectory::read(ledger).await?.into_tenant(wanted)?;
-    let said = (json!({"tenant": tenant.id, "name": tenant.name}), tenant.name.as_str());
-    sign_out::run(ledger, &TokenHolder::Tenant(tenant.id), said, options, system).await
+    let named = (json!({"tenant": tenant.id, "name": tenant.name}), tenant.name.as_str());
+    sign_out::run(ledger, &TokenHolder::Tenant(tenant.id), named, options, system).await
 }
 
 fn describe(tenant: &Tenant) -> Value {

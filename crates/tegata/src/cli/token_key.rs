@@ -1,15 +1,13 @@
 //! `tegata token-key …`: the keys that sign tokens, as an operator sees them.
 
 use crate::cli::confirm::OperatorConsent;
+use crate::cli::installation_args::InstallationArgs;
 use crate::cli::output::OutputFormat;
-use crate::failure::{Failure, FailureContext};
-use crate::installation_args::InstallationArgs;
-use crate::keys::KeyRing;
 use crate::server::token_keys::{LOOK, appoint, files, succession, withdraw};
-use crate::system_context::SystemContext;
 use serde_json::{Value, json};
 use std::time::Duration;
 use tegata_core::Timestamp;
+use tegata_installation::{Failure, FailureContext, KeyRing, SystemContext};
 use tegata_signals::{KeyDuty, KeySuccession, NOTICE};
 use tegata_storage::Ledger;
 

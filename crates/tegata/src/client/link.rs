@@ -1,10 +1,10 @@
 //! The link of an invitation, as people pass it on.
 
-use crate::failure::Failure;
 use tegata_core::HttpOrigin;
 use tegata_core::encoding::percent_decoded;
 use tegata_core::id::InvitationCode;
 use tegata_core::name::composed_narrow;
+use tegata_installation::Failure;
 
 /// A link of an invitation, or of kitting.
 #[derive(Debug)]

@@ -1,11 +1,11 @@
 //! The certificate before the present one, kept with its key in the folder `previous` until the next renewal: a server
 //! whose ledger was restored from a backup may know this one only.
 
-use crate::failure::{Failure, FailureContext};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use tegata_ca::secret;
+use tegata_installation::{Failure, FailureContext};
 use zeroize::Zeroizing;
 
 const FOLDER: &str = "previous";

@@ -1,6 +1,5 @@
 //! The accept loops of a server: one a listener, each with its routes and its TLS.
 
-use crate::failure::{Failure, FailureContext};
 use crate::server::Server;
 use crate::server::dates::dated;
 use crate::server::listeners::Listeners;
@@ -12,6 +11,7 @@ use crate::server::startup::OpenedServices;
 use arc_swap::ArcSwap;
 use std::future::Future;
 use std::sync::Arc;
+use tegata_installation::{Failure, FailureContext};
 use tegata_web::tls::{DeviceTls, ServerIdentity, TlsVersions, portal_config};
 use tegata_web::trust_verdict::DistinguishedName;
 use tegata_web::{
@@ -63,15 +63,15 @@ fn make(
 /// Starts to accept at all listeners, until `stopping` says true.
 pub fn start(
     server: &Server,
-    doors: Listeners,
+    bound: Listeners,
     services: &Services,
     device_tls: &DeviceTlsSource,
     stopping: &watch::Receiver<bool>,
 ) -> Result<JoinSet<()>, Failure> {
-    let routes = metrics::counted(&services.metrics, doors.metrics.is_some(), Routes::of(server, services));
+    let routes = metrics::counted(&services.metrics, bound.metrics.is_some(), Routes::of(server, services));
     let routes = routes.map(|router| dated(router, server.context.clock.clone()));
     let mut loops = AcceptLoops { server, services, stopping, set: JoinSet::new() };
-    let Listeners { portal, device, public, proxy, metrics } = doors;
+    let Listeners { portal, device, public, proxy, metrics } = bound;
     if let Some(tcp) = proxy {
         loops.proxy(tcp, routes.device.clone(), device_tls)?;
     }

@@ -3,13 +3,12 @@
 //! The secret lies sealed in the ledger, so that all servers of an installation have the same one, and the keys folder's
 //! own secret opens it.
 
-use crate::failure::{CommittedExt, Failure, FailureContext};
-use crate::keys::KeyRing;
 use crate::server::Server;
 use std::path::Path;
 use std::sync::Arc;
 use tegata_core::{Entropy, Timestamp};
 use tegata_enroll::{AcmeServer, AttestationPolicy, EnrollmentService};
+use tegata_installation::{CommittedExt, Failure, FailureContext, KeyRing};
 use tegata_storage::Ledger;
 use tegata_web::{InstallationSecret, OpenInstallationSecret};
 

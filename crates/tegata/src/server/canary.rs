@@ -13,7 +13,6 @@ mod place;
 mod round;
 mod trust;
 
-use crate::failure::Failure;
 use crate::server::Server;
 use crate::server::listeners::Listeners;
 use crate::server::metrics::Metrics;
@@ -23,6 +22,7 @@ use round::{CanaryMeasurement, CanaryRound};
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::HttpOrigin;
+use tegata_installation::Failure;
 use tegata_web::ServerContext;
 use trust::CanaryTrust;
 
@@ -54,7 +54,7 @@ impl Canary {
     pub fn of(
         server: &Server,
         metrics: &Arc<Metrics>,
-        doors: &Listeners,
+        bound: &Listeners,
         minutes: u32,
     ) -> Result<Option<Self>, Failure> {
         if minutes == 0 {
@@ -70,7 +70,7 @@ impl Canary {
             context: server.context.clone(),
             metrics: metrics.clone(),
             trust: CanaryTrust::of(config),
-            own: OwnListeners::of(doors)?,
+            own: OwnListeners::of(bound)?,
             hosts,
             period: Duration::from_mins(minutes.into()),
             grace: Duration::from_secs(config.canary.grace_seconds.into()),

@@ -1,25 +1,18 @@
 //! What `tegata check` learns from the server: whatever would keep it from starting, asked by the code that starts it.
 
-use crate::config::Config;
-use crate::failure::Failure;
-use crate::keys::KeyRing;
 use crate::server::listeners::Listeners;
 use crate::server::{Server, startup, token_keys};
-use crate::system_context::SystemContext;
 use tegata_admin::check::ServerChecks;
 use tegata_admin::{ForeignCaTrust, ListenerTrust};
 use tegata_core::Timestamp;
-use tegata_storage::{Ledger, StoredTokenKey};
+use tegata_installation::{Config, Failure, KeyRing, SystemContext};
+use tegata_storage::Ledger;
 use tegata_web::{TrustVerdict, TrustedIssuers};
 
 /// The server of this program, for a check beside it.
 pub struct StartupChecks;
 
 impl ServerChecks for StartupChecks {
-    fn open_token_key(&self, ring: &KeyRing, key: &StoredTokenKey) -> Result<(), Failure> {
-        token_keys::open(ring, key).map(drop)
-    }
-
     fn token_key_files(&self, ring: &KeyRing) -> Result<Vec<(String, Option<String>)>, Failure> {
         token_keys::files::names(ring)
     }

@@ -5,11 +5,13 @@ mod cas;
 mod changed_files;
 mod keys;
 
-use crate::config::{ClientConfig, ClientMethod, Config, JwksLocation};
-use crate::failure::{Failure, FailureContext};
 use cas::{ClientCaFiles, RevocationListWatch};
 use keys::JwksWatch;
 use std::sync::Arc;
+use tegata_installation::{
+    Config, Failure, FailureContext,
+    config::{ClientConfig, ClientMethod, JwksLocation},
+};
 use tegata_web::trust_verdict::DistinguishedName;
 use tegata_web::{
     CertificateKeys, ClientAuthentication, ClientIssuers, ClientRegistry, RegisteredClient, ServerContext,

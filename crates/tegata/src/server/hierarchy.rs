@@ -1,9 +1,6 @@
 //! The CAs as the ledger has them, and a server that keeps up with it: a ceremony takes effect within a second, without
 //! a restart.
 
-use crate::config::Config;
-use crate::failure::{Failure, FailureContext};
-use crate::keys::KeyRing;
 use arc_swap::ArcSwap;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,7 +8,7 @@ use tegata_ca::{
     CertificateProfile, Issuer, IssuerAssignment, IssuerEndpoints, IssuerSet, IssuingCa, RoleProfiles,
 };
 use tegata_core::{Clock, IssuerId, TenantId, Timestamp};
-use tegata_installation::anchors;
+use tegata_installation::{Config, Failure, FailureContext, KeyRing, anchors};
 use tegata_storage::{IssuerKind, IssuerState, Ledger, StoredIssuer};
 use tegata_web::TrustedIssuers;
 
@@ -113,8 +110,8 @@ impl Hierarchy {
             match self.authority(issuer).await {
                 Ok(authority) => {
                     lock(&self.faults).remove(&issuer.id);
-                    let at_work = issuer.state == IssuerState::Active;
-                    posts.push(IssuerAssignment { authority, tenant: issuer.tenant.clone(), at_work });
+                    let is_active = issuer.state == IssuerState::Active;
+                    posts.push(IssuerAssignment { authority, tenant: issuer.tenant.clone(), is_active });
                 }
                 Err(error) => self.complain(issuer, &error),
             }
@@ -160,8 +157,8 @@ impl Hierarchy {
     /// Loudly where something is missing now, quietly where a CA has ended and its key is allowed to be gone.
     fn complain(&self, issuer: &StoredIssuer, error: &Failure) {
         let text = error.to_string();
-        let said = lock(&self.faults).insert(issuer.id.clone(), text.clone());
-        if said.as_ref() == Some(&text) {
+        let known = lock(&self.faults).insert(issuer.id.clone(), text.clone());
+        if known.as_ref() == Some(&text) {
             return;
         }
         let state = issuer.state.as_str();

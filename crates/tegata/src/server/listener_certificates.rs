@@ -1,13 +1,12 @@
 //! The certificates that the HTTPS listeners show, and what happens when their files are replaced.
 
 use super::profiles;
-use crate::failure::{Failure, FailureContext};
-use crate::keys::KeyRing;
 use crate::server::Server;
 use arc_swap::ArcSwapOption;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tegata_ca::pkcs7::ContentSigner;
+use tegata_installation::{Failure, FailureContext, KeyRing};
 use tegata_net::WatchedFiles;
 use tegata_net::tls::ServerIdentity;
 

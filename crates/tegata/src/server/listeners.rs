@@ -1,10 +1,9 @@
 //! The ports of an installation.
 
-use crate::config::Config;
-use crate::failure::{Failure, FailureContext};
 use crate::server::metrics;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::fd::AsFd;
+use tegata_installation::{Config, Failure, FailureContext};
 use tokio::net::TcpListener;
 
 /// Where an installation listens.

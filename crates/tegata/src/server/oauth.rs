@@ -1,8 +1,6 @@
 //! The token endpoint of an installation: its products, its rules, and the way to where people sign in.
 
 use crate::client::SYSTEM_TRUST;
-use crate::config::{Config, IdentityProviderConfig, ProductConfig, TokensConfig};
-use crate::failure::{Failure, FailureContext};
 use crate::server::Server;
 use crate::server::metrics::Metrics;
 use http::Uri;
@@ -15,6 +13,10 @@ use std::time::Duration;
 use tegata_core::name::position_of;
 use tegata_core::{TenantId, Thumbprint};
 use tegata_enroll::{RenewalTokenFuture, RenewalTokenRequest, RenewalTokens};
+use tegata_installation::{
+    Config, Failure, FailureContext,
+    config::{IdentityProviderConfig, ProductConfig, TokensConfig},
+};
 use tegata_net::HttpsClient;
 use tegata_net::client::Destinations;
 use tegata_oauth::{
@@ -75,8 +77,8 @@ impl RenewalTokenIssuer {
         Arc::new(Self { tokens, metrics })
     }
 
-    async fn give(&self, certificate: &Thumbprint, wish: &RenewalTokenRequest) -> Result<Value, Value> {
-        let (resource, scope) = (wish.resource.as_deref(), wish.scope.as_deref());
+    async fn give(&self, certificate: &Thumbprint, request: &RenewalTokenRequest) -> Result<Value, Value> {
+        let (resource, scope) = (request.resource.as_deref(), request.scope.as_deref());
         let given = self.tokens.companion(certificate, resource, scope).await;
         self.metrics.companion(given.as_ref().map(drop).map_err(OAuthError::code));
         given.map(|token| json!(token)).map_err(|error| json!(error))
@@ -87,9 +89,9 @@ impl RenewalTokens for RenewalTokenIssuer {
     fn token_for<'a>(
         &'a self,
         certificate: &'a Thumbprint,
-        wish: &'a RenewalTokenRequest,
+        request: &'a RenewalTokenRequest,
     ) -> RenewalTokenFuture<'a> {
-        Box::pin(self.give(certificate, wish))
+        Box::pin(self.give(certificate, request))
     }
 }
 

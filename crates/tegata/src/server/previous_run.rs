@@ -5,10 +5,10 @@
 //! machines share, a lease moves to another server and nothing else happens: a run counts as over only where its process is
 //! gone from the host that registered it.
 
-use crate::config::Config;
 use crate::system;
 use std::path::{Path, PathBuf};
 use tegata_core::ServerId;
+use tegata_installation::Config;
 
 /// The run that noted itself last.
 pub struct PreviousRun {

@@ -1,13 +1,12 @@
 //! The listener for proxies that terminate TLS for devices: `[device.proxy]`.
 
-use crate::config::{Config, ProxyConfig};
-use crate::failure::{Failure, FailureContext};
 use arc_swap::ArcSwap;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use std::path::Path;
 use std::sync::Arc;
 use tegata_core::Clock;
+use tegata_installation::{Config, Failure, FailureContext, config::ProxyConfig};
 use tegata_web::tls::{DeviceTls, ServerIdentity, TlsVersions, proxy_config};
 use tegata_web::{ListenerKind, TrustedProxies};
 
@@ -24,14 +23,14 @@ pub fn port(proxy: &ProxyConfig, identity: &Arc<ServerIdentity>) -> Result<Liste
 pub fn proxies(
     config: &Config,
     proxy: &ProxyConfig,
-    door: Arc<ArcSwap<DeviceTls>>,
+    device_tls: Arc<ArcSwap<DeviceTls>>,
     clock: Arc<dyn Clock>,
 ) -> Result<TrustedProxies, Failure> {
     let certificates = match &proxy.certificate {
         Some(file) => certificates(&config.path(file))?,
         None => Vec::new(),
     };
-    TrustedProxies::new(proxy.source(), &certificates, door, clock)
+    TrustedProxies::new(proxy.source(), &certificates, device_tls, clock)
         .map_err(|error| Failure::misuse(format!("device.proxy: {error}")))
 }
 

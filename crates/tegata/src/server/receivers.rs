@@ -1,8 +1,6 @@
 //! Receivers of security events: the way to each.
 
 use crate::client::SYSTEM_TRUST;
-use crate::config::{Config, PushConfig, ReceiverConfig};
-use crate::failure::{Failure, FailureContext};
 use crate::server::Server;
 use http::{HeaderValue, StatusCode, Uri};
 use serde::Deserialize;
@@ -12,6 +10,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use tegata_core::name::position_of;
 use tegata_core::security_event::quotable;
+use tegata_installation::{
+    Config, Failure, FailureContext,
+    config::{PushConfig, ReceiverConfig},
+};
 use tegata_net::HttpsClient;
 use tegata_net::client::Destinations;
 use tegata_signals::{EventPusher, EventReceiver, PushOutcome, is_for_good};
@@ -112,8 +114,8 @@ fn refused(body: &[u8]) -> PushOutcome {
     let Ok(refused) = serde_json::from_slice::<PushRefused>(body) else {
         return PushOutcome::Failed("it answers 400 without saying why".into());
     };
-    let said = quotable(&format!("{} {}", refused.err, refused.description));
-    if is_for_good(&refused.err) { PushOutcome::Rejected(said) } else { PushOutcome::Failed(said) }
+    let text = quotable(&format!("{} {}", refused.err, refused.description));
+    if is_for_good(&refused.err) { PushOutcome::Rejected(text) } else { PushOutcome::Failed(text) }
 }
 
 #[cfg(test)]
@@ -139,7 +141,7 @@ mod tests {
     #[test]
     fn what_a_receiver_says_cannot_fill_or_forge_a_log() {
         let long = format!(r#"{{"err":"access_denied","description":"a\nb{}"}}"#, "c".repeat(1000));
-        let PushOutcome::Failed(said) = refused(long.as_bytes()) else { panic!("a failure") };
-        assert!(said.starts_with("access_denied abc") && said.chars().count() == 200);
+        let PushOutcome::Failed(text) = refused(long.as_bytes()) else { panic!("a failure") };
+        assert!(text.starts_with("access_denied abc") && text.chars().count() == 200);
     }
 }

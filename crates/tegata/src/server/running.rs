@@ -1,6 +1,5 @@
 //! A server at work: its listeners, what follows the feed, its passes, and how all of it ends.
 
-use crate::failure::{Failure, FailureContext};
 use crate::server::Server;
 use crate::server::accepting::{self, DeviceTlsSource};
 use crate::server::canary::Canary;
@@ -18,6 +17,7 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_ca::IssuerSet;
+use tegata_installation::{Failure, FailureContext};
 use tegata_scheduler::{Scheduler, SchedulerContext};
 use tegata_signals::Signals;
 use tegata_storage::Outdated;
@@ -51,18 +51,18 @@ pub enum WhyEnded {
 
 impl RunningServer {
     /// Reads what it needs, and starts everything.
-    pub async fn start(server: &Server, doors: Listeners, canary_minutes: u32) -> Result<Self, Failure> {
+    pub async fn start(server: &Server, bound: Listeners, canary_minutes: u32) -> Result<Self, Failure> {
         let mut token_keys = TokenKeys::new(server.config.clone(), server.ring.clone());
         let parts = startup::read(server, token_keys.first(&server.context).await?).await?;
         let StartupParts { opened, client_watches, file_watch } = parts;
         tegata_signals::begin_status_lists(&opened.signals).await.doing("cannot begin the status lists")?;
         let services = Services::open(server, opened).await?;
-        let canary = Canary::of(server, &services.metrics, &doors, canary_minutes)?;
+        let canary = Canary::of(server, &services.metrics, &bound, canary_minutes)?;
         let device_tls = Arc::new(DeviceTlsSource::open(server, &services.opened)?);
         let (stop, stopping) = watch::channel(false);
         let previous = previous_run::succeed(&server.config, &server.context.server);
         registration::begin(&server.context, previous.as_ref()).await?;
-        let listeners = accepting::start(server, doors, &services, &device_tls, &stopping)?;
+        let listeners = accepting::start(server, bound, &services, &device_tls, &stopping)?;
         let mut status = JoinSet::new();
         status.spawn(server.context.status.clone().follow(server.context.clock.clone()));
         if let Err(error) = services.lists.take_in(&server.ledger, server.context.now()).await {

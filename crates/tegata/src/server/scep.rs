@@ -1,12 +1,11 @@
 //! SCEP's part of the configuration, and the safe in which its registrars' keys lie: sealed in the ledger, so that all
 //! servers of an installation have the same ones, and the keys folder's own secret opens them.
 
-use crate::failure::Failure;
-use crate::keys::KeyRing;
 use crate::server::Server;
 use std::sync::Arc;
 use tegata_ca::{KeySafe, KeyType, Registrars};
 use tegata_core::{Entropy, Role};
+use tegata_installation::{Failure, KeyRing};
 use zeroize::Zeroizing;
 
 /// The registrars, if SCEP is enabled.

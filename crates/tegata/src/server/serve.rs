@@ -1,13 +1,11 @@
 //! `tegata serve` and `tegata dev`: from an installation to a running server, and to its end.
 
-use crate::config::Config;
-use crate::failure::Failure;
 use crate::server::Server;
 use crate::server::listeners::Listeners;
 use crate::server::running::{RunningServer, WhyEnded};
 use crate::system;
-use crate::system_context::SystemContext;
 use std::time::Duration;
+use tegata_installation::{Config, Failure, SystemContext};
 use tegata_storage::Outdated;
 use tokio::time::sleep;
 
@@ -19,7 +17,7 @@ const RECOVERY: Duration = Duration::from_secs(1);
 /// everything has started.
 pub async fn keep_serving(
     mut server: Server,
-    mut doors: Listeners,
+    mut bound: Listeners,
     canary_minutes: u32,
     system: &SystemContext,
     ready: impl FnOnce(&Server, &Listeners),
@@ -27,12 +25,12 @@ pub async fn keep_serving(
     system::raise_file_limit();
     let mut ready = Some(ready);
     loop {
-        let ended = run(&server, doors, canary_minutes, |server, doors| {
+        let ended = run(&server, bound, canary_minutes, |server, bound| {
             if let Some(ready) = ready.take() {
-                ready(server, doors);
+                ready(server, bound);
             }
         });
-        let ServingEnd::Outdated(why, same_doors) = Box::pin(ended).await? else { return Ok(()) };
+        let ServingEnd::Outdated(why, same_listeners) = Box::pin(ended).await? else { return Ok(()) };
         tracing::error!(%why, "nobody is let in by what this process remembers: the installation is opened again");
         let config = server.config.clone();
         server = tokio::select! {
@@ -40,7 +38,7 @@ pub async fn keep_serving(
             server = open_again(config, system) => server,
         };
         tracing::info!("the installation is open again");
-        doors = *same_doors;
+        bound = *same_listeners;
     }
 }
 
@@ -65,22 +63,22 @@ enum ServingEnd {
 
 async fn run(
     server: &Server,
-    doors: Listeners,
+    bound: Listeners,
     canary_minutes: u32,
     ready: impl FnOnce(&Server, &Listeners),
 ) -> Result<ServingEnd, Failure> {
-    let kept_doors = doors.again()?;
-    let mut running = RunningServer::start(server, doors, canary_minutes).await?;
+    let kept_listeners = bound.again()?;
+    let mut running = RunningServer::start(server, bound, canary_minutes).await?;
     let ended = tokio::select! {
         () = told_to_stop() => Ok(WhyEnded::Told),
-        ended = running.until_it_ends(|| ready(server, &kept_doors)) => ended,
+        ended = running.until_it_ends(|| ready(server, &kept_listeners)) => ended,
     };
     if let Ok(WhyEnded::Outdated(why)) = ended {
         running.abandon(server).await;
-        return Ok(ServingEnd::Outdated(why, Box::new(kept_doors)));
+        return Ok(ServingEnd::Outdated(why, Box::new(kept_listeners)));
     }
     // Whoever connects from now on is not kept waiting.
-    drop(kept_doors);
+    drop(kept_listeners);
     running.shut_down(server).await;
     ended.map(|_| ServingEnd::Told)
 }

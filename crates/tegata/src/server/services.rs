@@ -1,6 +1,5 @@
 //! What a server answers with, opened and wired.
 
-use crate::failure::Failure;
 use crate::server::Server;
 use crate::server::acme;
 use crate::server::bulk;
@@ -12,6 +11,7 @@ use std::sync::Arc;
 use tegata_ca::{IssuerSet, OcspResponders};
 use tegata_enroll::{AcmeServer, BulkInvitations, EnrollmentService};
 use tegata_identity::IdentityService;
+use tegata_installation::Failure;
 
 /// All services of a server.
 pub struct Services {

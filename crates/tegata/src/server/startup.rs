@@ -1,7 +1,6 @@
 //! What a start may be refused for, in one place: `tegata serve` begins with it, and `tegata check` looks at it without
 //! changing anything.
 
-use crate::failure::{Failure, FailureContext};
 use crate::server::Server;
 use crate::server::acme;
 use crate::server::bulk;
@@ -15,6 +14,7 @@ use crate::server::token_keys::TokenKeys;
 use arc_swap::ArcSwap;
 use std::sync::Arc;
 use tegata_ca::Registrars;
+use tegata_installation::{Failure, FailureContext};
 use tegata_oauth::AuthorizationServer;
 use tegata_signals::{SignalIssuer, Signals, SigningKeys};
 use tegata_web::ClientRegistry;
@@ -77,12 +77,13 @@ fn listeners(
         .doing("the portal's certificate cannot be used")?;
     let device = &certificates.device;
     let issuers = server.hierarchy.trusted_issuers()?.also_hinting(client_hints);
-    let door = DeviceTls::new(device, TlsVersions::Tls13, issuers, server.context.addresses.probes.clone());
-    let door = door.doing("the device listener's certificate cannot be used")?;
+    let device_tls =
+        DeviceTls::new(device, TlsVersions::Tls13, issuers, server.context.addresses.probes.clone());
+    let device_tls = device_tls.doing("the device listener's certificate cannot be used")?;
     if let Some(proxy) = &config.device.proxy {
         proxied::port(proxy, device)?;
-        let door = Arc::new(ArcSwap::from_pointee(door));
-        proxied::proxies(config, proxy, door, server.context.clock.clone())?;
+        let device_tls = Arc::new(ArcSwap::from_pointee(device_tls));
+        proxied::proxies(config, proxy, device_tls, server.context.clock.clone())?;
     }
     Ok(())
 }

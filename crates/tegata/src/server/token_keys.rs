@@ -8,16 +8,15 @@
 mod changing;
 pub mod files;
 
-pub use changing::{appoint, create, drop_ended, withdraw};
+pub use changing::{appoint, drop_ended, withdraw};
 
-use crate::config::Config;
-use crate::failure::{Failure, FailureContext};
-use crate::keys::KeyRing;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::Timestamp;
 use tegata_core::jws::{Jwks, KeySet, SigningKey};
+use tegata_installation::token_key::open;
+use tegata_installation::{Config, Failure, FailureContext, KeyRing};
 use tegata_signals::{KeySuccession, KeyTerm, NOTICE, SignalIssuer, SigningKeys};
 use tegata_storage::{Actor, StoredTokenKey};
 use tegata_web::ServerContext;
@@ -43,18 +42,6 @@ pub fn succession(stored: &[StoredTokenKey]) -> Result<KeySuccession, Failure> {
         signs_from: key.signs_from,
     });
     KeySuccession::try_from(terms.collect::<Vec<_>>()).doing("cannot use the token keys of the ledger")
-}
-
-/// The private part of a key, opened with the installation's secret.
-pub fn open(ring: &KeyRing, stored: &StoredTokenKey) -> Result<SigningKey, Failure> {
-    let sealed = stored.sealed_key.as_deref();
-    let sealed = sealed.ok_or_else(|| Failure::wrong("the ledger has its public part only"))?;
-    let key = SigningKey::from_pkcs8(&ring.open_sealed(sealed)?).doing("it is not a key for signatures")?;
-    if key.public().kid() == stored.kid {
-        Ok(key)
-    } else {
-        Err(Failure::wrong("what is sealed is another key"))
-    }
 }
 
 /// The keys of a running server.

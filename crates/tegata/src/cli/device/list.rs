@@ -4,18 +4,17 @@
 //! megabytes, and beyond in a nameless file, until the last is found.
 
 use super::lookup::READ;
+use crate::cli::installation_args::InstallationArgs;
 use crate::cli::output::{OutputFormat, nothing_found};
 use crate::cli::scope::{ScopeArgs, TenantDirectory, rows};
-use crate::failure::{Failure, FailureContext};
-use crate::installation_args::InstallationArgs;
 use crate::printing;
-use crate::system_context::SystemContext;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::io::{self, BufWriter, Seek, Write};
 use std::time::Duration;
 use tegata_core::search::{Search, SearchedPlace};
 use tegata_core::{DeviceId, DeviceState, SiteId};
+use tegata_installation::{Failure, FailureContext, SystemContext};
 use tegata_storage::{Device, DeviceFilter, Ledger, ListedDevice, Tenant};
 use tempfile::SpooledTempFile;
 

@@ -1,7 +1,7 @@
 //! Which device is meant.
 
-use crate::failure::{Failure, FailureContext};
 use tegata_core::DeviceId;
+use tegata_installation::{Failure, FailureContext};
 use tegata_storage::{Device, ScopedLedger};
 
 /// The least characters by which a device can be named: as many as pages show.

@@ -4,9 +4,9 @@ use super::list::describe;
 use super::lookup::{READ, find};
 use crate::cli::history::{HistoryEvent, HistoryFolding};
 use crate::cli::output::OutputFormat;
-use crate::failure::{Failure, FailureContext};
 use serde_json::{Value, json};
 use tegata_core::{CertificateState, DeviceId, Standing, Timestamp};
+use tegata_installation::{Failure, FailureContext};
 use tegata_storage::{AuditEntry, Certificate, Device, ScopedLedger};
 
 #[derive(clap::Args)]

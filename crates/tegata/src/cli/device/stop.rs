@@ -7,10 +7,9 @@ use crate::cli::proof::{ReceiptOptions, ReceiptReport};
 use crate::cli::reason;
 use crate::cli::reason::RevocationReasonArg;
 use crate::cli::scope::rows;
-use crate::failure::{CommittedExt, Failure, FailureContext};
-use crate::system_context::SystemContext;
 use serde_json::{Value, json};
 use tegata_core::{DeviceState, StopCause};
+use tegata_installation::{CommittedExt, Failure, FailureContext, SystemContext};
 use tegata_storage::{Device, DeviceAction, Ledger, LedgerError};
 
 #[derive(clap::Args)]

@@ -1,6 +1,5 @@
 //! `tegata gate --upstream`: the gate as a proxy of its own.
 
-use crate::failure::{Failure, FailureContext};
 use arc_swap::ArcSwap;
 use clap::Args;
 use http::Uri;
@@ -13,6 +12,7 @@ use tegata_gate::forward_auth::{self, ForwardAuth};
 use tegata_gate::reverse_proxy::{self, ProxyFront, ProxyLimits, ReverseProxy, server_config};
 use tegata_gate::session::BrowserSessions;
 use tegata_gate::{Gate, HeaderSource};
+use tegata_installation::{Failure, FailureContext};
 use tegata_net::WatchedFiles;
 use tokio::net::TcpListener;
 

@@ -1,13 +1,13 @@
 //! `tegata gate --session`: browsers at the product.
 
 use super::GateOptions;
-use crate::failure::Failure;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tegata_core::{Entropy, HttpOrigin};
 use tegata_gate::session::{BrowserSessions, RequiredSignIn, SessionConfig, SessionKeys, SessionLimits};
 use tegata_gate::{Gate, trust_from_pem_file};
+use tegata_installation::Failure;
 use tegata_net::WatchedFiles;
 
 #[derive(Args)]

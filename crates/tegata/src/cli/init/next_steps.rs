@@ -1,11 +1,11 @@
 //! What an operator does between `tegata init` and the first device.
 
-use crate::config::Config;
-use crate::installation_args::InstallationArgs;
+use crate::cli::installation_args::InstallationArgs;
 use crate::resolver;
 use serde_json::json;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
+use tegata_installation::Config;
 
 /// Where the package's unit expects the installation.
 const PACKAGED: &str = "/var/lib/tegata";

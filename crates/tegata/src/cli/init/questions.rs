@@ -1,13 +1,13 @@
 //! What `tegata init` asks on a terminal.
 
 use super::options::place_name;
-use crate::failure::{Failure, FailureContext};
 use std::io::{BufRead, Write};
 use std::str::FromStr;
 use tegata_admin::init::{
     self, DEFAULT_AUDIENCE, DEFAULT_HOST, DEFAULT_PORTS, DEFAULT_SITE, DEFAULT_TENANT, InitOptions,
 };
 use tegata_core::Installation;
+use tegata_installation::{Failure, FailureContext};
 
 /// Asks for what was not given. Enter takes what is in brackets.
 pub fn ask(
@@ -124,24 +124,24 @@ mod tests {
 
     #[test]
     fn an_operator_who_names_the_host_is_offered_what_fits_it() {
-        let (outcome, options, said) = answered("tegata.example.jp\n\n\n\n\n\n青葉会\n駅前店\n\n");
+        let (outcome, options, output) = answered("tegata.example.jp\n\n\n\n\n\n青葉会\n駅前店\n\n");
         outcome.unwrap();
         let plan = init::InitPlan::of(&options).unwrap();
         assert_eq!(plan.portal.to_string(), "https://tegata.example.jp");
         assert_eq!(plan.device.to_string(), "https://tegata.example.jp:9443");
         assert_eq!(plan.public.to_string(), "http://tegata.example.jp");
         assert_eq!((plan.name.as_str(), plan.tenant.as_str()), ("tegata.example.jp", "青葉会"));
-        assert!(said.contains("[http://tegata.example.jp]"), "{said}");
+        assert!(output.contains("[http://tegata.example.jp]"), "{output}");
     }
 
     #[test]
     fn a_wrong_answer_is_asked_for_again_with_the_reason() {
-        let (outcome, options, said) =
+        let (outcome, options, output) =
             answered("192.0.2.1\nhttps://a\ntegata.example.jp\n0\n443\n\n\n\n\n\n\n\n");
         outcome.unwrap();
         assert_eq!(options.portal_port, Some(443));
-        assert_eq!(said.matches("Host name").count(), 3, "{said}");
-        assert!(said.contains("a host name is needed, not an address"), "{said}");
+        assert_eq!(output.matches("Host name").count(), 3, "{output}");
+        assert!(output.contains("a host name is needed, not an address"), "{output}");
     }
 
     #[test]
@@ -159,7 +159,7 @@ mod tests {
         };
         let mut output = Vec::new();
         ask(&mut "\n\n\n\n\n\n".as_bytes(), &mut output, &mut options).unwrap();
-        let said = String::from_utf8(output).unwrap();
-        assert!(!said.contains("Host name") && !said.contains("portal"), "{said}");
+        let output = String::from_utf8(output).unwrap();
+        assert!(!output.contains("Host name") && !output.contains("portal"), "{output}");
     }
 }

@@ -4,14 +4,13 @@ use super::options::InviteOptions;
 use super::sheet;
 use super::writing::{InvitationHolder, InvitationOutput, InvitationTerms, write};
 use crate::cli::progress::TerminalProgress;
-use crate::failure::{CommittedExt, Failure, FailureContext};
 use crate::printing;
-use crate::system_context::SystemContext;
 use serde::Serialize;
 use std::path::Path;
 use tegata_admin::Progress;
 use tegata_core::spreadsheet::neutralized;
 use tegata_enroll::{InvitableLine, RefusedLine, lines_of_csv};
+use tegata_installation::{CommittedExt, Failure, FailureContext, SystemContext};
 use tegata_storage::Ledger;
 
 /// Lines in one transaction: few enough that others get their turn.
@@ -88,11 +87,12 @@ fn check(
 
 fn refuse(wrong: &[RefusedLine], as_json: bool) -> Result<(), Failure> {
     if as_json {
-        let told = |line: &RefusedLine| {
+        let report = |line: &RefusedLine| {
             let outcome = InviteLineOutcome::Refused { refused: &line.detail, code: line.refusal.code() };
             serde_json::to_value(InviteLineReport { line: line.number, outcome })
         };
-        let reports: Vec<_> = wrong.iter().map(told).collect::<Result<_, _>>().doing("cannot write JSON")?;
+        let reports: Vec<_> =
+            wrong.iter().map(report).collect::<Result<_, _>>().doing("cannot write JSON")?;
         outln!("{}", serde_json::Value::from(reports));
         return Ok(());
     }

@@ -3,13 +3,12 @@
 use super::options::InviteOptions;
 use super::writing::device_label;
 use crate::cli::scope::rows;
-use crate::failure::{CommittedExt, Failure, FailureContext};
-use crate::system_context::SystemContext;
 use serde::Serialize;
 use serde_json::json;
 use std::time::Duration;
 use tegata_core::id::InvitationCode;
 use tegata_core::{KittingId, Network, Timestamp};
+use tegata_installation::{CommittedExt, Failure, FailureContext, SystemContext};
 use tegata_storage::{Ledger, NewKitting};
 
 /// What stands for the number of a device.

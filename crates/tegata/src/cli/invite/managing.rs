@@ -1,15 +1,14 @@
 //! `tegata invite list|show|revoke`: what was handed out, what became of it, and the end of it.
 
 use crate::cli::confirm::OperatorConsent;
+use crate::cli::installation_args::InstallationArgs;
 use crate::cli::output::{OutputFormat, nothing_found};
 use crate::cli::proof::{ReceiptOptions, ReceiptReport};
 use crate::cli::reason::RevocationReasonArg;
 use crate::cli::scope::{ScopeArgs, TenantDirectory, rows};
-use crate::failure::{CommittedExt, Failure, FailureContext};
-use crate::installation_args::InstallationArgs;
-use crate::system_context::SystemContext;
 use serde_json::{Value, json};
 use tegata_core::{DeviceId, DeviceState, InvitationId, KittingId, Timestamp};
+use tegata_installation::{CommittedExt, Failure, FailureContext, SystemContext};
 use tegata_storage::{
     DeviceAction, Invitation, InvitationState, Kitting, KittingPlace, Ledger, LedgerError, ScopedLedger,
     ScopedTransaction,
@@ -211,13 +210,13 @@ async fn revoke(
     transaction.commit().await.committed(what)?;
     let revoked = if event.is_some() { devices.as_slice() } else { &[] };
     let left = if event.is_some() { &[] } else { devices.as_slice() };
-    let mut said = json!({"ended": ended, "revoked": revoked, "left": left});
-    said[if matches!(handed, HandedLink::One(_)) { "invitation" } else { "kitting" }] = id.into();
+    let mut line = json!({"ended": ended, "revoked": revoked, "left": left});
+    line[if matches!(handed, HandedLink::One(_)) { "invitation" } else { "kitting" }] = id.into();
     if let Some(event) = event {
-        return stopping.report(&said, &format!("{id} and {} devices", revoked.len()), event).await;
+        return stopping.report(&line, &format!("{id} and {} devices", revoked.len()), event).await;
     }
     if proof.output.json {
-        outln!("{said}");
+        outln!("{line}");
     } else {
         outln!("{id}: ended");
         for device in left {

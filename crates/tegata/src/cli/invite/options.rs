@@ -4,10 +4,10 @@ use super::kitting::KittingOptions;
 use super::managing::InvitationCommand;
 use crate::cli::output::OutputFormat;
 use crate::cli::scope::{TenantDirectory, rows};
-use crate::failure::Failure;
 use clap::Args;
 use std::path::PathBuf;
 use tegata_core::HttpOrigin;
+use tegata_installation::Failure;
 use tegata_storage::{Ledger, ScopedLedger, Site};
 
 /// How long an invitation waits, in days, by default.

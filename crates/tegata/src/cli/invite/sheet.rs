@@ -1,12 +1,12 @@
 //! Sheets to print: one file for all invitations of a call.
 
 use super::writing::InvitationOutput;
-use crate::failure::{Failure, FailureContext};
 use std::collections::HashMap;
 use std::path::Path;
 use tegata_ca::secret::write_private_file;
 use tegata_core::Contact;
 use tegata_enroll::{InvitationSheet, sheets};
+use tegata_installation::{Failure, FailureContext};
 use tegata_storage::ScopedLedger;
 
 /// Before anything is written to the ledger: a sheet never overwrites another.

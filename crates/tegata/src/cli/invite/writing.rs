@@ -1,12 +1,11 @@
 //! Writes invitations.
 
-use crate::failure::Failure;
-use crate::system_context::SystemContext;
 use serde::Serialize;
 use std::time::Duration;
 use tegata_core::id::InvitationCode;
 use tegata_core::{Contact, Installation, InvitationId, Name, Role, ShortCode, SiteId, Timestamp};
 use tegata_enroll::AccountBinding;
+use tegata_installation::{Failure, SystemContext};
 use tegata_storage::{LedgerError, NewInvitation, ScopedTransaction, Site};
 use tegata_web::InstallationSecret;
 

@@ -1,10 +1,10 @@
 //! Asks CRL and OCSP at the public address, and reads them as a verifier would.
 
-use crate::plain_http;
 use crate::server::metrics::status_of_answer;
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use std::collections::HashSet;
 use std::net::SocketAddr;
+use tegata_net::plain_http;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::{DistributionPointName, GeneralName, ParsedExtension};
 use x509_parser::prelude::FromDer;

@@ -3,7 +3,6 @@
 use super::own_listeners::OwnListeners;
 use super::trust::CanaryTrust;
 use crate::client::{self, EnrolledCertificate};
-use crate::failure::{Failure, FailureContext};
 use http::Uri;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use serde_json::{Value, json};
@@ -13,6 +12,7 @@ use tegata_ca::LocalKey;
 use tegata_core::encoding::{base64, from_base64};
 use tegata_core::id::InvitationCode;
 use tegata_core::{Clock, DeviceId, Serial, Thumbprint, Timestamp};
+use tegata_installation::{Failure, FailureContext};
 use tegata_net::HttpsClient;
 use tegata_net::client::Destinations;
 use tegata_web::InstallationAddresses;

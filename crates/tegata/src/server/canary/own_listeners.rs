@@ -1,8 +1,8 @@
 //! Where the canary of a server asks: at the listeners of this server, also where the names lead to others.
 
-use crate::failure::{Failure, FailureContext};
 use crate::server::listeners::Listeners;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use tegata_installation::{Failure, FailureContext};
 use tokio::net::TcpListener;
 
 /// The addresses of this server's own listeners.
@@ -14,11 +14,11 @@ pub struct OwnListeners {
 }
 
 impl OwnListeners {
-    pub fn of(doors: &Listeners) -> Result<Self, Failure> {
+    pub fn of(bound: &Listeners) -> Result<Self, Failure> {
         Ok(Self {
-            portal: reachable(&doors.portal)?,
-            device: reachable(&doors.device)?,
-            public: reachable(&doors.public)?,
+            portal: reachable(&bound.portal)?,
+            device: reachable(&bound.device)?,
+            public: reachable(&bound.public)?,
         })
     }
 }

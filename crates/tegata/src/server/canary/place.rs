@@ -1,7 +1,7 @@
 //! The system's own tenant and site, which the canary lives in.
 
-use crate::failure::{Failure, FailureContext};
 use tegata_core::{SiteId, Timestamp};
+use tegata_installation::{Failure, FailureContext};
 use tegata_storage::{Actor, Ledger, Principal, Site, Tenant};
 
 /// Who acts, in the audit log.

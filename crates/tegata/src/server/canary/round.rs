@@ -3,10 +3,10 @@
 use super::answers::{self, CertificateUrls};
 use super::device::{CanaryConnector, CanaryDevice};
 use super::{Canary, FailedStep, place};
-use crate::failure::{Failure, FailureContext};
 use std::time::Duration;
 use tegata_core::id::InvitationCode;
 use tegata_core::{DeviceId, InvitationId, RevocationReason, Role, Timestamp};
+use tegata_installation::{Failure, FailureContext};
 use tegata_storage::{DeviceAction, Lineage, NewInvitation, PendingReceipts, ReceiptWait, SurfaceReceipt};
 use tegata_web::ServerContext;
 use tokio::time::{Instant, sleep};
@@ -60,7 +60,7 @@ impl<'a> CanaryRound<'a> {
         let first = self.enroll().await.map_err(by("enrollment"))?;
         self.step("enrollment", begun);
         let begun = Instant::now();
-        let token = self.at_work(&first).await.map_err(by("first_token"))?;
+        let token = self.first_use(&first).await.map_err(by("first_token"))?;
         self.step("first_token", begun);
         let begun = Instant::now();
         let second = self.way.renew(&first).await.map_err(by("renewal"))?;
@@ -127,7 +127,7 @@ impl<'a> CanaryRound<'a> {
         Ok(holder)
     }
 
-    async fn at_work(&self, holder: &CanaryDevice) -> Result<String, Failure> {
+    async fn first_use(&self, holder: &CanaryDevice) -> Result<String, Failure> {
         self.way.probe(holder).await?;
         let token = self.way.token(holder).await?;
         token.ok_or_else(|| Failure::wrong("a working certificate gets no token"))

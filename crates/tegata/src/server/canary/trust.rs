@@ -1,12 +1,11 @@
 //! The trust anchors by which the canary verifies this installation's listeners.
 
 use crate::client;
-use crate::config::Config;
-use crate::failure::Failure;
 use rustls::RootCertStore;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use std::path::{Path, PathBuf};
+use tegata_installation::{Config, Failure};
 use tegata_net::tls::trust_from_pem_file;
 
 /// Files that are read at each round, because certificates are replaced while the server runs.

@@ -2,8 +2,6 @@
 
 use super::changed_files::FileStamp;
 use super::{audit, changed_files};
-use crate::config::{ClientCa, Config};
-use crate::failure::{Failure, FailureContext};
 use crate::server::shown;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
@@ -14,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::Timestamp;
 use tegata_core::encoding::hex;
+use tegata_installation::{Config, Failure, FailureContext, config::ClientCa};
 use tegata_scheduler::{Pass, PassError, PassFuture, PassReport, Schedule};
 use tegata_web::trust_verdict::DistinguishedName;
 use tegata_web::{ClientCas, RevocationLists, ServerContext};

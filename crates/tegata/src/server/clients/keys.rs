@@ -3,8 +3,6 @@
 use super::changed_files::FileStamp;
 use super::{audit, changed_files};
 use crate::client::SYSTEM_TRUST;
-use crate::config::{ClientMethod, Config, JwksLocation};
-use crate::failure::{Failure, FailureContext};
 use crate::server::shown;
 use http::Uri;
 use serde_json::{Value, json};
@@ -12,6 +10,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::Timestamp;
+use tegata_installation::{
+    Config, Failure, FailureContext,
+    config::{ClientMethod, JwksLocation},
+};
 use tegata_net::HttpsClient;
 use tegata_net::client::Destinations;
 use tegata_scheduler::{Pass, PassError, PassFuture, PassReport, Schedule};

@@ -95,14 +95,14 @@ impl Gauges {
     }
 
     /// Reads everything anew. What the ledger does not answer keeps its last value, and `ledger_up` says so.
-    pub async fn refresh(&self, room: &GaugeSource, doors: [(&'static str, usize); 3]) {
+    pub async fn refresh(&self, room: &GaugeSource, listeners: [(&'static str, usize); 3]) {
         let mut due_at = self.due_at.lock().await;
         let now = room.context.now();
         let freshness = room.context.status.freshness();
         self.feed_seq.set(number(freshness.seq));
         self.feed_age.set(now.since(freshness.at).as_secs_f64());
-        for (door, open) in doors {
-            self.connections.get_or_create(&vec![("door", door.into())]).set(number(open as u64));
+        for (listener, open) in listeners {
+            self.connections.get_or_create(&vec![("door", listener.into())]).set(number(open as u64));
         }
         let read = self.read_ledger(room, &mut due_at, freshness.seq, now).await;
         if let Err(error) = &read {

@@ -2,7 +2,6 @@
 
 use super::Metrics;
 use super::gauges::GaugeSource;
-use crate::failure::{Failure, FailureContext};
 use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
@@ -16,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tegata_ca::IssuerSet;
 use tegata_core::IssuerId;
+use tegata_installation::{Failure, FailureContext};
 use tegata_signals::SignalIssuer;
 use tegata_storage::{CrlShard, LedgerError};
 use tegata_web::{Limits, ListenerKind, ServerContext, listener};

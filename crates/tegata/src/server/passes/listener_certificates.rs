@@ -1,14 +1,11 @@
 //! What the server's own CA signed for the listeners is renewed before it ends. The files that this writes are noticed as everybody
 //! else's.
 
-use crate::config::Config;
-use crate::keys::KeyRing;
 use crate::server::Server;
-use crate::system_context::SystemContext;
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::Timestamp;
-use tegata_installation::server_certificates;
+use tegata_installation::{Config, KeyRing, SystemContext, server_certificates};
 use tegata_scheduler::{Pass, PassError, PassFuture, PassReport, Schedule};
 use tokio::task::spawn_blocking;
 

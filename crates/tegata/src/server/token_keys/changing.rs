@@ -2,25 +2,16 @@
 //! commands want the same.
 
 use super::succession;
-use crate::failure::{CommittedExt, Failure, FailureContext};
-use crate::keys::KeyRing;
-use crate::system_context::SystemContext;
 use std::time::Duration;
-use tegata_core::jws::SigningKey;
 use tegata_core::{Entropy, Timestamp};
+use tegata_installation::token_key::NewTokenKey;
+use tegata_installation::{CommittedExt, Failure, FailureContext, KeyRing};
 use tegata_signals::KeySuccession;
-use tegata_storage::{Actor, Ledger, LedgerError, StoredTokenKey, Transaction};
+use tegata_storage::{Actor, Ledger, LedgerError, Transaction};
 use tokio::task::block_in_place;
-use zeroize::Zeroizing;
 
 const APPOINTING: &str = "cannot appoint a token key; nothing was changed";
 const WITHDRAWING: &str = "cannot withdraw the token key; nothing was changed";
-
-/// Makes the first key of an installation, for its ledger.
-pub fn create(ring: &KeyRing, system: &SystemContext) -> Result<StoredTokenKey, Failure> {
-    let now = system.now();
-    Ok(NewKey::make(ring, system.entropy.as_ref())?.stored(now, now))
-}
 
 /// Makes a key that signs after `notice`, unless the succession is not as the caller wants it by then: another server was
 /// faster. Gives its name.
@@ -34,7 +25,7 @@ pub async fn appoint(
     only_if: impl Fn(Option<&KeySuccession>) -> bool,
 ) -> Result<Option<String>, Failure> {
     // Before the ledger is held: sealing takes its time by intention.
-    let new = block_in_place(|| NewKey::make(ring, entropy))?;
+    let new = block_in_place(|| NewTokenKey::make(ring, entropy))?;
     let mut writing = ledger.begin(now).await.doing(APPOINTING)?;
     let known = known(&mut writing).await?;
     if !only_if(known.as_ref()) {
@@ -56,7 +47,7 @@ pub async fn withdraw(
     (kid, note): (&str, &str),
     entropy: &dyn Entropy,
 ) -> Result<(), Failure> {
-    let spare = block_in_place(|| NewKey::make(ring, entropy))?;
+    let spare = block_in_place(|| NewTokenKey::make(ring, entropy))?;
     let mut writing = ledger.begin(now).await.doing(WITHDRAWING)?;
     let known = known(&mut writing).await?;
     if known.as_ref().is_some_and(|known| known.terms().len() == 1) {
@@ -90,7 +81,7 @@ async fn known(writing: &mut Transaction) -> Result<Option<KeySuccession>, Failu
 
 async fn add(
     writing: &mut Transaction,
-    new: NewKey,
+    new: NewTokenKey,
     known: Option<KeySuccession>,
     now: Timestamp,
     notice: Duration,
@@ -108,30 +99,4 @@ async fn add(
     let stored = new.stored(term.published_at, term.signs_from);
     let added: Result<(), LedgerError> = writing.appoint_token_key(&stored, last.as_deref(), actor).await;
     added.doing(APPOINTING)
-}
-
-/// A key that is not in the ledger yet.
-struct NewKey {
-    kid: String,
-    jwk: String,
-    sealed: String,
-}
-
-impl NewKey {
-    fn make(ring: &KeyRing, entropy: &dyn Entropy) -> Result<Self, Failure> {
-        let pkcs8 = Zeroizing::new(SigningKey::generate().doing("cannot make a key")?);
-        let key = SigningKey::from_pkcs8(&pkcs8).doing("cannot use a new key")?;
-        let jwk = serde_json::to_string(&key.public().jwk()).doing("cannot use a new key")?;
-        Ok(Self { kid: key.public().kid().to_owned(), jwk, sealed: ring.sealed(&pkcs8, entropy)? })
-    }
-
-    fn stored(self, published_at: Timestamp, signs_from: Timestamp) -> StoredTokenKey {
-        StoredTokenKey {
-            kid: self.kid,
-            jwk: self.jwk,
-            sealed_key: Some(self.sealed),
-            published_at,
-            signs_from,
-        }
-    }
 }

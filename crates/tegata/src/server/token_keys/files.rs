@@ -10,15 +10,15 @@
 //! may be at work beside this one: keys that it makes are taken in, and the files follow what changes in the ledger. Nothing
 //! else reads them, and whoever has upgraded all servers may remove them.
 
-use super::{PASS, open, succession};
-use crate::failure::{CommittedExt, Failure, FailureContext};
-use crate::keys::KeyRing;
+use super::{PASS, succession};
 use rustix::fs::{FlockOperation, flock};
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::PathBuf;
 use tegata_ca::secret;
 use tegata_core::Timestamp;
+use tegata_installation::token_key::open;
+use tegata_installation::{CommittedExt, Failure, FailureContext, KeyRing};
 use tegata_signals::{KeyDuty, KeySuccession};
 use tegata_storage::{Ledger, StoredTokenKey};
 use tokio::task::block_in_place;

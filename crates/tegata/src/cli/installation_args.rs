@@ -1,10 +1,7 @@
 //! The options that name the installation a command acts on.
 
-use crate::config::Config;
-use crate::failure::Failure;
-use crate::ledger::open_ledger;
-use crate::system_context::SystemContext;
 use std::path::PathBuf;
+use tegata_installation::{Config, Failure, SystemContext, open_ledger};
 use tegata_storage::Ledger;
 
 /// Which installation a command acts on.
