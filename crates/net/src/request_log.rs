@@ -51,25 +51,25 @@ impl RequestLog {
 /// How many lines went unsaid before this one; nothing when this one goes unsaid too.
 fn allowance(now: Instant) -> Option<u32> {
     let mut allowance = REFUSALS.lock().unwrap_or_else(PoisonError::into_inner);
-    allowance.get_or_insert(LineAllowance { since: now, said: 0, unsaid: 0 }).take(now)
+    allowance.get_or_insert(LineAllowance { since: now, lines: 0, unsaid: 0 }).take(now)
 }
 
 struct LineAllowance {
     since: Instant,
-    said: u32,
+    lines: u32,
     unsaid: u32,
 }
 
 impl LineAllowance {
     fn take(&mut self, now: Instant) -> Option<u32> {
         if now.saturating_duration_since(self.since) >= Duration::from_secs(1) {
-            (self.since, self.said) = (now, 0);
+            (self.since, self.lines) = (now, 0);
         }
-        if self.said == REFUSALS_IN_A_SECOND {
+        if self.lines == REFUSALS_IN_A_SECOND {
             self.unsaid = self.unsaid.saturating_add(1);
             return None;
         }
-        self.said += 1;
+        self.lines += 1;
         Some(std::mem::take(&mut self.unsaid))
     }
 }
@@ -81,9 +81,9 @@ mod tests {
     #[tokio::test]
     async fn strangers_who_are_refused_by_the_thousand_fill_no_log() {
         let start = Instant::now();
-        let mut allowance = LineAllowance { since: start, said: 0, unsaid: 0 };
-        let said = (0..5000).filter(|_| allowance.take(start).is_some()).count();
-        assert_eq!(said, 20);
+        let mut allowance = LineAllowance { since: start, lines: 0, unsaid: 0 };
+        let lines = (0..5000).filter(|_| allowance.take(start).is_some()).count();
+        assert_eq!(lines, 20);
         let later = start + Duration::from_secs(1);
         assert_eq!(allowance.take(later), Some(4980), "the next line says how many there were");
         assert_eq!(allowance.take(later), Some(0));

@@ -48,8 +48,8 @@ fn the_next_profile_of_a_device_takes_the_place_of_the_last() {
     let installation = RunningInstallation::start();
     let [first, second] = ["one", "two"].map(|label| {
         let code = Binding::invited(&installation, label).code;
-        let wish = [("code", code.as_str()), ("hardware_bound", "false")];
-        read(&installation, &ask(&installation, &wish).expect(200))
+        let fields = [("code", code.as_str()), ("hardware_bound", "false")];
+        read(&installation, &ask(&installation, &fields).expect(200))
     });
     assert_eq!(first["PayloadIdentifier"], second["PayloadIdentifier"]);
     assert_ne!(first["PayloadUUID"], second["PayloadUUID"]);
@@ -83,8 +83,8 @@ fn a_profile_asks_for_attestation_where_it_is_required() {
         format!("{text}\n[acme]\nattestation_roots = \"{root}\"\nrequire_attestation = true\n")
     });
     let code = Binding::invited(&installation, "one").code;
-    let wish = [("code", code.as_str()), ("hardware_bound", "false")];
-    let profile = read(&installation, &ask(&installation, &wish).expect(200));
+    let fields = [("code", code.as_str()), ("hardware_bound", "false")];
+    let profile = read(&installation, &ask(&installation, &fields).expect(200));
     let acme = acme_of(&profile);
     assert_eq!((&acme["HardwareBound"], &acme["Attest"]), (&true.into(), &true.into()));
     let by_scep = ask(&installation, &[("code", &code), ("by", "scep")]);
@@ -98,8 +98,8 @@ fn without_an_invitation_or_from_a_foreign_page_nobody_gets_a_profile() {
     let unknown = "0".repeat(code.len());
     assert_eq!(ask(&installation, &[("code", &unknown)]).expect(404).problem(), "I-01");
     let (code, long) = (code.as_str(), "0".repeat(4096));
-    for wish in [&[][..], &[("code", code), ("more", "1")], &[("code", ""), ("by", "acme")]] {
-        assert_eq!(ask(&installation, wish).expect(400).problem(), "R-01");
+    for fields in [&[][..], &[("code", code), ("more", "1")], &[("code", ""), ("by", "acme")]] {
+        assert_eq!(ask(&installation, fields).expect(400).problem(), "R-01");
     }
     assert_eq!(ask(&installation, &[("code", &long)]).expect(404).problem(), "I-01");
     let json = curl(&installation).json(&serde_json::json!({ "code": code })).send().expect(415);
@@ -110,8 +110,8 @@ fn without_an_invitation_or_from_a_foreign_page_nobody_gets_a_profile() {
     assert_eq!(Curl::to(&in_url).trusting(&installation.tls_ca).send().status, 405);
 }
 
-fn ask(installation: &RunningInstallation, wish: &[(&str, &str)]) -> CurlAnswer {
-    curl(installation).form(wish).send()
+fn ask(installation: &RunningInstallation, fields: &[(&str, &str)]) -> CurlAnswer {
+    curl(installation).form(fields).send()
 }
 
 fn curl(installation: &RunningInstallation) -> Curl {
