@@ -14,6 +14,7 @@
 //! | keys, listeners, files | [`keys`], [`listeners`], [`files`] |
 //! | time | [`clocks`] |
 //! | what a restore needs | [`revocation_log`] |
+//! | the second wall between tenants | [`row_security`] |
 //! | what a server would not start with | [`startup`], asked through [`ServerChecks`] |
 //! | whether security events arrive | [`receivers`] |
 //! | whether servers do what the clock asks of them | [`passes`] |
@@ -37,6 +38,7 @@ mod receivers;
 mod replication;
 mod report;
 mod revocation_log;
+mod row_security;
 mod rows;
 mod server_checks;
 mod startup;
@@ -119,6 +121,7 @@ async fn everything(look: &mut CheckContext<'_>, server: &impl ServerChecks) -> 
     clocks::look(look).await?;
     revocation_log::look(look).await;
     replication::look(look).await?;
+    row_security::look(look).await?;
     receivers::look(look).await?;
     passes::look(look).await?;
     Box::pin(startup::look(look, server)).await;

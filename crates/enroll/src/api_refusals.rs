@@ -34,8 +34,8 @@ pub(crate) const CSR: &[Refusal] = &[
     Refusal::KeyBlocked,
 ];
 
-/// No CA issues for this tenant now.
-pub(crate) const ISSUER: &[Refusal] = &[Refusal::NoIssuer];
+/// Nothing is issued for this tenant now.
+pub(crate) const ISSUER: &[Refusal] = &[Refusal::NoIssuer, Refusal::TenantBusy];
 
 /// A kitting code that makes no further device.
 pub(crate) const KITTING: &[Refusal] = &[
@@ -46,8 +46,9 @@ pub(crate) const KITTING: &[Refusal] = &[
     Refusal::LabelUnfit,
 ];
 
-/// A client that may not invite.
-pub(crate) const CLIENT: &[Refusal] = &[Refusal::NotThisClient, Refusal::ClientMayNotInvite];
+/// A client that may not invite, or not now.
+pub(crate) const CLIENT: &[Refusal] =
+    &[Refusal::NotThisClient, Refusal::ClientMayNotInvite, Refusal::TenantBusy];
 
 /// A list that the client never sent.
 pub(crate) const LIST: &[Refusal] = &[Refusal::ListUnknown];

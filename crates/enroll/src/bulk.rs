@@ -20,7 +20,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use tegata_core::{InvitationId, InvitationListId, Refusal, SiteId, TenantId, Timestamp};
 use tegata_storage::LedgerError;
-use tegata_web::{PeerCertificate, ServerContext};
+use tegata_web::{PeerCertificate, ServiceContext};
 use tokio::sync::Notify;
 
 /// Lines in one transaction: few enough that others get their turn.
@@ -53,7 +53,7 @@ pub trait InvitingClients: Send + Sync {
 /// The service for bulk invitations. Cloning shares it.
 #[derive(Clone)]
 pub struct BulkInvitations {
-    context: ServerContext,
+    context: ServiceContext,
     clients: Arc<dyn InvitingClients>,
     secret: CodeSecretOpening,
     wake: Arc<Notify>,
@@ -61,7 +61,7 @@ pub struct BulkInvitations {
 
 impl BulkInvitations {
     /// A service that knows its clients from `clients`, and the secret of its codes from `open`.
-    pub fn new(context: ServerContext, clients: Arc<dyn InvitingClients>, open: OpenCodeSecret) -> Self {
+    pub fn new(context: ServiceContext, clients: Arc<dyn InvitingClients>, open: OpenCodeSecret) -> Self {
         Self { context, clients, secret: CodeSecretOpening::new(open), wake: Arc::default() }
     }
 

@@ -21,7 +21,8 @@ use tegata_storage::{
     Actor, Certificate, CertificateHolder, Device, Invitation, Principal, RefusalNote, ScopedLedger,
 };
 use tegata_web::{
-    InstallationSecretSource, OpenInstallationSecret, PeerCertificate, Problem, RequestTime, ServerContext,
+    InstallationSecretSource, OpenInstallationSecret, PeerCertificate, Problem, RequestTime, ServiceContext,
+    TenantWork,
 };
 
 /// A request that arrives while the first one with the same key is still being served is asked to come again; after
@@ -41,7 +42,7 @@ const SHORT_CODES: &str = "short-code";
 /// Issues certificates to whoever proves a right to one. Cloning shares it.
 #[derive(Clone)]
 pub struct EnrollmentService {
-    pub(crate) context: ServerContext,
+    pub(crate) context: ServiceContext,
     pub(crate) authorities: Arc<IssuerSet>,
     /// Who gives the token that may come with a renewed certificate, if anybody does.
     pub(crate) tokens: Option<Arc<dyn RenewalTokens>>,
@@ -70,7 +71,7 @@ pub(crate) struct HandedOverCertificate {
 impl EnrollmentService {
     /// A service that issues with the CA of each tenant. All servers of an installation have the same secret.
     pub fn new(
-        context: ServerContext,
+        context: ServiceContext,
         authorities: Arc<IssuerSet>,
         open_secret: OpenInstallationSecret,
     ) -> Self {
@@ -149,11 +150,6 @@ impl EnrollmentService {
         self.context.ledger.within(Principal::invited(invitation).scope())
     }
 
-    /// What lies behind a right that was shown and is judged here, whichever tenant's it is.
-    pub(crate) fn all_rows(&self) -> ScopedLedger {
-        self.context.ledger.within(Principal::system("enrollment").scope())
-    }
-
     /// What the certificate of this holder will be called in the browser's list.
     pub(crate) fn common_name(
         &self,
@@ -168,7 +164,7 @@ impl EnrollmentService {
 
     /// The guidance for the staff of a site. A failing ledger costs the guidance, and nothing else.
     pub(crate) async fn guidance(&self, site: &SiteId) -> Guidance {
-        let guidance = self.all_rows().guidance_of(site).await.unwrap_or_else(|error| {
+        let guidance = self.context.ledger.guidance_of(site).await.unwrap_or_else(|error| {
             tracing::error!(%error, "whom the staff of a site call cannot be read");
             Guidance::default()
         });
@@ -207,7 +203,7 @@ impl EnrollmentService {
         used: Refusal,
         now: Timestamp,
     ) -> Result<Option<IssuedCertificate>, Refusal> {
-        let certificates = self.all_rows().certificates_of(device).await?;
+        let certificates = self.context.ledger.certificates_of(device).await?;
         let own = certificates.into_iter().rev().find(|known| known.key_hash == request.key_hash());
         match own {
             Some(known)
@@ -232,6 +228,7 @@ impl EnrollmentService {
         tenant: &TenantId,
         now: Timestamp,
     ) -> Result<IssuedCertificate, Refusal> {
+        let _place = self.context.shares.enter(TenantWork::Enrollment, tenant.as_str()).await?;
         let authority = self.authorities.for_tenant(tenant)?;
         let witness = |step| tracing::trace!(?step, "issuing");
         let entropy = self.context.entropy.as_ref();

@@ -68,7 +68,7 @@ pub(crate) async fn of_invitation(
     let TicketRight::Invitation(id) = &ticket.right else {
         return Err(Refusal::InvitationUnknown.into());
     };
-    let found = service.all_rows().invitation(id).await?;
+    let found = service.context.ledger.invitation(id).await?;
     let invitation = found.ok_or(Refusal::InvitationUnknown)?;
     let progress = match &invitation.device {
         Some(device) => service.progress(&service.rows_of(&invitation), device, 0).await?,

@@ -2,7 +2,7 @@
 
 use crate::enrollment_service::EnrollmentService;
 use tegata_core::{Contact, DeviceId, DeviceState, Language, Refusal, StopCause};
-use tegata_storage::{Certificate, Device, HeldCertificate, LedgerError};
+use tegata_storage::{Certificate, Device, HeldCertificate, LedgerError, Principal};
 use tegata_web::japan_date::{day, moment};
 use tegata_web::{PeerCertificate, TrustVerdict};
 
@@ -74,7 +74,7 @@ impl EnrollmentService {
     ) -> Result<Option<(HeldCertificate, Device, Vec<Certificate>)>, LedgerError> {
         let ledger = &self.context.ledger;
         let Some(holding) = ledger.holding(&certificate.thumbprint).await? else { return Ok(None) };
-        let rows = self.all_rows();
+        let rows = ledger.within(Principal::keyholder(&holding).scope());
         let Some(device) = rows.device(&holding.device).await? else { return Ok(None) };
         let certificates = rows.certificates_of(&holding.device).await?;
         Ok(Some((holding, device, certificates)))
@@ -94,7 +94,14 @@ impl EnrollmentService {
         let mut facts = facts(refusal, holding, device, certificates, language);
         if refusal == Refusal::DeviceSuspended {
             // Without it the refusal is told all the same.
-            let report = self.all_rows().loss_report_on(&device.id).await.ok().flatten();
+            let report = self
+                .context
+                .ledger
+                .within(Principal::keyholder(holding).scope())
+                .loss_report_on(&device.id)
+                .await
+                .ok()
+                .flatten();
             let name = language.pick("紛失として止めた端末", "Reported lost from");
             facts.extend(report.map(|report| CertificateFact { name, value: report.reporter }));
         }

@@ -145,7 +145,7 @@ impl EnrollmentService {
         if report.device == facts.device && !report.own {
             return Err(refused(Refusal::OwnDevice).await);
         }
-        let wait = ReceiptWait::begin(&self.context.ledger, now).await?;
+        let wait = self.context.ledger.receipt_wait(now).await?;
         match self.suspend_lost(facts, &report.device, now).await {
             Ok(event) => Ok(LossReportResponse {
                 device: report.device.clone(),

@@ -76,10 +76,9 @@ pub(crate) async fn show(
         Err(problem) => return Err(problem),
     };
     let session = &signed_in.session;
-    let sessions = service.context.ledger.sessions_of(&session.tenant, &session.person, signed_in.at).await;
-    let sessions = sessions.map_err(refusal)?;
-    let guidance =
-        service.rows(&signed_in.holder).guidance_of(&signed_in.holder.site).await.unwrap_or_default();
+    let rows = service.rows_of(&signed_in);
+    let sessions = rows.sessions_of(&session.person, signed_in.at).await.map_err(refusal)?;
+    let guidance = rows.guidance_of(&signed_in.holder.site).await.unwrap_or_default();
     let body = AccountPage {
         language,
         name: &session.name,
@@ -132,8 +131,8 @@ impl IdentityService {
         let own = &by.session;
         let actor = Actor::Person(own.person.clone());
         let ended = async {
-            let mut transaction = self.context.ledger.begin(by.at).await?;
-            transaction.end_session(&own.tenant, &own.person, session, &actor).await?;
+            let mut transaction = self.rows_of(by).begin(by.at).await?;
+            transaction.end_session(&own.person, session, &actor).await?;
             transaction.commit().await
         };
         match ended.await {
@@ -147,8 +146,8 @@ impl IdentityService {
         let own = &by.session;
         let actor = Actor::Person(own.person.clone());
         let ended = async {
-            let mut transaction = self.context.ledger.begin(by.at).await?;
-            transaction.end_other_sessions(&own.tenant, &own.person, &own.id, &actor).await?;
+            let mut transaction = self.rows_of(by).begin(by.at).await?;
+            transaction.end_other_sessions(&own.person, &own.id, &actor).await?;
             transaction.commit().await
         };
         ended.await.map_err(refusal)

@@ -7,7 +7,7 @@ use axum::extract::FromRef;
 use std::sync::Arc;
 use tegata_core::{Clock, Contact, DeviceId, PersonId, Refusal, SetupCode, Timestamp};
 use tegata_storage::{Actor, CertificateHolder, LedgerError, Principal, RefusalNote, ScopedLedger};
-use tegata_web::{InstallationSecretSource, OpenInstallationSecret, ServerContext};
+use tegata_web::{InstallationSecretSource, OpenInstallationSecret, ServiceContext};
 
 /// What the seals of second factors are for.
 const TOTP: &str = "second factors of people";
@@ -15,7 +15,7 @@ const TOTP: &str = "second factors of people";
 /// Accounts, sign-ins and sessions of an installation. Cloning shares it.
 #[derive(Clone)]
 pub struct IdentityService {
-    pub(crate) context: ServerContext,
+    pub(crate) context: ServiceContext,
     pub(crate) hasher: PasswordHasher,
     pub(crate) throttle: Arc<SignInThrottle>,
     secret: InstallationSecretSource,
@@ -24,7 +24,7 @@ pub struct IdentityService {
 
 impl IdentityService {
     /// With the secret that every server of the installation has.
-    pub fn new(context: ServerContext, secret: OpenInstallationSecret) -> Self {
+    pub fn new(context: ServiceContext, secret: OpenInstallationSecret) -> Self {
         let hasher = PasswordHasher::new(context.entropy.as_ref());
         let secret = InstallationSecretSource::new(secret);
         Self { context, hasher, throttle: Arc::default(), secret, contact: None }

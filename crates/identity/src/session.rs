@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::{Refusal, Timestamp};
-use tegata_storage::{CertificateHolder, LiveSession};
+use tegata_storage::{CertificateHolder, LiveSession, Principal, ScopedLedger};
 use tegata_web::{PeerCertificate, Presented, Problem, RequestTime, StrictForm};
 
 /// A session that nobody uses ends (guideline, operation 12).
@@ -71,6 +71,11 @@ impl<F: BrowserForm> FromRequest<IdentityService> for SignedInForm<F> {
 }
 
 impl IdentityService {
+    /// The ledger as somebody who is signed in sees it.
+    pub(crate) fn rows_of(&self, signed_in: &SessionHolder) -> ScopedLedger {
+        self.context.ledger.within(Principal::person(&signed_in.session).scope())
+    }
+
     /// Whoever is signed in: the certificate is good, the session lasts and belongs to the certificate's device, and its
     /// person may still use it.
     ///
@@ -84,11 +89,11 @@ impl IdentityService {
     ) -> Result<SessionHolder, Refusal> {
         let holder = self.context.device(certificate, now).await?;
         let secret = BrowserSecret::of(headers, CookieName::Session).ok_or(Refusal::SignInNeeded)?;
-        let ledger = &self.context.ledger;
-        let session = ledger.session(&secret.hash(), &holder.device, now).await.map_err(refusal)?;
+        let rows = self.rows(&holder);
+        let session = rows.session(&secret.hash(), &holder.device, now).await.map_err(refusal)?;
         let session = session.ok_or(Refusal::SignInNeeded)?;
         if now.since(session.used_at) >= STEP {
-            ledger.use_session(&session.id, IDLE, now).await.map_err(refusal)?;
+            rows.use_session(&session.id, IDLE, now).await.map_err(refusal)?;
         }
         Ok(SessionHolder { session, holder, secret, at: now })
     }

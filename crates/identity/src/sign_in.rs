@@ -20,7 +20,9 @@ use tegata_storage::{
     CertificateHolder, LedgerError, PersonState, SecondFactorUse, SignInCandidate, StartSession,
     StartedSession,
 };
-use tegata_web::{HtmlPage, Presented, Problem, ReaderLanguage, RequestTime, StrictForm, WebResult};
+use tegata_web::{
+    HtmlPage, Presented, Problem, ReaderLanguage, RequestTime, StrictForm, TenantWork, WebResult,
+};
 
 #[derive(Template)]
 #[template(path = "sign-in.html")]
@@ -91,7 +93,9 @@ pub(crate) async fn submit(
     };
     match outcome {
         Ok(session) => Ok(entered(&session, &next, language)),
-        Err(refusal @ (Refusal::Unavailable | Refusal::Internal)) => Err(Problem::from(refusal)),
+        Err(refusal @ (Refusal::Unavailable | Refusal::TenantBusy | Refusal::Internal)) => {
+            Err(Problem::from(refusal))
+        }
         Err(refusal) => {
             let shown = (next.as_str(), form.login.as_str(), Some(refusal));
             service.sign_in_page(&holder, &headers, language, shown).await
@@ -114,8 +118,7 @@ impl IdentityService {
     ) -> Result<BrowserSecret, Refusal> {
         // No login is so long that its key could not be: nobody has it.
         let login_key = LoginId::parse(&form.login).map_or_else(|_| String::new(), |login| login.key());
-        let ledger = &self.context.ledger;
-        let candidate = ledger.sign_in_candidate(&holder.tenant, &login_key, &holder.device).await;
+        let candidate = self.rows(holder).sign_in_candidate(&login_key, &holder.device).await;
         let candidate = candidate.map_err(refusal)?;
         let known = candidate.as_ref().filter(|candidate| candidate.is_known_here);
         let attempt = SignInAttempt {
@@ -130,11 +133,13 @@ impl IdentityService {
             return Err(refused(Refusal::TooManySignIns).await);
         }
         let password = Password::typed(&form.password);
+        // A company whose staff all come at nine, or somebody with one of its devices, leaves room for others.
+        let _place = self.context.shares.enter(TenantWork::SignIn, holder.tenant.as_str()).await?;
         let hash = candidate.as_ref().map(|candidate| candidate.password.as_str());
         let is_right =
             self.hasher.verify(password, hash).await.inspect_err(|_| self.throttle.was_right(&attempt))?;
         // Looked at whether the password is right or not, so that the time does not tell.
-        let factor = self.second_factor(candidate.as_ref(), &form.code, now).await?;
+        let factor = self.second_factor(holder, candidate.as_ref(), &form.code, now).await?;
         let (Some(candidate), Some(factor), true) = (&candidate, factor, is_right) else {
             return Err(refused(Refusal::SignInWrong).await);
         };
@@ -154,6 +159,7 @@ impl IdentityService {
     /// The second factor, if it fits. Whether it was used before, only the transaction knows that uses it.
     async fn second_factor(
         &self,
+        holder: &CertificateHolder,
         candidate: Option<&SignInCandidate>,
         typed: &str,
         now: Timestamp,
@@ -166,7 +172,7 @@ impl IdentityService {
             (TypedFactor::Code(code), _) => {
                 let nobody = || PersonId::random(self.context.entropy.as_ref());
                 let person = candidate.map_or_else(nobody, |candidate| candidate.person.clone());
-                let has = self.context.ledger.has_person_code(&person, &code.hash(), now).await;
+                let has = self.rows(holder).has_person_code(&person, &code.hash(), now).await;
                 has.map_err(refusal)?.then(|| SecondFactorUse::Code(code.hash()))
             }
             _ => None,
@@ -195,7 +201,7 @@ impl IdentityService {
             idle_until: now.plus(IDLE),
             expires_at: now.plus(LONGEST),
         };
-        let mut transaction = self.context.ledger.begin(now).await?;
+        let mut transaction = self.rows(holder).begin(now).await?;
         let begun = transaction.start_session(&new).await?;
         transaction.commit().await?;
         if begun == StartedSession::Emergency {

@@ -15,7 +15,9 @@ use tegata_core::{
     Justification, LoginId, Name, PersonId, PersonRole, RevocationReason, Role, Roles, SetupCode,
 };
 use tegata_storage::{Actor, DeviceAction, EmergencyCode, NewPerson};
-use tegata_testkit::{CertificateHolderFixture, DEVICE, TestInstallation, TestResponse, YEAR, send};
+use tegata_testkit::{
+    CertificateHolderFixture, DEVICE, Everything, TestInstallation, TestResponse, YEAR, send,
+};
 use tegata_web::{InstallationSecret, ListenerRules};
 
 const PASSWORD: &str = "むかしむかし、あるところに";
@@ -44,7 +46,7 @@ impl TestCompany {
     async fn new() -> Self {
         let installation = TestInstallation::new().await;
         let secret = Arc::new(|| Some(InstallationSecret::new(b"a secret of sixteen")));
-        let service = IdentityService::new(installation.context.clone(), secret);
+        let service = IdentityService::new(installation.context.for_services(), secret);
         Self { installation, service }
     }
 
@@ -72,7 +74,7 @@ impl TestCompany {
         let mut transaction = context.ledger.begin(now).await.unwrap();
         transaction.add_person(&new, &OPERATOR).await.unwrap();
         let until = now.plus(YEAR);
-        transaction.make_setup_link(&new.tenant, &new.id, &code, until, &OPERATOR).await.unwrap();
+        transaction.make_setup_link(&new.id, &code, until, &OPERATOR).await.unwrap();
         transaction.commit().await.unwrap();
         (new.id, code)
     }
@@ -238,9 +240,9 @@ async fn whoever_belongs_elsewhere_is_told_so_once_they_have_proved_it() {
     let company = TestCompany::new().await;
     let (own, other) = (company.set_up("tanaka").await, company.set_up("sato").await);
     let browser = company.browser().await;
-    let (ledger, tenant) = (&company.installation.context.ledger, &company.installation.tenant);
+    let ledger = &company.installation.context.ledger;
     let mut transaction = ledger.begin(company.installation.context.now()).await.unwrap();
-    transaction.assign_device(tenant, &browser.device.id, &[other.id], &OPERATOR).await.unwrap();
+    transaction.assign_device(&browser.device.id, &[other.id], &OPERATOR).await.unwrap();
     transaction.commit().await.unwrap();
     let right = company.digits(&own.code, 1).await;
     assert!(shows(&browser.sign_in("tanaka", "another password", &right).await, "U-01"));
@@ -253,7 +255,7 @@ async fn whoever_belongs_elsewhere_is_told_so_once_they_have_proved_it() {
     let digits = company.digits(&other.code, 1).await;
     assert_eq!(goes_to(&browser.sign_in("sato", PASSWORD, &digits).await), "/account?lang=ja");
     let mut transaction = ledger.begin(company.installation.context.now()).await.unwrap();
-    transaction.disable_person(tenant, &own.id, "", &OPERATOR).await.unwrap();
+    transaction.disable_person(&own.id, "", &OPERATOR).await.unwrap();
     transaction.commit().await.unwrap();
     assert!(shows(&browser.sign_in("tanaka", PASSWORD, &right).await, "U-04"));
     assert!(shows(&browser.sign_in("tanaka", "another password", &right).await, "U-01"));
@@ -308,10 +310,7 @@ async fn a_recovery_code_works_once_and_an_emergency_code_is_in_the_audit_log() 
     let until = context.now().plus(Duration::from_mins(10));
     let given = EmergencyCode { hash: emergency.hash(), expires_at: until, because: &because };
     let mut transaction = context.ledger.begin(context.now()).await.unwrap();
-    transaction
-        .give_emergency_code(&company.installation.tenant, &person.id, &given, &OPERATOR)
-        .await
-        .unwrap();
+    transaction.give_emergency_code(&person.id, &given, &OPERATOR).await.unwrap();
     transaction.commit().await.unwrap();
     let used = browser.sign_in("tanaka", PASSWORD, &emergency.reveal().to_lowercase()).await;
     assert_eq!(goes_to(&used), "/account?lang=ja");
@@ -353,7 +352,7 @@ async fn a_session_idles_out_and_its_use_is_written_once_a_minute() {
     browser.go("/account").await;
     let context = &company.installation.context;
     let used = async || {
-        let of = context.ledger.sessions_of(&company.installation.tenant, &person.id, context.now()).await;
+        let of = context.ledger.everything().sessions_of(&person.id, context.now()).await;
         of.unwrap()[0].used_at
     };
     let before = used().await;
@@ -387,7 +386,7 @@ async fn a_session_ends_with_its_device_and_is_worth_nothing_on_another() {
     company.installation.act(&browser.device, stop).await;
     assert_eq!(browser.go("/account").await.json()["code"], "C-06");
     let context = &company.installation.context;
-    let left = context.ledger.sessions_of(&company.installation.tenant, &person.id, context.now()).await;
+    let left = context.ledger.everything().sessions_of(&person.id, context.now()).await;
     assert_eq!(left.unwrap(), []);
 }
 
@@ -402,7 +401,7 @@ async fn a_person_ends_their_own_sessions_and_nobody_else_s() {
     two.sign_in("tanaka", PASSWORD, &company.digits(&person.code, 0).await).await;
     let context = &company.installation.context;
     let of = async |person: &PersonId| {
-        context.ledger.sessions_of(&company.installation.tenant, person, context.now()).await.unwrap()
+        context.ledger.everything().sessions_of(person, context.now()).await.unwrap()
     };
     let token = form_token(&one.go("/account").await);
     let strange = of(&other.id).await[0].id.to_string();

@@ -6,6 +6,7 @@ mod keys;
 mod listeners;
 mod proxy;
 mod receivers;
+mod shares;
 mod template;
 mod tokens;
 
@@ -22,6 +23,7 @@ pub use keys::{KeysConfig, NewKeys, Pkcs11Config};
 pub use listeners::{DeviceConfig, MetricsConfig, PortalConfig, PublicConfig};
 pub use proxy::{HeaderFormat, ProxyConfig};
 pub use receivers::{PushConfig, ReceiverConfig};
+pub use shares::SharesConfig;
 pub use template::ConfigTemplate;
 pub use tokens::{IdentityProviderConfig, ProductConfig, TokensConfig};
 
@@ -56,6 +58,9 @@ pub struct Config {
     /// `[scep]`: whether it is spoken.
     #[serde(default)]
     pub scep: ScepConfig,
+    /// `[shares]`: what tenants may have under way at one time.
+    #[serde(default)]
+    pub shares: SharesConfig,
     /// `[audit]`: how long the audit log keeps its entries.
     #[serde(default)]
     pub audit: AuditConfig,

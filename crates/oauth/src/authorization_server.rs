@@ -13,11 +13,11 @@ use tegata_core::claims::LONGEST_LIFETIME;
 use tegata_core::{Refusal, Timestamp};
 use tegata_signals::{SignalIssuer, Signals, StatusLists};
 use tegata_storage::CertificateHolder;
-use tegata_web::{ClientRegistry, ServerContext};
+use tegata_web::{ClientRegistry, ServiceContext};
 
 /// The authorization server. Requests share it.
 pub struct AuthorizationServer {
-    pub(crate) context: ServerContext,
+    pub(crate) context: ServiceContext,
     pub(crate) issuer: Arc<SignalIssuer>,
     pub(crate) lifetime: Duration,
     pub(crate) documents: MetadataDocuments,
@@ -47,7 +47,7 @@ impl AuthorizationServer {
         refresh.check(lifetime)?;
         let people = IdentityProviders::new(people);
         let issuer = signals.issuer().clone();
-        let context = issuer.context.clone();
+        let context = issuer.service_context();
         let documents = MetadataDocuments::new(&context.addresses, &products);
         Ok(Arc::new(Self {
             context,

@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName};
 use std::sync::Arc;
 use tegata_core::{Refusal, Role, Timestamp};
 use tegata_storage::CertificateHolder;
-use tegata_web::{Presented, RecognizedClient, ServerContext, body};
+use tegata_web::{Presented, RecognizedClient, ServiceContext, TakenPlace, TenantWork, body};
 
 const DPOP: HeaderName = HeaderName::from_static("dpop");
 
@@ -27,6 +27,7 @@ pub(crate) struct RegisteredClientRequest {
     pub(crate) form: FormParameters,
     pub(crate) client: RecognizedClient,
     pub(crate) at: Timestamp,
+    _place: TakenPlace,
 }
 
 /// A request of a device or a gate.
@@ -36,6 +37,7 @@ pub(crate) struct DeviceRequest {
     /// The time by which it is judged.
     pub(crate) at: Timestamp,
     presented: Presented,
+    _place: TakenPlace,
 }
 
 impl AuthenticatedRequest {
@@ -57,10 +59,14 @@ impl AuthenticatedRequest {
         if let Some(registration) = form.get("client_id").and_then(|name| tokens.clients().get(name)) {
             let client = registration.recognize(context, presented.0.as_ref(), at).await;
             let client = client.map_err(unrecognized)?;
-            return Ok(Self::Registered(RegisteredClientRequest { form, client, at }));
+            // It is nobody's device: what it has under way is its own.
+            let whose = &client.registration.client_id;
+            let place = context.shares.enter(TenantWork::Tokens, whose).await?;
+            return Ok(Self::Registered(RegisteredClientRequest { form, client, at, _place: place }));
         }
         let client = authenticate(context, &form, &presented, at).await?;
-        Ok(Self::Holder(DeviceRequest { form, client, at, presented }))
+        let place = context.shares.enter(TenantWork::Tokens, client.tenant.as_str()).await?;
+        Ok(Self::Holder(DeviceRequest { form, client, at, presented, _place: place }))
     }
 
     pub(crate) fn form(&self) -> &FormParameters {
@@ -95,7 +101,7 @@ impl DeviceRequest {
 
     /// Whether the sender may still go on, after something was waited for: by a new look at the clock, since what is known
     /// must be fresh now.
-    pub(crate) async fn authenticate_again(&self, context: &ServerContext) -> Result<(), OAuthError> {
+    pub(crate) async fn authenticate_again(&self, context: &ServiceContext) -> Result<(), OAuthError> {
         context.caller(self.presented.0.as_ref(), context.now()).await?;
         Ok(())
     }
@@ -113,7 +119,7 @@ pub(crate) fn unrecognized(refusal: Refusal) -> OAuthError {
 
 /// `client_id` is asked for first, so that its absence is always the same error.
 async fn authenticate(
-    context: &ServerContext,
+    context: &ServiceContext,
     form: &FormParameters,
     presented: &Presented,
     at: Timestamp,

@@ -46,7 +46,7 @@ pub(crate) async fn grant(
     tokens: &AuthorizationServer,
     call: &RegisteredClientRequest,
 ) -> Result<TokenResponse, OAuthError> {
-    let RegisteredClientRequest { form, client, at: now } = call;
+    let RegisteredClientRequest { form, client, at: now, .. } = call;
     let registration = &client.registration;
     if form.require("grant_type", "grant_type is missing")? != CLIENT_CREDENTIALS {
         return Err(OAuthError::unsupported_grant_type(

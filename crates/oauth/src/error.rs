@@ -111,6 +111,7 @@ impl From<Refusal> for OAuthError {
             Refusal::Unavailable | Refusal::Accepted | Refusal::InDoubt => {
                 (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable")
             }
+            Refusal::TenantBusy => (StatusCode::TOO_MANY_REQUESTS, "temporarily_unavailable"),
             Refusal::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "server_error"),
             Refusal::NotADevice | Refusal::NotAGate | Refusal::TokenNotBound => {
                 (StatusCode::BAD_REQUEST, "unauthorized_client")
@@ -160,7 +161,7 @@ impl IntoResponse for OAuthError {
     fn into_response(self) -> Response {
         let text = serde_json::to_vec(&self).unwrap_or_default();
         let mut response = (self.status, NOT_STORED, text).into_response();
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+        if matches!(self.status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
             response.headers_mut().insert(RETRY_AFTER, http::HeaderValue::from_static("1"));
         }
         // For the middleware that counts refusals.
@@ -198,6 +199,7 @@ mod tests {
         for refusal in [Refusal::Unavailable, Refusal::Internal] {
             assert!(OAuthError::from(refusal).status.is_server_error());
         }
+        assert_eq!(OAuthError::from(Refusal::TenantBusy).status, StatusCode::TOO_MANY_REQUESTS);
         assert_eq!(OAuthError::from(Refusal::CertificateRevoked).status, StatusCode::UNAUTHORIZED);
     }
 }

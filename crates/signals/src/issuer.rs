@@ -6,7 +6,7 @@ use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::{Refusal, Timestamp};
-use tegata_web::ServerContext;
+use tegata_web::{ServerContext, ServiceContext};
 
 /// From which age on the status cache is not believed: then no heartbeat is sent and nothing is called active.
 const STALE: Duration = Duration::from_secs(1);
@@ -15,7 +15,7 @@ const STALE: Duration = Duration::from_secs(1);
 /// from the same moment on.
 pub struct SignalIssuer {
     /// Ledger, status cache, clock and addresses.
-    pub context: ServerContext,
+    pub(crate) context: ServerContext,
     keys: ArcSwap<PublishedKeys>,
 }
 
@@ -23,6 +23,11 @@ impl SignalIssuer {
     /// Signs with these keys.
     pub fn new(context: ServerContext, keys: SigningKeys) -> Arc<Self> {
         Arc::new(Self { context, keys: ArcSwap::from_pointee(PublishedKeys::from(keys)) })
+    }
+
+    /// What services that sign with it share.
+    pub fn service_context(&self) -> ServiceContext {
+        self.context.for_services()
     }
 
     /// From now on these keys sign and are believed.

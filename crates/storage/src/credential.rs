@@ -6,10 +6,10 @@ mod setup;
 pub use codes::EmergencyCode;
 pub use setup::{NewCredential, OpenSetup};
 
-use crate::engine::on_read;
 use crate::person::{PersonState, read_roles};
-use crate::{Ledger, Result};
-use tegata_core::{DeviceAssignment, DeviceId, PersonId, Roles, TenantId, Timestamp};
+use crate::scope::on_scoped_read;
+use crate::{Result, ScopedLedger};
+use tegata_core::{DeviceAssignment, DeviceId, PersonId, Roles, Timestamp};
 
 /// Somebody of a tenant who might be the one who signs in on a device. Nothing in it prints itself.
 pub struct SignInCandidate {
@@ -33,28 +33,27 @@ pub struct SignInCandidate {
     pub assigned: DeviceAssignment,
 }
 
-impl Ledger {
+impl ScopedLedger {
     /// Whoever has this login (as [`tegata_core::LoginId::key`] writes it) and has chosen a password, before a device of the
     /// same tenant.
     pub async fn sign_in_candidate(
         &self,
-        tenant: &TenantId,
         login_key: &str,
         device: &DeviceId,
     ) -> Result<Option<SignInCandidate>> {
-        let row: Option<CandidateRow> = on_read!(self, connection => {
+        let row: Option<CandidateRow> = on_scoped_read!(self, connection => {
             sqlx::query_as(
                 "SELECT p.id, p.state, p.roles, c.password, c.totp, c.totp_step, \
-                 (SELECT COUNT(*) FROM person_device k WHERE k.person = p.id AND k.device = $3) AS known, \
-                 (SELECT COUNT(*) FROM device d JOIN person_site w ON w.site = d.site \
-                 WHERE d.id = $3 AND w.person = p.id) AS works_at_site, \
-                 (SELECT COUNT(*) FROM device_person a WHERE a.device = $3) AS assigned, \
-                 (SELECT COUNT(*) FROM device_person a WHERE a.device = $3 AND a.person = p.id) AS assigned_this \
-                 FROM person p JOIN credential c ON c.person = p.id WHERE p.tenant = $1 AND p.login_key = $2",
+                 (SELECT COUNT(*) FROM person_device k WHERE k.person = p.id AND k.device = d.id) AS known, \
+                 (SELECT COUNT(*) FROM person_site w WHERE w.site = d.site AND w.person = p.id) AS works_at_site, \
+                 (SELECT COUNT(*) FROM device_person a WHERE a.device = d.id) AS assigned, \
+                 (SELECT COUNT(*) FROM device_person a WHERE a.device = d.id AND a.person = p.id) AS assigned_this \
+                 FROM device d JOIN person p ON p.tenant = d.tenant JOIN credential c ON c.person = p.id \
+                 WHERE d.id = $1 AND p.login_key = $2 AND ($3 IS NULL OR d.tenant = $3)",
             )
-            .bind(tenant.as_str())
-            .bind(login_key)
             .bind(device.as_str())
+            .bind(login_key)
+            .bind(self.scope.bound())
             .fetch_optional(connection)
             .await?
         });
@@ -64,14 +63,15 @@ impl Ledger {
     /// Whether a person has a recovery or emergency code with this hash that works now. Only the transaction that uses it up
     /// knows that nobody else does.
     pub async fn has_person_code(&self, person: &PersonId, hash: &[u8], now: Timestamp) -> Result<bool> {
-        let found: Option<(String,)> = on_read!(self, connection => {
+        let found: Option<(String,)> = on_scoped_read!(self, connection => {
             sqlx::query_as(
-                "SELECT kind FROM person_code WHERE person = $1 AND code_hash = $2 \
-                 AND (expires_at IS NULL OR expires_at > $3)",
+                "SELECT k.kind FROM person p JOIN person_code k ON k.person = p.id WHERE p.id = $1 AND k.code_hash = $2 \
+                 AND (k.expires_at IS NULL OR k.expires_at > $3) AND ($4 IS NULL OR p.tenant = $4)",
             )
             .bind(person.as_str())
             .bind(hash.to_vec())
             .bind(now.millis())
+            .bind(self.scope.bound())
             .fetch_optional(connection)
             .await?
         });

@@ -7,7 +7,7 @@ mod readers;
 mod writer;
 
 pub use patience::Patience;
-pub use postgres::Replication;
+pub use postgres::{Replication, RowSecurity};
 
 use crate::head::{LedgerHead, TransactionEnd};
 use crate::{LedgerError, LedgerPlace};
@@ -243,6 +243,14 @@ impl Engine {
         match self {
             Self::Sqlite { .. } => Ok(None),
             Self::Postgres(database) => database.replication().await.map(Some),
+        }
+    }
+
+    /// How rows of tenants are kept apart; nothing with SQLite.
+    pub(crate) async fn row_security(&self) -> Result<Option<RowSecurity>, LedgerError> {
+        match self {
+            Self::Sqlite { .. } => Ok(None),
+            Self::Postgres(database) => database.row_security().await.map(Some),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::Result;
 use crate::commits::CommitCounts;
-use crate::engine::{Engine, Patience, Replication};
+use crate::engine::{Engine, Patience, Replication, RowSecurity};
 use crate::group_commit::{self, GroupSender, Operation};
 use crate::invitation::LookupQueue;
 use crate::place::LedgerPlace;
@@ -132,6 +132,11 @@ impl Ledger {
     /// How commits are replicated to stand-bys; nothing with SQLite.
     pub async fn replication(&self) -> Result<Option<Replication>> {
         self.engine.replication().await
+    }
+
+    /// How the database keeps the rows of tenants apart behind the statements' own wall; nothing with SQLite, which has none.
+    pub async fn row_security(&self) -> Result<Option<RowSecurity>> {
+        self.engine.row_security().await
     }
 
     /// Waits for the connections to come home. Without it a process that ends is still safe.

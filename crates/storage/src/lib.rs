@@ -1,6 +1,7 @@
 //! The ledger: the only crate that speaks SQL, and the only one that knows which engine it is.
 //!
-//! - Reads are methods of [`Ledger`].
+//! - Reads are methods of [`Ledger`], and of what is left of it for somebody: [`ScopedLedger`] shows a tenant its own rows,
+//!   [`ServiceLedger`] is what serves tenants.
 //! - Writes are methods of [`Transaction`], opened with the time: [`Ledger::begin`]. A state change, its audit
 //!   entry and its feed event are one transaction. States move by guarded UPDATE, never by read-then-write.
 //! - Writes that many wait for (issuing, tokens, receipts) are handed to [`Ledger::group`], which commits all that
@@ -32,6 +33,7 @@ mod history;
 mod inspection;
 mod invitation;
 mod invitation_list;
+mod isolation;
 mod issuer;
 mod key;
 mod kitting;
@@ -55,11 +57,13 @@ mod rows;
 mod scep;
 mod scope;
 mod server;
+mod service_ledger;
 mod session;
 mod sighting;
 mod status;
 mod status_list;
 mod tenant;
+mod tenant_tables;
 mod token;
 mod token_key;
 mod transaction;
@@ -81,7 +85,7 @@ pub use commits::{COMMIT_BOUNDS, CommitCounts};
 pub use credential::{EmergencyCode, NewCredential, OpenSetup, SignInCandidate};
 pub use crl::{CrlShard, PublishedCrl, StoredCrl};
 pub use device::{Device, DeviceAction, DeviceFilter, ListedDevice};
-pub use engine::{Patience, Replication};
+pub use engine::{Patience, Replication, RowSecurity};
 pub use error::{LedgerError, Result};
 pub use group_commit::Operation;
 pub use guess::{GUESS_SLOTS, WrongGuesses};
@@ -95,6 +99,7 @@ pub use invitation_list::{
     InvitationLine, InvitationList, InvitedHolder, LineOutcome, LineRefusal, NewInvitationLine,
     NewInvitationList,
 };
+pub use isolation::{TableRows, TenantCrossing, TenantIsolation};
 pub use issuer::{IssuerKind, IssuerState, StoredIssuer};
 pub use key::BlockedKey;
 pub use kitting::{Kitting, KittingPlace, NewKitting, TakePlace};
@@ -122,8 +127,9 @@ pub use reselection::AnnouncedReselection;
 pub use responder::StoredResponder;
 pub use revocation_log::{LogError, LogPlace, LogReport};
 pub use scep::ScepTransaction;
-pub use scope::{Principal, Scope, ScopedLedger, ScopedTransaction};
+pub use scope::{Principal, Scope, ScopedLedger, ScopedTransaction, TenantScope};
 pub use server::{FORGOTTEN, RegisteredServer, SIGN_OF_LIFE};
+pub use service_ledger::{ServiceLedger, ServiceOperation, ServiceTransaction};
 pub use session::{ListedSession, LiveSession, SecondFactorUse, StartSession, StartedSession};
 pub use status::{CertificateHolder, Freshness, Outdated, STATUS_STALENESS, StatusCache};
 pub use status_list::{StatusHead, StatusPlace};

@@ -1,14 +1,14 @@
 //! People who sign in: who they are, where they work, and which devices are theirs alone.
 //!
-//! Whoever a caller names is looked for within a tenant: a person of another one is not there.
+//! Whoever a caller names is looked for within the caller's scope: a person of another tenant is not there.
 
 mod changing;
 mod devices;
 
 pub use changing::NewPerson;
 
-use crate::engine::on_read;
-use crate::{Ledger, LedgerError, Result};
+use crate::scope::on_scoped_read;
+use crate::{LedgerError, Result, ScopedLedger};
 use tegata_core::{PersonId, Roles, SiteId, TenantId, Timestamp};
 
 /// Where a person stands.
@@ -88,21 +88,21 @@ macro_rules! select {
     };
 }
 
-impl Ledger {
-    /// The people of a tenant, by login.
-    pub async fn people(&self, tenant: &TenantId) -> Result<Vec<Person>> {
-        let rows: Vec<PersonRow> = on_read!(self, connection => {
-            sqlx::query_as(select!("WHERE p.tenant = $1 ORDER BY p.login_key"))
-                .bind(tenant.as_str())
+impl ScopedLedger {
+    /// The people of the scope, by tenant and login.
+    pub async fn people(&self) -> Result<Vec<Person>> {
+        let rows: Vec<PersonRow> = on_scoped_read!(self, connection => {
+            sqlx::query_as(select!("WHERE ($1 IS NULL OR p.tenant = $1) ORDER BY p.tenant, p.login_key"))
+                .bind(self.scope.bound())
                 .fetch_all(connection)
                 .await?
         });
-        let sites: Vec<(String, String, String)> = on_read!(self, connection => {
+        let sites: Vec<(String, String, String)> = on_scoped_read!(self, connection => {
             sqlx::query_as(
-                "SELECT w.person, s.id, s.name FROM site s JOIN person_site w ON w.site = s.id WHERE s.tenant = $1 \
-                 ORDER BY s.name, s.id",
+                "SELECT w.person, s.id, s.name FROM site s JOIN person_site w ON w.site = s.id \
+                 WHERE ($1 IS NULL OR s.tenant = $1) ORDER BY s.name, s.id",
             )
-            .bind(tenant.as_str())
+            .bind(self.scope.bound())
             .fetch_all(connection)
             .await?
         });
@@ -118,23 +118,23 @@ impl Ledger {
         rows.into_iter().map(of).collect()
     }
 
-    /// One person of a tenant.
-    pub async fn person(&self, tenant: &TenantId, person: &PersonId) -> Result<Option<Person>> {
-        let row: Option<PersonRow> = on_read!(self, connection => {
-            sqlx::query_as(select!("WHERE p.tenant = $1 AND p.id = $2"))
-                .bind(tenant.as_str())
+    /// Reads one person with the sites where they work.
+    pub async fn person(&self, person: &PersonId) -> Result<Option<Person>> {
+        let row: Option<PersonRow> = on_scoped_read!(self, connection => {
+            sqlx::query_as(select!("WHERE p.id = $1 AND ($2 IS NULL OR p.tenant = $2)"))
                 .bind(person.as_str())
+                .bind(self.scope.bound())
                 .fetch_optional(connection)
                 .await?
         });
         let Some(row) = row else { return Ok(None) };
-        let sites = on_read!(self, connection => {
+        let sites = on_scoped_read!(self, connection => {
             sqlx::query_as(
                 "SELECT s.id, s.name FROM site s JOIN person_site w ON w.site = s.id \
-                 WHERE s.tenant = $1 AND w.person = $2 ORDER BY s.name, s.id",
+                 WHERE w.person = $1 AND ($2 IS NULL OR s.tenant = $2) ORDER BY s.name, s.id",
             )
-            .bind(tenant.as_str())
             .bind(person.as_str())
+            .bind(self.scope.bound())
             .fetch_all(connection)
             .await?
         });

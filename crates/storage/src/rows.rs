@@ -42,7 +42,7 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    /// As the engine of this connection reads it fastest.
+    /// The form that the engine of this connection reads fastest.
     pub(crate) fn text<C: ParameterStyle>(self, _: &C) -> &'static str {
         if C::IS_NUMBERED { &self.texts.numbered } else { &self.texts.bare }
     }

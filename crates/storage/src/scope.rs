@@ -11,7 +11,7 @@ mod extent;
 mod principal;
 mod transaction;
 
-pub use extent::Scope;
+pub use extent::{Scope, TenantScope};
 pub use principal::Principal;
 pub use transaction::ScopedTransaction;
 
@@ -27,8 +27,8 @@ pub struct ScopedLedger {
 
 impl Ledger {
     /// The ledger as a scope sees it.
-    pub fn within(&self, scope: Scope) -> ScopedLedger {
-        ScopedLedger { ledger: self.clone(), scope }
+    pub fn within(&self, scope: impl Into<Scope>) -> ScopedLedger {
+        ScopedLedger { ledger: self.clone(), scope: scope.into() }
     }
 }
 

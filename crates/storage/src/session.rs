@@ -6,15 +6,16 @@ mod starting;
 pub use starting::{SecondFactorUse, StartSession, StartedSession};
 
 use crate::credential::assignment;
-use crate::engine::{on_read, on_transaction};
+use crate::engine::on_transaction;
 use crate::person::read_roles;
-use crate::{Ledger, LedgerError, Result};
+use crate::scope::{ScopedTransaction, on_scoped_read};
+use crate::{LedgerError, Result, ScopedLedger};
 use std::time::Duration;
 use tegata_core::{
     CLOCKS_APART, DeviceId, DeviceUse, PersonId, Refusal, Roles, SessionId, SiteId, TenantId, Timestamp,
 };
 
-/// A session that was presented and lasts. [`Ledger::session`] alone makes one.
+/// A session that was presented and lasts. [`ScopedLedger::session`] alone makes one.
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[non_exhaustive]
 pub struct LiveSession {
@@ -64,7 +65,7 @@ pub struct ListedSession {
     pub used_at: Timestamp,
 }
 
-impl Ledger {
+impl ScopedLedger {
     /// The session with this hash of its token, presented by this device. `None` where there is none that lasts: it was
     /// ended, is too old, is another device's, or its person may sign in no longer, or no longer here.
     pub async fn session(
@@ -73,7 +74,7 @@ impl Ledger {
         device: &DeviceId,
         now: Timestamp,
     ) -> Result<Option<LiveSession>> {
-        let row: Option<SessionRow> = on_read!(self, connection => {
+        let row: Option<SessionRow> = on_scoped_read!(self, connection => {
             sqlx::query_as(
                 "SELECT s.id, s.tenant, s.person, p.login, p.name, p.roles, s.amr, s.created_at, s.used_at, s.expires_at, \
                  d.tenant AS device_tenant, \
@@ -82,12 +83,14 @@ impl Ledger {
                  (SELECT COUNT(*) FROM device_person a WHERE a.device = d.id AND a.person = p.id) AS assigned_this \
                  FROM session s JOIN person p ON p.id = s.person JOIN device d ON d.id = s.device \
                  WHERE s.token_hash = $1 AND s.device = $2 AND s.idle_until > $3 AND s.expires_at > $3 \
-                 AND s.created_at <= $4 AND p.state = 'active' AND d.state = 'active'",
+                 AND s.created_at <= $4 AND p.state = 'active' AND d.state = 'active' \
+                 AND ($5 IS NULL OR s.tenant = $5)",
             )
             .bind(token_hash.to_vec())
             .bind(device.as_str())
             .bind(now.millis())
             .bind(now.plus(CLOCKS_APART).millis())
+            .bind(self.scope.bound())
             .fetch_optional(connection)
             .await?
         });
@@ -95,22 +98,17 @@ impl Ledger {
     }
 
     /// The sessions of a person that last, the newest first.
-    pub async fn sessions_of(
-        &self,
-        tenant: &TenantId,
-        person: &PersonId,
-        now: Timestamp,
-    ) -> Result<Vec<ListedSession>> {
-        Ok(on_read!(self, connection => {
+    pub async fn sessions_of(&self, person: &PersonId, now: Timestamp) -> Result<Vec<ListedSession>> {
+        Ok(on_scoped_read!(self, connection => {
             sqlx::query_as(
                 "SELECT s.id, s.device, d.label, d.site, w.name AS site_name, s.created_at, s.used_at FROM session s \
                  JOIN device d ON d.id = s.device JOIN site w ON w.id = d.site \
-                 WHERE s.tenant = $1 AND s.person = $2 AND s.idle_until > $3 AND s.expires_at > $3 \
+                 WHERE s.person = $1 AND s.idle_until > $2 AND s.expires_at > $2 AND ($3 IS NULL OR s.tenant = $3) \
                  AND d.state = 'active' ORDER BY s.created_at DESC, s.id",
             )
-            .bind(tenant.as_str())
             .bind(person.as_str())
             .bind(now.millis())
+            .bind(self.scope.bound())
             .fetch_all(connection)
             .await?
         }))
@@ -119,14 +117,18 @@ impl Ledger {
     /// Writes down that a session is used, and until when it lasts if it is not used again. Bookkeeping, as of days on which
     /// devices were seen: no entry of the audit log.
     pub async fn use_session(&self, session: &SessionId, idle: Duration, now: Timestamp) -> Result<()> {
-        let mut transaction = self.begin(now).await?;
+        let mut transaction = ScopedTransaction::begin(&self.ledger, &self.scope, now).await?.whole();
         on_transaction!(transaction.engine, connection => {
-            sqlx::query("UPDATE session SET used_at = $2, idle_until = $3 WHERE id = $1 AND used_at < $2")
-                .bind(session.as_str())
-                .bind(now.millis())
-                .bind(now.plus(idle).millis())
-                .execute(connection)
-                .await?;
+            sqlx::query(
+                "UPDATE session SET used_at = $2, idle_until = $3 WHERE id = $1 AND used_at < $2 \
+                 AND ($4 IS NULL OR tenant = $4)",
+            )
+            .bind(session.as_str())
+            .bind(now.millis())
+            .bind(now.plus(idle).millis())
+            .bind(self.scope.bound())
+            .execute(connection)
+            .await?;
         });
         transaction.commit().await
     }

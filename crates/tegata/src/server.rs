@@ -33,11 +33,12 @@ use std::path::Path;
 use std::sync::Arc;
 use tegata_ca::IssuerSet;
 use tegata_core::ServerId;
+use tegata_installation::config::SharesConfig;
 use tegata_installation::{
     Config, Failure, FailureContext, KeyRing, SystemContext, open_to_serve, server_certificates,
 };
 use tegata_storage::{Ledger, StatusCache};
-use tegata_web::{InstallationAddresses, ProbeHosts, ServerContext};
+use tegata_web::{InstallationAddresses, ProbeHosts, ServerContext, SharedPlaces, TenantShares};
 
 /// Everything a server needs.
 pub struct Server {
@@ -102,7 +103,13 @@ async fn open_context(
             probes: ProbeHosts::new(&config.device.probe_suffix, config.device.url.port()),
         }),
         renewal: config.renewal,
+        shares: TenantShares::new(places(config.shares)),
     })
+}
+
+fn places(configured: SharesConfig) -> SharedPlaces {
+    let SharesConfig { tokens, enrollment, invitations, sign_in } = configured;
+    SharedPlaces { tokens, enrollment, invitations, sign_in }
 }
 
 /// A path for people and for JSON.

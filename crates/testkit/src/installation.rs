@@ -18,7 +18,10 @@ use tegata_storage::{
     DeviceAction, IssuanceRight, IssuerKind, Ledger, NewInvitation, Outdated, ReserveSerial, Site,
     StatusCache, StoreCertificate, StoredIssuer, Tenant, TenantAction,
 };
-use tegata_web::{InstallationAddresses, PeerCertificate, ProbeHosts, ServerContext, TrustVerdict};
+use tegata_web::{
+    InstallationAddresses, PeerCertificate, ProbeHosts, ServerContext, SharedPlaces, TenantShares,
+    TrustVerdict,
+};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
@@ -71,6 +74,7 @@ impl TestInstallation {
                 probes: ProbeHosts::new("probe.example", 443),
             }),
             renewal: RenewalPolicy::default(),
+            shares: TenantShares::new(SharedPlaces::default()),
         };
         Self { context, clock, follower, issuer, tenant, site, _folder: folder }
     }

@@ -144,10 +144,10 @@ impl ClientRegistry {
     ///
     /// # Errors
     /// The [`Refusal`] to show.
-    pub async fn recognize(
+    pub async fn recognize<L: Sync>(
         &self,
         client_id: &str,
-        context: &ServerContext,
+        context: &ServerContext<L>,
         certificate: Option<&PeerCertificate>,
         now: Timestamp,
     ) -> Result<RecognizedClient, Refusal> {
@@ -188,9 +188,9 @@ impl RegisteredClient {
     ///
     /// # Errors
     /// [`Refusal::NotThisClient`] if it is not one that the client registered; what else speaks against it otherwise.
-    pub async fn recognize(
+    pub async fn recognize<L: Sync>(
         self: &Arc<Self>,
-        context: &ServerContext,
+        context: &ServerContext<L>,
         presented: Option<&PeerCertificate>,
         now: Timestamp,
     ) -> Result<RecognizedClient, Refusal> {

@@ -1,10 +1,11 @@
 //! What the handlers of every listener share.
 
 use crate::probe::ProbeHosts;
+use crate::tenant_shares::TenantShares;
 use std::sync::Arc;
 use tegata_core::renewal::RenewalPolicy;
 use tegata_core::{Clock, Entropy, Installation, ServerId, Timestamp};
-use tegata_storage::{Ledger, ServerSurface, StatusCache};
+use tegata_storage::{Ledger, ServerSurface, ServiceLedger, StatusCache};
 
 /// The addresses under which the installation is reached, without a trailing slash.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -19,15 +20,16 @@ pub struct InstallationAddresses {
     pub probes: ProbeHosts,
 }
 
-/// Shared by all requests. Cloning shares it.
+/// Shared by all requests. Cloning shares it. What the server itself does holds the whole ledger; what serves people and
+/// programs of tenants is a [`ServiceContext`].
 #[derive(Clone)]
-pub struct ServerContext {
+pub struct ServerContext<L = Ledger> {
     /// The one place a request gets the time from.
     pub clock: Arc<dyn Clock>,
     /// The one place a request gets randomness from.
     pub entropy: Arc<dyn Entropy>,
     /// The ledger that changes are written to.
-    pub ledger: Ledger,
+    pub ledger: L,
     /// What this process remembers of the ledger, for decisions.
     pub status: Arc<StatusCache>,
     /// Tells this server from the others of the installation.
@@ -38,12 +40,34 @@ pub struct ServerContext {
     pub addresses: Arc<InstallationAddresses>,
     /// The rules of renewal.
     pub renewal: RenewalPolicy,
+    /// What of this server's work each tenant may have under way.
+    pub shares: Arc<TenantShares>,
 }
 
-impl ServerContext {
+/// What requests of tenants share: it cannot reach what is about the whole installation.
+pub type ServiceContext = ServerContext<ServiceLedger>;
+
+impl<L> ServerContext<L> {
     /// The time at this moment. A handler that asks more than once takes [`crate::RequestTime`].
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+}
+
+impl ServerContext {
+    /// What is left of it for services.
+    pub fn for_services(&self) -> ServiceContext {
+        ServerContext {
+            clock: self.clock.clone(),
+            entropy: self.entropy.clone(),
+            ledger: self.ledger.for_services(),
+            status: self.status.clone(),
+            server: self.server.clone(),
+            installation: self.installation.clone(),
+            addresses: self.addresses.clone(),
+            renewal: self.renewal,
+            shares: self.shares.clone(),
+        }
     }
 
     /// Gives this server's receipt for one of its surfaces: it refuses whatever the feed has denied up to `seq`.

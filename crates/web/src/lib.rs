@@ -43,6 +43,7 @@ mod request_time;
 mod reselection;
 pub mod site;
 pub mod subject;
+mod tenant_shares;
 pub mod tls;
 pub mod trust_verdict;
 
@@ -55,7 +56,7 @@ pub use client_registry::{
 };
 pub use connection::{BehindProxy, ConnectionControl, PeerAddress, PeerCertificate, Presented, ServerName};
 pub use connection_registry::ConnectionRegistry;
-pub use context::{InstallationAddresses, ServerContext};
+pub use context::{InstallationAddresses, ServerContext, ServiceContext};
 pub use form::StrictForm;
 pub use installation_secret::{InstallationSecret, InstallationSecretSource, OpenInstallationSecret};
 pub use json::StrictJson;
@@ -69,6 +70,7 @@ pub use request_time::RequestTime;
 pub use reselection::{CertificateReselection, follow_reselections};
 pub use site::{ListenerRules, RuledRouter};
 pub use tegata_net::{Limits, RequestId};
+pub use tenant_shares::{ShareCounts, SharedPlaces, TakenPlace, TenantShares, TenantWork};
 pub use trust_verdict::{TrustVerdict, TrustedIssuers};
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tegata_core::{Refusal, Role, Standing, Thumbprint, Timestamp};
 use tegata_storage::CertificateHolder;
 
-impl ServerContext {
+impl<L: Sync> ServerContext<L> {
     /// The holder of the presented certificate, if it may be used now; otherwise why not.
     ///
     /// The first time a certificate is presented is written to the ledger: it proves that the certificate arrived, and

@@ -98,7 +98,7 @@ impl Problem {
 
     /// Whoever could not be served now is told when to come again (RFC 9110 section 15.6.4).
     fn again(&self, mut response: Response) -> Response {
-        if self.refusal == Refusal::Unavailable {
+        if matches!(self.refusal, Refusal::Unavailable | Refusal::TenantBusy) {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
         response

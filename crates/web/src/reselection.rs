@@ -8,7 +8,7 @@
 //! asks: any other one that the browser keeps goes on with the older certificate.
 
 use crate::connection_registry::ConnectionRegistry;
-use crate::context::ServerContext;
+use crate::context::{ServerContext, ServiceContext};
 use crate::problem::Problem;
 use crate::tls::DeviceTls;
 use arc_swap::ArcSwap;
@@ -107,7 +107,7 @@ impl CertificateReselection {
     }
 
     /// Lets go of this certificate, here and at every other server.
-    pub async fn release_everywhere(&self, successor: Thumbprint, context: &ServerContext) {
+    pub async fn release_everywhere(&self, successor: Thumbprint, context: &ServiceContext) {
         announce(context, self.thumbprint, successor).await;
         self.release(successor, context.now());
     }
@@ -141,7 +141,7 @@ const TOLD: Duration = Duration::from_millis(400);
 
 /// Lets every server know of the choice, before the browser comes back to whichever it comes to. Alone, a server waits for
 /// nobody.
-async fn announce(context: &ServerContext, thumbprint: Thumbprint, successor: Thumbprint) {
+async fn announce(context: &ServiceContext, thumbprint: Thumbprint, successor: Thumbprint) {
     let at = context.now();
     let announced = async {
         if context.ledger.servers(at).await?.len() > 1 {

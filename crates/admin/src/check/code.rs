@@ -109,6 +109,8 @@ codes! {
     RevocationLogAhead "revocation-log-ahead" Wrong "leave the log as it is: the next server does what it says, or `tegata revocations restored`";
     ReplicationMissing "replication-missing" Wrong "nothing can be written: set synchronous_standby_names, or bring the stand-by back";
     ReplicationUndemanded "replication-undemanded" Warning "a promotion may lose what was acknowledged: set require_synchronous_standbys under [storage]";
+    RowSecurityBypassed "row-security-bypassed" Warning "open the ledger with a role that is neither a superuser nor has BYPASSRLS";
+    RowSecurityMissing "row-security-missing" Wrong "somebody took a policy away: find out who, and restore the tables' policies";
     ServerRefuses "server-refuses" Wrong "a server does not start with this: correct what is named";
     ReceiverFailing "receiver-failing" Wrong "it learns of no revocation: mend the way to it; what waits is sent then";
     ReceiverRejecting "receiver-rejecting" Warning "it refused an event for good and did not act on it: find out why from its operator";

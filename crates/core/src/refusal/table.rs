@@ -430,6 +430,12 @@ refusals! {
         en: "Whether it was done cannot be told right now", "Look at the result before you try again. If it goes on, tell support this code.";
     }
 
+    /// The tenant has as much under way at this server as it may while others want something too.
+    TenantBusy "S-06" 429 {
+        ja: "この法人からの要求が集中しています", "少し待ってから、もう一度お試しください。";
+        en: "Too much is under way for this tenant", "Try again in a moment.";
+    }
+
     // G: Gates, and tokens at them.
     /// The gate has not heard from the platform for longer than it may.
     GateStale "G-01" 503 {

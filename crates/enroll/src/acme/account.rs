@@ -230,7 +230,7 @@ async fn bound_to(acme: &AcmeServer, binding: &Value, key: &AcmeJwk, url: &str) 
     if AcmeJwk::parse(&bound)?.thumbprint() != key.thumbprint() {
         return Err(AcmeError::malformed("the binding is for another key"));
     }
-    let found = acme.service.all_rows().invitation(&invitation).await?.ok_or(Refusal::AcmeNotBound)?;
+    let found = acme.service.context.ledger.invitation(&invitation).await?.ok_or(Refusal::AcmeNotBound)?;
     found.admits(None, acme.now())?;
     Ok(invitation)
 }

@@ -138,7 +138,7 @@ pub(super) async fn certificate(
     signed.nothing()?;
     let order = acme.own_order(&signed, &id).await?;
     let thumbprint = order.certificate.ok_or(AcmeError::not_found())?;
-    let found = acme.service.all_rows().find_certificates(thumbprint.as_bytes()).await?;
+    let found = acme.service.context.ledger.find_certificates(thumbprint.as_bytes()).await?;
     let known = found.into_iter().find(|known| known.thumbprint() == Some(thumbprint));
     let known = known.ok_or(Refusal::Internal)?;
     let authority = acme.service.authorities.get(&known.issuer).ok_or(Refusal::NoIssuer)?;
@@ -219,7 +219,7 @@ impl AcmeServer {
             return Err(Refusal::AcmeIdentifier.into());
         }
         if account.device.is_none() {
-            let found = self.service.all_rows().invitation(invitation).await?;
+            let found = self.service.context.ledger.invitation(invitation).await?;
             found.ok_or(Refusal::InvitationUnknown)?.admits(None, self.now())?;
         }
         Ok((invitation.clone(), own.into_bytes()))
@@ -288,8 +288,10 @@ impl AcmeServer {
             Ok(handed_over) => handed_over.issued,
             Err(refusal) => {
                 // While somebody is asked, the order stays with the key that they are asked about.
-                let keeps =
-                    matches!(refusal, Refusal::Unavailable | Refusal::Internal | Refusal::ApprovalPending);
+                let keeps = matches!(
+                    refusal,
+                    Refusal::Unavailable | Refusal::TenantBusy | Refusal::Internal | Refusal::ApprovalPending
+                );
                 if !keeps {
                     let mut transaction = ledger.begin(self.now()).await?;
                     transaction.release_acme_order(&order.id, &key, &actor).await?;
@@ -333,7 +335,7 @@ impl AcmeServer {
             }
             self.service.pass_approval_on(&shown, request).await?;
         }
-        let invitation = self.service.all_rows().invitation(&order.invitation).await;
+        let invitation = self.service.context.ledger.invitation(&order.invitation).await;
         let invitation = invitation?.ok_or(Refusal::InvitationUnknown)?;
         // Clients that order a DNS name look for it in what they got when they renew it.
         let name = identifier(&order.invitation, &self.service.context.installation);

@@ -69,7 +69,10 @@ impl AcmeError {
 
     /// Whether the same request may succeed a moment later.
     pub(super) fn is_passing(&self) -> bool {
-        matches!(self.refusal, Refusal::Unavailable | Refusal::Internal | Refusal::ApprovalPending)
+        matches!(
+            self.refusal,
+            Refusal::Unavailable | Refusal::TenantBusy | Refusal::Internal | Refusal::ApprovalPending
+        )
     }
 
     /// The `error` member of an order that became invalid (RFC 8555 section 7.1.3).
@@ -117,6 +120,7 @@ impl From<Refusal> for AcmeError {
             Refusal::AcmeAttestation => "badAttestationStatement",
             Refusal::AcmeAlreadyReplaced => "alreadyReplaced",
             Refusal::TooManyRequests
+            | Refusal::TenantBusy
             | Refusal::TooManyGuesses
             | Refusal::TooManyLinks
             | Refusal::TooManyWaiting
@@ -175,6 +179,7 @@ impl IntoResponse for AcmeError {
         let mut response = (status, [(CONTENT_TYPE, "application/problem+json")], text).into_response();
         let wait = match status {
             StatusCode::SERVICE_UNAVAILABLE => Some("1"),
+            _ if self.refusal == Refusal::TenantBusy => Some("1"),
             StatusCode::TOO_MANY_REQUESTS => Some("600"),
             _ => None,
         };

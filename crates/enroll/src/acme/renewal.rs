@@ -56,7 +56,7 @@ impl AcmeServer {
         let is_of =
             |authority: &&std::sync::Arc<tegata_ca::IssuingCa>| authority.issuer().key_identifier() == key;
         let Some(authority) = authorities.iter().find(is_of) else { return Ok(None) };
-        let found = self.service.all_rows().find_certificates(&serial).await?;
+        let found = self.service.context.ledger.find_certificates(&serial).await?;
         let is_it = |known: &Certificate| {
             known.issuer == *authority.issuer().id()
                 && known.serial.as_bytes() == serial
@@ -67,7 +67,7 @@ impl AcmeServer {
 
     /// The identifier of a certificate.
     pub(super) async fn id_of_certificate(&self, thumbprint: &Thumbprint) -> AcmeResult<Option<String>> {
-        let found = self.service.all_rows().find_certificates(thumbprint.as_bytes()).await?;
+        let found = self.service.context.ledger.find_certificates(thumbprint.as_bytes()).await?;
         let id = |known: Certificate| {
             let authority = self.service.authorities.get(&known.issuer)?;
             let key = base64url(authority.issuer().key_identifier());

@@ -9,7 +9,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use tegata_core::encoding::from_base64url;
 use tegata_core::{CertificateState, Refusal, RevocationReason, Thumbprint};
-use tegata_storage::{Actor, LedgerError, Lineage};
+use tegata_storage::{LedgerError, Lineage, Principal};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 #[derive(Deserialize)]
@@ -33,9 +33,10 @@ pub(super) async fn revoke(ServingAcme(acme): ServingAcme, request: Request) -> 
     if held.state == CertificateState::Revoked {
         return Err(ALREADY);
     }
-    let actor = Actor::Device(held.device);
-    let mut transaction = ledger.begin(acme.now()).await?;
-    match transaction.revoke_certificate(&thumbprint, reason, Lineage::of(reason), "ACME", &actor).await {
+    let principal = Principal::keyholder(&held);
+    let actor = principal.actor();
+    let mut transaction = ledger.within(principal.scope()).begin(acme.now()).await?;
+    match transaction.revoke_certificate(&thumbprint, reason, Lineage::of(reason), "ACME", actor).await {
         Ok(_) => transaction.commit().await?,
         Err(LedgerError::Guard(_)) => return Err(ALREADY),
         Err(error) => return Err(error.into()),

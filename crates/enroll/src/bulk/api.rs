@@ -20,7 +20,7 @@ use tegata_storage::{
     NewInvitationList, Principal, Site,
 };
 use tegata_web::api::{CALLER, REQUEST, WRITING};
-use tegata_web::{Presented, Problem, ReaderLanguage, WebResult, body};
+use tegata_web::{Presented, Problem, ReaderLanguage, TakenPlace, TenantWork, WebResult, body};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -176,6 +176,7 @@ struct HandedOverLink {
 struct InvitingClient {
     id: String,
     realms: Vec<InvitationRights>,
+    _place: TakenPlace,
 }
 /// A list of invitations.
 ///
@@ -313,7 +314,9 @@ impl BulkInvitations {
         if realms.is_empty() {
             return Err(Refusal::ClientMayNotInvite.into());
         }
-        Ok(InvitingClient { id, realms })
+        // A client is no tenant's: what it has under way is its own.
+        let place = self.context.shares.enter(TenantWork::Invitations, &id).await?;
+        Ok(InvitingClient { id, realms, _place: place })
     }
 
     /// The sites of its realms: no other site has a name here.

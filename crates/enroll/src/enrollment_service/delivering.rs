@@ -22,7 +22,7 @@ impl EnrollmentService {
         certificate: &Thumbprint,
         actor: Actor,
     ) -> Result<(), Refusal> {
-        let certificates = self.all_rows().certificates_of(device).await?;
+        let certificates = self.context.ledger.certificates_of(device).await?;
         if !certificates.iter().filter_map(Certificate::thumbprint).any(|own| own == *certificate) {
             return Err(Refusal::RequestMalformed);
         }

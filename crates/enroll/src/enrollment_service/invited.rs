@@ -33,7 +33,7 @@ impl EnrollmentService {
             return Err(Refusal::InvitationExpired);
         }
         let is_approved = invitation.role == Role::Device && invitation.policies.need_approval();
-        let is_replaceable = self.all_rows().is_replaceable(&invitation.id).await?;
+        let is_replaceable = self.rows_of(invitation).is_replaceable(&invitation.id).await?;
         if is_replaceable && !is_approved { Ok(()) } else { Err(Refusal::InvitationUsed) }
     }
 
@@ -84,7 +84,7 @@ impl EnrollmentService {
             && invitation.device.is_none()
         {
             // Somebody may have claimed it since it was read: perhaps this very key, sent twice at once.
-            match self.all_rows().invitation(&invitation.id).await {
+            match self.rows_of(invitation).invitation(&invitation.id).await {
                 Ok(Some(claimed)) if claimed.device.is_some() => {
                     result = self.enroll_invited(&claimed, request, called, replace).await;
                 }
@@ -137,7 +137,7 @@ impl EnrollmentService {
             TicketRight::Approved(id) => self.known_approval(id).await?.invitation,
             TicketRight::Renewal(_) => return Ok(None),
         };
-        Ok(self.all_rows().invitation(&id).await?)
+        Ok(self.context.ledger.invitation(&id).await?)
     }
 
     /// Every attempt counts as wrong until it turned out right, so that many at once are no way around.

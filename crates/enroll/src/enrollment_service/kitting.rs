@@ -24,7 +24,7 @@ impl EnrollmentService {
         code: &ShownCode,
     ) -> Result<(Kitting, Vec<KittingPlace>), Refusal> {
         let kitting = self.find_kitting(code).await?;
-        let places = self.all_rows().kitting_places(&kitting.id).await?;
+        let places = self.context.ledger.kitting_places(&kitting.id).await?;
         Ok((kitting, places))
     }
 
@@ -45,7 +45,7 @@ impl EnrollmentService {
             Ok(taken) => taken,
             Err(refusal) => return Err(self.refused(Actor::Anonymous, None, refusal, now).await),
         };
-        let known = self.all_rows().invitation(&invitation).await?;
+        let known = self.context.ledger.invitation(&invitation).await?;
         let known = known.ok_or(Refusal::Internal)?;
         match self.enroll_with(&known, request, None).await {
             Ok(handed_over) => {
@@ -69,7 +69,7 @@ impl EnrollmentService {
         let key_hash = csr.request()?.key_hash();
         let place = self.context.ledger.kitting_place_of(&kitting.id, &key_hash).await?;
         let (_, place) = place.ok_or(Refusal::Unavailable)?;
-        let place = self.all_rows().invitation(&place).await?;
+        let place = self.context.ledger.invitation(&place).await?;
         let waiting = self.approval_for(&place.ok_or(Refusal::Internal)?, &key_hash).await?;
         waiting.ok_or(Refusal::Unavailable)
     }
@@ -138,7 +138,7 @@ impl EnrollmentService {
     }
 
     async fn has_stale_place(&self, kitting: &Kitting, now: Timestamp) -> Result<bool, Refusal> {
-        let places = self.all_rows().kitting_places(&kitting.id).await?;
+        let places = self.context.ledger.kitting_places(&kitting.id).await?;
         Ok(places.iter().any(|place| place.is_abandoned(now)))
     }
 

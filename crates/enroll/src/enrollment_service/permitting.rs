@@ -13,12 +13,12 @@ impl EnrollmentService {
     /// What waits under this identifier, with its invitation.
     pub(crate) async fn approval(&self, id: &ApprovalId) -> Result<(Approval, Invitation), Refusal> {
         let approval = self.known_approval(id).await?;
-        let invitation = self.all_rows().invitation(&approval.invitation).await?;
+        let invitation = self.context.ledger.invitation(&approval.invitation).await?;
         Ok((approval, invitation.ok_or(Refusal::Internal)?))
     }
 
     pub(crate) async fn known_approval(&self, id: &ApprovalId) -> Result<Approval, Refusal> {
-        let known = self.all_rows().approval(id).await?;
+        let known = self.context.ledger.approval(id).await?;
         known.ok_or(Refusal::InvitationUnknown)
     }
 

@@ -129,7 +129,7 @@ impl EnrollmentService {
     }
 
     async fn newest_of(&self, device: &DeviceId) -> Result<Option<Thumbprint>, Refusal> {
-        let certificates = self.all_rows().certificates_of(device).await?;
+        let certificates = self.context.ledger.certificates_of(device).await?;
         let newest = |states: &[CertificateState]| {
             let of_state = certificates.iter().rev().find(|known| states.contains(&known.state));
             of_state.and_then(Certificate::thumbprint)

@@ -18,7 +18,7 @@ use std::time::Duration;
 use tegata_core::Timestamp;
 use tegata_core::entropy::bytes;
 use tegata_storage::{GUESS_SLOTS, LedgerError, Result, WrongGuesses};
-use tegata_web::ServerContext;
+use tegata_web::ServiceContext;
 use tokio::sync::OnceCell;
 use tokio::time::sleep;
 
@@ -41,7 +41,7 @@ const _: () = assert!(ALL_UNKNOWN + 1 == GUESS_SLOTS);
 
 /// The wrong guesses at one kind of thing, at all servers.
 pub(crate) struct SharedGuesses {
-    context: ServerContext,
+    context: ServiceContext,
     kind: &'static str,
     secret: OnceCell<hmac::Key>,
     gathered: Mutex<GatheredGuesses>,
@@ -62,7 +62,7 @@ pub(crate) struct UnsettledGuess {
 }
 
 impl SharedGuesses {
-    pub(crate) fn new(context: ServerContext, kind: &'static str) -> Arc<Self> {
+    pub(crate) fn new(context: ServiceContext, kind: &'static str) -> Arc<Self> {
         Arc::new(Self { context, kind, secret: OnceCell::new(), gathered: Mutex::default() })
     }
 

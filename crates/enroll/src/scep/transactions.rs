@@ -115,7 +115,7 @@ impl ScepContext<'_> {
         let begun = ledger.scep_transactions(&self.message.transaction()).await?;
         if let Some(first) = begun.iter().find(|begun| begun.public_key == self.verified.key().info()) {
             let id = InvitationId::parse(&first.holder).ok_or(ScepDenial::NO_TRANSACTION)?;
-            let invitation = self.service.all_rows().invitation(&id).await?;
+            let invitation = self.service.context.ledger.invitation(&id).await?;
             let invitation = invitation.filter(|invitation| self.serves(&invitation.tenant));
             let invitation = invitation.ok_or(ScepDenial::NO_TRANSACTION)?;
             return outcome(self.service.enroll_with(&invitation, &remembered(first)?, None).await);
@@ -157,7 +157,7 @@ impl ScepContext<'_> {
         let known = self.service.context.ledger.holding(&thumbprint).await?;
         let path = match known {
             Some(known) => {
-                let own = self.service.all_rows().certificates_of(&known.device).await;
+                let own = self.service.context.ledger.certificates_of(&known.device).await;
                 let own = own?;
                 let own = own.iter().find(|own| own.thumbprint() == Some(thumbprint));
                 own.and_then(|own| self.service.authorities.get(&own.issuer)).map(|_| TrustVerdict::Trusted)

@@ -54,6 +54,7 @@ impl ConfigTemplate<'_> {
         let scep = if self.scep { "[scep]\nenabled = true\n" } else { "# [scep]\n# enabled = true\n" };
         let (proxy, receivers, audit) =
             (super::proxy::TEMPLATE, super::receivers::TEMPLATE, super::audit::TEMPLATE);
+        let shares = super::shares::TEMPLATE;
         let token = self.token.map_or_else(String::new, token_section);
         format!(
             r#"# Tegata. Unknown keys are refused with their line. Relative paths begin at this folder.
@@ -119,6 +120,8 @@ due_days = 30
 grace_days = 7
 
 {audit}
+{shares}
+
 {ATTESTATION}
 
 # For devices and managers of devices that speak SCEP, at {public}/scep. Their keys are RSA: device.toml must

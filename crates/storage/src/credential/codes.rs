@@ -4,7 +4,7 @@ use crate::actor::Actor;
 use crate::engine::on_transaction;
 use crate::{Result, Transaction, changed_one};
 use serde_json::json;
-use tegata_core::{Justification, PersonId, TenantId, Timestamp};
+use tegata_core::{Justification, PersonId, Timestamp};
 
 /// A code that support or an administrator hands to a person whose second factor is not at hand.
 #[derive(Clone, Debug)]
@@ -24,22 +24,21 @@ impl Transaction {
     /// [`crate::LedgerError::Guard`] when there is no such person, they are stopped, or have not chosen a password.
     pub async fn give_emergency_code(
         &mut self,
-        tenant: &TenantId,
         person: &PersonId,
         code: &EmergencyCode<'_>,
         actor: &Actor,
     ) -> Result<()> {
+        let tenant = self.tenant_of(person).await?;
         let given = on_transaction!(self.engine, connection => {
             sqlx::query("DELETE FROM person_code WHERE person = $1 AND kind = 'emergency'")
                 .bind(person.as_str())
                 .execute(&mut *connection)
                 .await?;
             sqlx::query(
-                "INSERT INTO person_code (person, code_hash, kind, expires_at) SELECT p.id, $3, 'emergency', $4 \
+                "INSERT INTO person_code (person, code_hash, kind, expires_at) SELECT p.id, $2, 'emergency', $3 \
                  FROM person p JOIN credential c ON c.person = p.id \
-                 WHERE p.tenant = $1 AND p.id = $2 AND p.state = 'active'",
+                 WHERE p.id = $1 AND p.state = 'active'",
             )
-            .bind(tenant.as_str())
             .bind(person.as_str())
             .bind(code.hash.clone())
             .bind(code.expires_at.millis())

@@ -70,13 +70,12 @@ impl Transaction {
     /// [`LedgerError::Guard`] when there is no such person, or they are stopped.
     pub async fn make_setup_link(
         &mut self,
-        tenant: &TenantId,
         person: &PersonId,
         code: &SetupCode,
         expires_at: Timestamp,
         actor: &Actor,
     ) -> Result<()> {
-        self.put_setup_link(tenant, person, code, expires_at).await?;
+        let tenant = self.put_setup_link(person, code, expires_at).await?;
         let detail = json!({"tenant": tenant, "person": person, "until": expires_at});
         self.audit(actor, "person.setup_link", None, detail).await
     }
@@ -88,19 +87,18 @@ impl Transaction {
     /// As [`Transaction::make_setup_link`].
     pub async fn reset_person(
         &mut self,
-        tenant: &TenantId,
         person: &PersonId,
         code: &SetupCode,
         expires_at: Timestamp,
         actor: &Actor,
     ) -> Result<u64> {
-        self.put_setup_link(tenant, person, code, expires_at).await?;
+        let tenant = self.put_setup_link(person, code, expires_at).await?;
         on_transaction!(self.engine, connection => {
             for statement in ["DELETE FROM credential WHERE person = $1", "DELETE FROM person_code WHERE person = $1"] {
                 sqlx::query(statement).bind(person.as_str()).execute(&mut *connection).await?;
             }
         });
-        let ended = self.drop_sessions_of(tenant, person, None).await?;
+        let ended = self.drop_sessions_of(person, None).await?;
         let detail = json!({"tenant": tenant, "person": person, "until": expires_at, "sessions": ended});
         self.audit(actor, "person.reset", None, detail).await?;
         Ok(ended)
@@ -126,7 +124,7 @@ impl Transaction {
         let person = PersonId::try_from(person).map_err(|_| LedgerError::Unreadable("person.id"))?;
         self.put_credential(&person, chosen).await?;
         let tenant = self.tenant_of(&person).await?;
-        self.drop_sessions_of(&tenant, &person, None).await?;
+        self.drop_sessions_of(&person, None).await?;
         let detail = json!({"tenant": tenant, "person": person, "factors": ["pwd", "otp"]});
         self.audit(&Actor::Person(person.clone()), "person.set_up", None, detail).await?;
         Ok(person)
@@ -142,20 +140,20 @@ impl Transaction {
         Ok(())
     }
 
+    /// Gives the tenant of the person.
     async fn put_setup_link(
         &mut self,
-        tenant: &TenantId,
         person: &PersonId,
         code: &SetupCode,
         expires_at: Timestamp,
-    ) -> Result<()> {
+    ) -> Result<TenantId> {
+        let tenant = self.tenant_of(person).await?;
         let put = on_transaction!(self.engine, connection => {
             sqlx::query(
-                "INSERT INTO setup_link (person, code_hash, expires_at) SELECT p.id, $3, $4 FROM person p \
-                 WHERE p.tenant = $1 AND p.id = $2 AND p.state = 'active' \
-                 ON CONFLICT (person) DO UPDATE SET code_hash = $3, expires_at = $4",
+                "INSERT INTO setup_link (person, code_hash, expires_at) SELECT p.id, $2, $3 FROM person p \
+                 WHERE p.id = $1 AND p.state = 'active' \
+                 ON CONFLICT (person) DO UPDATE SET code_hash = $2, expires_at = $3",
             )
-            .bind(tenant.as_str())
             .bind(person.as_str())
             .bind(code.hash())
             .bind(expires_at.millis())
@@ -163,7 +161,8 @@ impl Transaction {
             .await?
             .rows_affected()
         });
-        changed_one(put, "there is no such person, or they are disabled")
+        changed_one(put, "there is no such person, or they are disabled")?;
+        Ok(tenant)
     }
 
     async fn put_credential(&mut self, person: &PersonId, chosen: &NewCredential) -> Result<()> {
@@ -193,15 +192,5 @@ impl Transaction {
             }
         });
         Ok(())
-    }
-
-    async fn tenant_of(&mut self, person: &PersonId) -> Result<TenantId> {
-        let (tenant,): (String,) = on_transaction!(self.engine, connection => {
-            sqlx::query_as("SELECT tenant FROM person WHERE id = $1")
-                .bind(person.as_str())
-                .fetch_one(connection)
-                .await?
-        });
-        TenantId::try_from(tenant).map_err(|_| LedgerError::Unreadable("tenant.id"))
     }
 }

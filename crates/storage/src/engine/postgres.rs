@@ -8,8 +8,10 @@
 
 mod hosts;
 mod replication;
+mod row_security;
 
 pub use replication::Replication;
+pub use row_security::RowSecurity;
 
 use crate::{LedgerError, Patience, Result, Scope};
 use hosts::{PostgresHosts, must_be_writable};
@@ -153,6 +155,14 @@ impl Postgres {
         let mut taken = self.take().await?;
         let read = replication::read(&mut taken, self.0.hosts.count(), self.0.standbys);
         let read = self.within(read).await?;
+        taken.end();
+        Ok(read)
+    }
+
+    /// How rows of tenants are kept apart now.
+    pub(crate) async fn row_security(&self) -> Result<RowSecurity> {
+        let mut taken = self.take().await?;
+        let read = self.within(row_security::read(&mut taken)).await?;
         taken.end();
         Ok(read)
     }

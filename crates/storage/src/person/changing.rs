@@ -39,7 +39,7 @@ impl Transaction {
             sqlx::query(
                 "INSERT INTO person (id, tenant, login, login_key, name, roles, state, created_at, changed_at) \
                  SELECT $1, t.id, $3, $4, $5, $6, 'active', $7, $7 FROM tenant t WHERE t.id = $2 \
-                 AND NOT EXISTS (SELECT 1 FROM person p WHERE p.tenant = $2 AND p.login_key = $4)",
+                 AND ($8 IS NULL OR t.id = $8) AND NOT EXISTS (SELECT 1 FROM person p WHERE p.tenant = $2 AND p.login_key = $4)",
             )
             .bind(new.id.as_str())
             .bind(new.tenant.as_str())
@@ -48,6 +48,7 @@ impl Transaction {
             .bind(new.name.as_str())
             .bind(new.roles.to_string())
             .bind(now)
+            .bind(self.scope.bound())
             .execute(connection)
             .await?
             .rows_affected()
@@ -82,15 +83,9 @@ impl Transaction {
     ///
     /// # Errors
     /// [`LedgerError::Guard`] when there is no such person, or they are stopped already.
-    pub async fn disable_person(
-        &mut self,
-        tenant: &TenantId,
-        person: &PersonId,
-        note: &str,
-        actor: &Actor,
-    ) -> Result<u64> {
-        self.move_person(tenant, person, PersonState::Disabled).await?;
-        let ended = self.drop_sessions_of(tenant, person, None).await?;
+    pub async fn disable_person(&mut self, person: &PersonId, note: &str, actor: &Actor) -> Result<u64> {
+        let tenant = self.move_person(person, PersonState::Disabled).await?;
+        let ended = self.drop_sessions_of(person, None).await?;
         self.drop_setup_link(person).await?;
         let detail = json!({"tenant": tenant, "person": person, "sessions": ended, "note": note});
         self.audit(actor, "person.disabled", None, detail).await?;
@@ -101,32 +96,44 @@ impl Transaction {
     ///
     /// # Errors
     /// [`LedgerError::Guard`] when there is no such person, or they are not stopped.
-    pub async fn enable_person(
-        &mut self,
-        tenant: &TenantId,
-        person: &PersonId,
-        note: &str,
-        actor: &Actor,
-    ) -> Result<()> {
-        self.move_person(tenant, person, PersonState::Active).await?;
+    pub async fn enable_person(&mut self, person: &PersonId, note: &str, actor: &Actor) -> Result<()> {
+        let tenant = self.move_person(person, PersonState::Active).await?;
         let detail = json!({"tenant": tenant, "person": person, "note": note});
         self.audit(actor, "person.enabled", None, detail).await
     }
 
-    async fn move_person(&mut self, tenant: &TenantId, person: &PersonId, to: PersonState) -> Result<()> {
+    /// Gives the tenant whose person was moved.
+    async fn move_person(&mut self, person: &PersonId, to: PersonState) -> Result<TenantId> {
         let now = self.now.millis();
-        let moved = on_transaction!(self.engine, connection => {
-            sqlx::query(
-                "UPDATE person SET state = $3, changed_at = $4 WHERE tenant = $1 AND id = $2 AND state <> $3",
+        let moved: Option<(String,)> = on_transaction!(self.engine, connection => {
+            sqlx::query_as(
+                "UPDATE person SET state = $2, changed_at = $3 WHERE id = $1 AND state <> $2 \
+                 AND ($4 IS NULL OR tenant = $4) RETURNING tenant",
             )
-            .bind(tenant.as_str())
             .bind(person.as_str())
             .bind(to.as_str())
             .bind(now)
-            .execute(connection)
+            .bind(self.scope.bound())
+            .fetch_optional(connection)
             .await?
-            .rows_affected()
         });
-        changed_one(moved, "there is no such person, or it is so already")
+        let (tenant,) = moved.ok_or(LedgerError::Guard("there is no such person, or it is so already"))?;
+        TenantId::try_from(tenant).map_err(|_| LedgerError::Unreadable("person.tenant"))
+    }
+
+    /// Whose person it is.
+    ///
+    /// # Errors
+    /// [`LedgerError::Guard`] when the scope has no such person.
+    pub(crate) async fn tenant_of(&mut self, person: &PersonId) -> Result<TenantId> {
+        let found: Option<(String,)> = on_transaction!(self.engine, connection => {
+            sqlx::query_as("SELECT tenant FROM person WHERE id = $1 AND ($2 IS NULL OR tenant = $2)")
+                .bind(person.as_str())
+                .bind(self.scope.bound())
+                .fetch_optional(connection)
+                .await?
+        });
+        let (tenant,) = found.ok_or(LedgerError::Guard("there is no such person"))?;
+        TenantId::try_from(tenant).map_err(|_| LedgerError::Unreadable("person.tenant"))
     }
 }

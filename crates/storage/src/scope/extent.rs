@@ -13,6 +13,27 @@ pub enum Scope {
     Tenant(TenantId),
 }
 
+/// The rows of one tenant: the only scope there is for whoever serves tenants ([`ServiceLedger`](crate::ServiceLedger)).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TenantScope(TenantId);
+
+impl TenantScope {
+    pub(super) fn of(tenant: &TenantId) -> Self {
+        Self(tenant.clone())
+    }
+
+    /// The tenant whose rows they are.
+    pub fn tenant(&self) -> &TenantId {
+        &self.0
+    }
+}
+
+impl From<TenantScope> for Scope {
+    fn from(scope: TenantScope) -> Self {
+        Self::Tenant(scope.0)
+    }
+}
+
 impl Scope {
     /// The tenant to compare rows with; nothing where all of them count.
     pub fn tenant(&self) -> Option<&TenantId> {

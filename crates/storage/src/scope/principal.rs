@@ -1,39 +1,50 @@
 //! Who asks.
 
-use super::extent::Scope;
-use crate::{Actor, CertificateHolder, Invitation, LiveSession};
+use super::extent::{Scope, TenantScope};
+use crate::{Actor, CertificateHolder, HeldCertificate, Invitation, LiveSession};
 use tegata_core::TenantId;
 
-/// Who asks, as it was verified, and with what scope.
+/// Who asks, as it was verified, and with what scope. By its type it is told whether that is one tenant's
+/// ([`TenantScope`]) or may be the whole installation's ([`Scope`]).
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Principal {
+pub struct Principal<S = Scope> {
     actor: Actor,
-    scope: Scope,
+    scope: S,
 }
 
-impl Principal {
+/// Who belongs to a tenant.
+impl Principal<TenantScope> {
     /// A device or a gate by its certificate, as [`StatusCache`](crate::StatusCache) judged it: it sees its own tenant.
     pub fn device(holder: &CertificateHolder) -> Self {
-        Self { actor: Actor::Device(holder.device.clone()), scope: Scope::Tenant(holder.tenant.clone()) }
+        Self { actor: Actor::Device(holder.device.clone()), scope: TenantScope::of(&holder.tenant) }
+    }
+
+    /// Whoever has proved to hold the key of a certificate that may be used no more, or the account it was issued to: they
+    /// see the tenant of its device.
+    pub fn keyholder(held: &HeldCertificate) -> Self {
+        Self { actor: Actor::Device(held.device.clone()), scope: TenantScope::of(&held.tenant) }
     }
 
     /// Whoever showed the code of an invitation, or the key that claimed it: they see its tenant.
     pub fn invited(invitation: &Invitation) -> Self {
-        let scope = Scope::Tenant(invitation.tenant.clone());
+        let scope = TenantScope::of(&invitation.tenant);
         Self { actor: Actor::Invitation(invitation.id.clone()), scope }
     }
 
     /// A person whose session was presented by its device: they see their own tenant. What they may do there is
     /// [`tegata_core::access`]'s to say.
     pub fn person(session: &LiveSession) -> Self {
-        Self { actor: Actor::Person(session.person.clone()), scope: Scope::Tenant(session.tenant.clone()) }
+        Self { actor: Actor::Person(session.person.clone()), scope: TenantScope::of(&session.tenant) }
     }
 
     /// A registered client whose certificate was verified, for one of the tenants that its registration names.
     pub fn client(client: &str, tenant: &TenantId) -> Self {
-        Self { actor: Actor::Client(client.to_owned()), scope: Scope::Tenant(tenant.clone()) }
+        Self { actor: Actor::Client(client.to_owned()), scope: TenantScope::of(tenant) }
     }
+}
 
+/// Who may stand above the tenants.
+impl Principal<Scope> {
     /// A person at the machine itself: with the whole installation, or with the one tenant they named.
     pub fn operator(name: impl Into<String>, tenant: Option<&TenantId>) -> Self {
         let scope = tenant.map_or(Scope::Installation, |tenant| Scope::Tenant(tenant.clone()));
@@ -44,14 +55,16 @@ impl Principal {
     pub fn system(part: &'static str) -> Self {
         Self { actor: Actor::System(part), scope: Scope::Installation }
     }
+}
 
+impl<S: Clone> Principal<S> {
     /// Who it is to the audit log.
     pub fn actor(&self) -> &Actor {
         &self.actor
     }
 
     /// Whose rows they see.
-    pub fn scope(&self) -> Scope {
+    pub fn scope(&self) -> S {
         self.scope.clone()
     }
 }

@@ -3,13 +3,14 @@
 use super::ScopedLedger;
 use super::extent::Scope;
 use crate::{
-    Actor, DeviceAction, Ledger, License, Lineage, LossReports, NewInvitation, NewKitting, PolicyPlace,
-    Result, RevocationEffect, Site, TenantAction, Transaction,
+    Actor, DeviceAction, EmergencyCode, Ledger, License, Lineage, LossReports, NewInvitation, NewKitting,
+    NewPerson, PolicyPlace, Result, RevocationEffect, Site, StartSession, StartedSession, TenantAction,
+    Transaction,
 };
 use tegata_core::feed::TokenHolder;
 use tegata_core::{
-    ApprovalId, DeviceId, EnrollmentPolicy, Guidance, InvitationId, KittingId, RevocationReason, StopCause,
-    TenantId, Thumbprint, Timestamp,
+    ApprovalId, DeviceId, EnrollmentPolicy, Guidance, InvitationId, KittingId, PersonId, RevocationReason,
+    SessionId, SetupCode, StopCause, TenantId, Thumbprint, Timestamp,
 };
 
 /// A write transaction that sees and changes the rows of one scope. Dropping it without [`ScopedTransaction::commit`]
@@ -67,13 +68,29 @@ scoped_writes! {
     end_kitting(id: &KittingId, actor: &Actor) -> ();
     approve(id: &ApprovalId, actor: &Actor) -> ();
     decline(id: &ApprovalId, reason: &str, actor: &Actor) -> ();
+    add_person(new: &NewPerson, actor: &Actor) -> ();
+    disable_person(person: &PersonId, note: &str, actor: &Actor) -> u64;
+    enable_person(person: &PersonId, note: &str, actor: &Actor) -> ();
+    sign_out_person(person: &PersonId, note: &str, actor: &Actor) -> u64;
+    make_setup_link(person: &PersonId, code: &SetupCode, expires_at: Timestamp, actor: &Actor) -> ();
+    reset_person(person: &PersonId, code: &SetupCode, expires_at: Timestamp, actor: &Actor) -> u64;
+    give_emergency_code(person: &PersonId, code: &EmergencyCode<'_>, actor: &Actor) -> ();
+    assign_device(device: &DeviceId, people: &[PersonId], actor: &Actor) -> ();
+    start_session(new: &StartSession) -> StartedSession;
+    end_session(person: &PersonId, session: &SessionId, actor: &Actor) -> ();
+    end_other_sessions(person: &PersonId, kept: &SessionId, actor: &Actor) -> u64;
 }
 
 impl ScopedTransaction {
-    pub(super) async fn begin(ledger: &Ledger, scope: &Scope, now: Timestamp) -> Result<Self> {
+    pub(crate) async fn begin(ledger: &Ledger, scope: &Scope, now: Timestamp) -> Result<Self> {
         let mut transaction = ledger.begin(now).await?;
         transaction.narrow(scope).await?;
         Ok(Self(transaction))
+    }
+
+    /// The transaction, narrowed as it is, for a statement of this crate.
+    pub(crate) fn whole(self) -> Transaction {
+        self.0
     }
 
     /// The time of the transaction.

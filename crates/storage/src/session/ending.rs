@@ -2,7 +2,7 @@
 
 use crate::actor::Actor;
 use crate::engine::on_transaction;
-use crate::{Result, Transaction, changed_one};
+use crate::{LedgerError, Result, Transaction};
 use serde_json::json;
 use tegata_core::{DeviceId, PersonId, SessionId, TenantId, Timestamp};
 
@@ -10,51 +10,47 @@ impl Transaction {
     /// Ends one session of a person.
     ///
     /// # Errors
-    /// [`crate::LedgerError::Guard`] when the person has no such session.
-    pub async fn end_session(
-        &mut self,
-        tenant: &TenantId,
-        person: &PersonId,
-        session: &SessionId,
-        actor: &Actor,
-    ) -> Result<()> {
-        let ended = on_transaction!(self.engine, connection => {
-            sqlx::query("DELETE FROM session WHERE tenant = $1 AND person = $2 AND id = $3")
-                .bind(tenant.as_str())
-                .bind(person.as_str())
-                .bind(session.as_str())
-                .execute(connection)
-                .await?
-                .rows_affected()
+    /// [`LedgerError::Guard`] when the person has no such session.
+    pub async fn end_session(&mut self, person: &PersonId, session: &SessionId, actor: &Actor) -> Result<()> {
+        let ended: Option<(String,)> = on_transaction!(self.engine, connection => {
+            sqlx::query_as(
+                "DELETE FROM session WHERE person = $1 AND id = $2 AND ($3 IS NULL OR tenant = $3) RETURNING tenant",
+            )
+            .bind(person.as_str())
+            .bind(session.as_str())
+            .bind(self.scope.bound())
+            .fetch_optional(connection)
+            .await?
         });
-        changed_one(ended, "the person has no such session")?;
+        let (tenant,) = ended.ok_or(LedgerError::Guard("the person has no such session"))?;
         let detail = json!({"tenant": tenant, "person": person, "session": session});
         self.audit(actor, "session.ended", None, detail).await
     }
 
     /// Ends all sessions of a person but one, from which it is asked. Gives how many.
+    ///
+    /// # Errors
+    /// [`LedgerError::Guard`] when there is no such person.
     pub async fn end_other_sessions(
         &mut self,
-        tenant: &TenantId,
         person: &PersonId,
         kept: &SessionId,
         actor: &Actor,
     ) -> Result<u64> {
-        let ended = self.drop_sessions_of(tenant, person, Some(kept)).await?;
+        let tenant = self.tenant_of(person).await?;
+        let ended = self.drop_sessions_of(person, Some(kept)).await?;
         let detail = json!({"tenant": tenant, "person": person, "kept": kept, "sessions": ended});
         self.audit(actor, "session.others_ended", None, detail).await?;
         Ok(ended)
     }
 
     /// Ends all sessions of a person. Gives how many.
-    pub async fn sign_out_person(
-        &mut self,
-        tenant: &TenantId,
-        person: &PersonId,
-        note: &str,
-        actor: &Actor,
-    ) -> Result<u64> {
-        let ended = self.drop_sessions_of(tenant, person, None).await?;
+    ///
+    /// # Errors
+    /// [`LedgerError::Guard`] when there is no such person.
+    pub async fn sign_out_person(&mut self, person: &PersonId, note: &str, actor: &Actor) -> Result<u64> {
+        let tenant = self.tenant_of(person).await?;
+        let ended = self.drop_sessions_of(person, None).await?;
         let detail = json!({"tenant": tenant, "person": person, "sessions": ended, "note": note});
         self.audit(actor, "person.signed_out", None, detail).await?;
         Ok(ended)
@@ -78,17 +74,15 @@ impl Transaction {
         Ok(forgotten)
     }
 
-    /// All sessions of a person but `kept`.
+    /// All sessions but `kept` of a person who was found within the scope.
     pub(crate) async fn drop_sessions_of(
         &mut self,
-        tenant: &TenantId,
         person: &PersonId,
         kept: Option<&SessionId>,
     ) -> Result<u64> {
         Ok(on_transaction!(self.engine, connection => {
             // No session has the empty identifier.
-            sqlx::query("DELETE FROM session WHERE tenant = $1 AND person = $2 AND id <> $3")
-                .bind(tenant.as_str())
+            sqlx::query("DELETE FROM session WHERE person = $1 AND id <> $2")
                 .bind(person.as_str())
                 .bind(kept.map_or("", SessionId::as_str))
                 .execute(connection)

@@ -79,6 +79,9 @@ impl Transaction {
     /// # Errors
     /// [`Refusal::SignInWrong`] where the second factor was used before, or the person may not sign in on this device any more.
     pub async fn start_session(&mut self, new: &StartSession) -> Result<StartedSession> {
+        if !self.scope.holds(&new.tenant) {
+            return Err(LedgerError::Refused(Refusal::SignInWrong));
+        }
         let by = self.use_second_factor(new).await?;
         self.make_room(new).await?;
         self.insert_session(new, by).await?;

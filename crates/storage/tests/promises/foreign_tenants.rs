@@ -1,8 +1,8 @@
 //! Tenants are walls: whatever a scope offers is tried with another tenant's identifiers, and answers as for what does not
 //! exist.
 
-use crate::engines::on_both_engines;
-use crate::fixture::{DAY, InvitedDevice, LedgerFixture, day, operator};
+use crate::engines::{EnginePlace, on_both_engines, run};
+use crate::fixture::{DAY, Everything, InvitedDevice, LedgerFixture, day, operator};
 use crate::scope_classes::scoped_methods;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -10,12 +10,14 @@ use tegata_core::entropy::bytes;
 use tegata_core::feed::TokenHolder;
 use tegata_core::id::InvitationCode;
 use tegata_core::{
-    ApprovalId, Contact, DeviceId, EnrollmentPolicy, Guidance, InvitationId, KittingId, Platform,
-    RevocationReason, Role, SiteId, StopCause, TenantId, Thumbprint,
+    ApprovalId, Contact, DeviceId, EnrollmentPolicy, Guidance, InvitationId, Justification, KittingId,
+    LoginId, Name, PersonId, PersonRole, Platform, RevocationReason, Role, Roles, SessionId, SetupCode,
+    SiteId, StopCause, TenantId, Thumbprint,
 };
 use tegata_storage::{
-    Actor, DeviceAction, DeviceFilter, License, Lineage, LossReports, NewApproval, NewInvitation, NewKitting,
-    PolicyPlace, Principal, Scope, ScopedLedger, Site, Tenant, TenantAction,
+    Actor, DeviceAction, DeviceFilter, EmergencyCode, License, Lineage, LossReports, NewApproval,
+    NewCredential, NewInvitation, NewKitting, NewPerson, PolicyPlace, Principal, Scope, ScopedLedger,
+    SecondFactorUse, Site, StartSession, Tenant, TenantAction,
 };
 
 /// What one tenant has, by name.
@@ -30,27 +32,57 @@ struct Possessions {
     claimed: InvitationId,
     kitting: KittingId,
     approval: ApprovalId,
+    /// Signed in on the device, which is theirs alone.
+    person: PersonId,
+    disabled: PersonId,
+    session: SessionId,
 }
+
+/// The hashes of the session's token and of a recovery code, and the login.
+const SESSION: &[u8] = &[5; 32];
+const RECOVERY: &[u8] = b"recovery";
+const LOGIN: &str = "tanaka";
 
 /// What each method answered.
 type Answers = BTreeMap<&'static str, String>;
 
 on_both_engines! {
     async fn whatever_a_scope_offers_answers_a_stranger_as_if_it_were_not_there(fixture: LedgerFixture) {
-        let (own, nobodys) = (Possessions::of(fixture).await, Possessions::of_nobody(fixture));
-        let stranger = scope_of(&add_tenant(fixture).await);
-        let mut found = answers(fixture, &stranger, &own).await;
-        let expected = answers(fixture, &stranger, &nobodys).await;
-        let holder = answers(fixture, &scope_of(&fixture.tenant), &own).await;
-        for (name, answer) in &found {
-            assert_eq!(*answer, expected[name], "{name} told a stranger something");
-            assert_ne!(*answer, holder[name], "{name} tells its own tenant nothing either: the trial proves nothing");
-        }
-        for name in scoped_methods() {
-            assert!(found.remove(name.as_str()).is_some(), "{name} was not tried with another tenant's identifiers");
-        }
-        assert!(found.is_empty(), "there are no such methods: {found:?}");
+        try_everything(fixture).await;
     }
+}
+
+#[test]
+fn a_tenant_does_all_it_may_behind_row_level_security() {
+    run(async {
+        let fixture = LedgerFixture::open(EnginePlace::postgres_of_owner()).await;
+        try_everything(&fixture).await;
+        fixture.ledger.close().await;
+        fixture.place.clear().await;
+    });
+}
+
+async fn try_everything(fixture: &LedgerFixture) {
+    let (own, nobodys) = (Possessions::of(fixture).await, Possessions::of_nobody(fixture));
+    let stranger = scope_of(&add_tenant(fixture).await);
+    let mut found = answers(fixture, &stranger, &own).await;
+    let expected = answers(fixture, &stranger, &nobodys).await;
+    let holder = answers(fixture, &scope_of(&fixture.tenant), &own).await;
+    for (name, answer) in &found {
+        assert_eq!(*answer, expected[name], "{name} told a stranger something");
+        assert_ne!(
+            *answer, holder[name],
+            "{name} tells its own tenant nothing either: the trial proves nothing"
+        );
+        assert!(!holder[name].starts_with("Err"), "{name} refuses its own tenant: {}", holder[name]);
+    }
+    for name in scoped_methods() {
+        assert!(
+            found.remove(name.as_str()).is_some(),
+            "{name} was not tried with another tenant's identifiers"
+        );
+    }
+    assert!(found.is_empty(), "there are no such methods: {found:?}");
 }
 
 fn scope_of(tenant: &TenantId) -> Scope {
@@ -100,6 +132,14 @@ async fn reads(rows: &ScopedLedger, of: &Possessions) -> Answers {
     note("tokens_before", &rows.tokens_before(&of.device).await);
     note("tenants", &rows.tenants().await.map(|all| all.iter().any(|tenant| tenant.id == of.tenant)));
     note("sites", &rows.sites(&of.tenant).await);
+    note("people", &rows.people().await.map(|all| all.len()));
+    note("person", &rows.person(&of.person).await);
+    note("sessions_of", &rows.sessions_of(&of.person, day(1)).await);
+    note("assigned_people", &rows.assigned_people(&of.device).await);
+    let candidate = rows.sign_in_candidate(&LoginId::parse(LOGIN).unwrap().key(), &of.device).await;
+    note("sign_in_candidate", &candidate.map(|candidate| candidate.map(|known| known.person)));
+    note("has_person_code", &rows.has_person_code(&of.person, RECOVERY, day(1)).await);
+    note("session", &rows.session(SESSION, &of.device, day(1)).await);
     note("all_sites", &rows.all_sites().await.map(|all| all.iter().any(|site| site.id == of.site)));
     answers
 }
@@ -154,6 +194,53 @@ async fn write_each(fixture: &LedgerFixture, rows: &ScopedLedger, of: &Possessio
     write!(end_kitting(&of.kitting, actor));
     write!(approve(&of.approval, actor));
     write!(decline(&of.approval, "not ours", actor));
+    let person = NewPerson {
+        id: PersonId::random(entropy),
+        tenant: tenant.clone(),
+        login: LoginId::parse("intruder").unwrap(),
+        name: Name::of_place("侵入").unwrap(),
+        roles: Roles::new([PersonRole::Staff]),
+        sites: vec![of.site.clone()],
+    };
+    let setup = SetupCode::random(entropy);
+    let because = Justification::new("x", "T-1").unwrap();
+    let emergency = EmergencyCode { hash: vec![1], expires_at: day(3), because: &because };
+    let session = StartSession { id: SessionId::random(entropy), token_hash: vec![2; 32], ..session(of, 2) };
+    write!(add_person(&person, actor));
+    write!(disable_person(&of.person, "", actor));
+    write!(enable_person(&of.disabled, "", actor));
+    write!(sign_out_person(&of.person, "", actor));
+    write!(make_setup_link(&of.person, &setup, day(3), actor));
+    write!(reset_person(&of.person, &setup, day(3), actor));
+    write!(give_emergency_code(&of.person, &emergency, actor));
+    write!(assign_device(&of.device, std::slice::from_ref(&of.person), actor));
+    write!(start_session(&session));
+    write!(end_session(&of.person, &of.session, actor));
+    write!(end_other_sessions(&of.person, &session.id, actor));
+    use_session(fixture, rows, of, answers).await;
+}
+
+/// Answers nothing: what it did shows in the list.
+async fn use_session(fixture: &LedgerFixture, rows: &ScopedLedger, of: &Possessions, answers: &mut Answers) {
+    rows.use_session(&of.session, DAY, day(2)).await.unwrap();
+    let all = fixture.ledger.everything();
+    let used = all.sessions_of(&of.person, day(1)).await.unwrap().first().map(|listed| listed.used_at);
+    // Another's session stays as it was, and nobody's is nowhere: neither was used.
+    answers.insert("use_session", format!("{:?}", used == Some(day(2))));
+}
+
+fn session(of: &Possessions, step: i64) -> StartSession {
+    StartSession {
+        id: of.session.clone(),
+        token_hash: SESSION.to_vec(),
+        replaces: None,
+        tenant: of.tenant.clone(),
+        person: of.person.clone(),
+        device: of.device.clone(),
+        factor: SecondFactorUse::Totp(step),
+        idle_until: day(9),
+        expires_at: day(9),
+    }
 }
 
 fn kitting<'a>(id: KittingId, code: &'a InvitationCode, tenant: &TenantId, site: &SiteId) -> NewKitting<'a> {
@@ -196,8 +283,12 @@ impl Possessions {
             claimed: open.id.clone(),
             kitting: KittingId::random(&fixture.entropy),
             approval: approval.id.clone(),
+            person: PersonId::random(&fixture.entropy),
+            disabled: PersonId::random(&fixture.entropy),
+            session: SessionId::random(&fixture.entropy),
         };
         of.furnish(fixture, &approval).await;
+        of.furnish_people(fixture).await;
         let claimed = fixture.ledger.within(scope_of(&of.tenant)).invitation_of(&of.device).await.unwrap();
         Self { claimed: claimed.unwrap(), ..of }
     }
@@ -236,6 +327,39 @@ impl Possessions {
         fixture.place.script(&day.replace("{}", self.device.as_str())).await;
     }
 
+    /// Somebody who is signed in, and somebody who may not.
+    async fn furnish_people(&self, fixture: &LedgerFixture) {
+        let new = |id: &PersonId, login| NewPerson {
+            id: id.clone(),
+            tenant: self.tenant.clone(),
+            login: LoginId::parse(login).unwrap(),
+            name: Name::of_place("田中 花子").unwrap(),
+            roles: Roles::new([PersonRole::Staff]),
+            sites: vec![self.site.clone()],
+        };
+        let (person, disabled) = (new(&self.person, LOGIN), new(&self.disabled, "sato"));
+        let code = SetupCode::random(&fixture.entropy);
+        let chosen = NewCredential {
+            password: "a PHC string".into(),
+            totp: b"sealed".to_vec(),
+            totp_step: 0,
+            recovery: vec![RECOVERY.to_vec()],
+        };
+        let actor = &operator();
+        fixture
+            .write(day(1), async |transaction| {
+                transaction.add_person(&person, actor).await?;
+                transaction.add_person(&disabled, actor).await?;
+                transaction.disable_person(&self.disabled, "", actor).await?;
+                transaction.make_setup_link(&self.person, &code, day(2), actor).await?;
+                transaction.set_up_person(&code, &chosen).await?;
+                transaction.assign_device(&self.device, std::slice::from_ref(&self.person), actor).await?;
+                transaction.start_session(&session(self, 1)).await
+            })
+            .await
+            .unwrap();
+    }
+
     /// Names that nobody has.
     fn of_nobody(fixture: &LedgerFixture) -> Self {
         let entropy = &fixture.entropy;
@@ -249,6 +373,9 @@ impl Possessions {
             claimed: InvitationId::random(entropy),
             kitting: KittingId::random(entropy),
             approval: ApprovalId::random(entropy),
+            person: PersonId::random(entropy),
+            disabled: PersonId::random(entropy),
+            session: SessionId::random(entropy),
         }
     }
 }

@@ -22,6 +22,7 @@ mod histories;
 mod inspecting;
 mod invitation_lists;
 mod invitations;
+mod isolation;
 mod issuing;
 mod kitting;
 mod licenses;

@@ -1,7 +1,7 @@
 //! People: an account belongs to one tenant, what proves a person works once, and a session ends with whatever it hangs on.
 
 use crate::engines::on_both_engines;
-use crate::fixture::{LedgerFixture, day, operator};
+use crate::fixture::{Everything, LedgerFixture, day, operator};
 use futures_util::future::join_all;
 use std::time::Duration;
 use tegata_core::entropy::bytes;
@@ -12,8 +12,8 @@ use tegata_core::{
 };
 use tegata_storage::DeviceAction::{Resume, Suspend};
 use tegata_storage::{
-    EmergencyCode, LedgerError, NewCredential, NewPerson, Result, SecondFactorUse, Site, StartSession,
-    StartedSession, Tenant, TenantAction,
+    EmergencyCode, LedgerError, NewCredential, NewPerson, Principal, Result, SecondFactorUse, Site,
+    StartSession, StartedSession, Tenant, TenantAction,
 };
 
 const IDLE: Duration = Duration::from_mins(15);
@@ -27,7 +27,7 @@ on_both_engines! {
         let (tenant, site) = other_tenant(fixture).await;
         let namesake = NewPerson { tenant: tenant.clone(), sites: vec![site], ..new(fixture, "Tanaka") };
         add(fixture, &namesake).await.unwrap();
-        let shown = fixture.ledger.people(&tenant).await.unwrap();
+        let shown = fixture.ledger.within(Principal::operator("test", Some(&tenant)).scope()).people().await.unwrap();
         assert_eq!((shown.len(), shown[0].login.as_str()), (1, "Tanaka"));
         assert!(!shown[0].is_set_up && shown[0].setup_until.is_none());
     }
@@ -38,7 +38,7 @@ on_both_engines! {
         for sites in [vec![], vec![strange.clone()], vec![fixture.site.clone(), fixture.site.clone()]] {
             assert!(is_guard(&add(fixture, &NewPerson { sites, ..new(fixture, "sato") }).await));
         }
-        assert_eq!(fixture.ledger.people(&fixture.tenant).await.unwrap(), []);
+        assert_eq!(fixture.ledger.everything().people().await.unwrap(), []);
         assert_eq!(fixture.audited().await, before);
         let roles = Roles::new([PersonRole::TenantAdmin]);
         add(fixture, &NewPerson { sites: vec![], roles, ..new(fixture, "sato") }).await.unwrap();
@@ -84,7 +84,7 @@ on_both_engines! {
         link(fixture, &person, &code).await.unwrap();
         let disable = async || {
             fixture.write(day(1), async |transaction| {
-                transaction.disable_person(&fixture.tenant, &person, "", &operator()).await
+                transaction.disable_person(&person, "", &operator()).await
             }).await
         };
         assert_eq!(disable().await.unwrap(), 1);
@@ -94,7 +94,7 @@ on_both_engines! {
         assert!(is_guard(&link(fixture, &person, &code).await));
         assert_eq!(refused(&start(fixture, &person, &device, 2, day(1)).await), Some(Refusal::SignInWrong));
         fixture.write(day(1), async |transaction| {
-            transaction.enable_person(&fixture.tenant, &person, "", &operator()).await
+            transaction.enable_person(&person, "", &operator()).await
         }).await.unwrap();
         assert!(start(fixture, &person, &device, 2, day(1)).await.is_ok(), "with what she had");
     }
@@ -123,7 +123,7 @@ on_both_engines! {
         let because = Justification::new("電話機の故障", "T-7").unwrap();
         let emergency = EmergencyCode { hash: b"emergency".to_vec(), expires_at: day(1).plus(HOUR), because: &because };
         let give = async || fixture.write(day(1), async |transaction| {
-            transaction.give_emergency_code(&fixture.tenant, &person, &emergency, &operator()).await
+            transaction.give_emergency_code(&person, &emergency, &operator()).await
         }).await;
         give().await.unwrap();
         assert_eq!(refused(&by(b"emergency", day(1).plus(HOUR)).await), Some(Refusal::SignInWrong));
@@ -132,7 +132,7 @@ on_both_engines! {
         give().await.unwrap();
         let reset = SetupCode::random(&fixture.entropy);
         fixture.write(day(1), async |transaction| {
-            transaction.reset_person(&fixture.tenant, &person, &reset, day(2), &operator()).await
+            transaction.reset_person(&person, &reset, day(2), &operator()).await
         }).await.unwrap();
         for code in [&b"emergency"[..], b"recovery 2"] {
             assert_eq!(refused(&by(code, day(1)).await), Some(Refusal::SignInWrong), "a reset takes all of them");
@@ -164,7 +164,7 @@ on_both_engines! {
         }
         let session = began().await;
         let ended = fixture.write(day(1), async |transaction| {
-            transaction.sign_out_person(&fixture.tenant, &person, "", &operator()).await
+            transaction.sign_out_person(&person, "", &operator()).await
         }).await.unwrap();
         assert!(ended == 1 && !lasts(fixture, &session, &device, day(1)).await);
     }
@@ -177,9 +177,9 @@ on_both_engines! {
         let idle = day(1).plus(IDLE);
         assert!(lasts(fixture, &token, &device, idle.minus(Duration::from_millis(1))).await);
         assert!(!lasts(fixture, &token, &device, idle).await);
-        let live = fixture.ledger.session(&token, &device, day(1)).await.unwrap().unwrap();
+        let live = fixture.ledger.everything().session(&token, &device, day(1)).await.unwrap().unwrap();
         for hour in 1..8 {
-            fixture.ledger.use_session(&live.id, HOUR * 2, day(1).plus(HOUR * hour)).await.unwrap();
+            fixture.ledger.everything().use_session(&live.id, HOUR * 2, day(1).plus(HOUR * hour)).await.unwrap();
         }
         assert!(lasts(fixture, &token, &device, day(1).plus(HOUR * 8).minus(IDLE)).await);
         assert!(!lasts(fixture, &token, &device, day(1).plus(HOUR * 8)).await, "used or not");
@@ -195,19 +195,17 @@ on_both_engines! {
             start(fixture, &own, &device, 1, day(1)).await.unwrap(),
             start(fixture, &other, &device, 1, day(1)).await.unwrap(),
         ];
-        let assign = async |tenant: &TenantId, people: &[PersonId]| fixture.write(day(1), async |transaction| {
-            transaction.assign_device(tenant, &device, people, &operator()).await
+        let assign = async |people: &[PersonId]| fixture.write(day(1), async |transaction| {
+            transaction.assign_device(&device, people, &operator()).await
         }).await;
-        assign(&fixture.tenant, std::slice::from_ref(&own)).await.unwrap();
+        assign(std::slice::from_ref(&own)).await.unwrap();
         assert!(lasts(fixture, &mine, &device, day(1)).await && !lasts(fixture, &theirs, &device, day(1)).await);
         let key = LoginId::parse("sato").unwrap().key();
-        let candidate = fixture.ledger.sign_in_candidate(&fixture.tenant, &key, &device).await.unwrap().unwrap();
+        let candidate = fixture.ledger.everything().sign_in_candidate(&key, &device).await.unwrap().unwrap();
         assert_eq!(candidate.assigned, tegata_core::DeviceAssignment::OthersOnly);
-        let (tenant, _) = other_tenant(fixture).await;
-        assert!(is_guard(&assign(&tenant, &[]).await), "another tenant's device");
-        assert!(is_guard(&assign(&fixture.tenant, &[PersonId::random(&fixture.entropy)]).await));
-        assert_eq!(fixture.ledger.assigned_people(&fixture.tenant, &device).await.unwrap(), [own]);
-        assign(&fixture.tenant, &[]).await.unwrap();
+        assert!(is_guard(&assign(&[PersonId::random(&fixture.entropy)]).await));
+        assert_eq!(fixture.ledger.everything().assigned_people(&device).await.unwrap(), [own]);
+        assign(&[]).await.unwrap();
         assert!(lasts(fixture, &theirs, &device, day(1)).await);
     }
 
@@ -220,7 +218,7 @@ on_both_engines! {
             tokens.push(start(fixture, &person, &device, step.cast_signed(), at).await.unwrap());
         }
         let at = day(1).plus(Duration::from_mins(1));
-        let listed = fixture.ledger.sessions_of(&fixture.tenant, &person, at).await.unwrap();
+        let listed = fixture.ledger.everything().sessions_of(&person, at).await.unwrap();
         assert_eq!(listed.len(), 20);
         assert!(!lasts(fixture, &tokens[1], &device, at).await && lasts(fixture, &tokens[2], &device, at).await);
         let another = set_up(fixture, "sato").await;
@@ -228,37 +226,6 @@ on_both_engines! {
         taking.replaces = Some(tokens[21].clone());
         fixture.write(at, async |transaction| transaction.start_session(&taking).await).await.unwrap();
         assert!(!lasts(fixture, &tokens[21], &device, at).await, "whoever signs in at the same browser takes it over");
-    }
-
-    async fn another_tenant_sees_and_ends_nothing_of_a_person(fixture: LedgerFixture) {
-        let person = set_up(fixture, "tanaka").await;
-        let device = fixture.enroll(day(0)).await.0;
-        let token = start(fixture, &person, &device, 1, day(1)).await.unwrap();
-        let id = fixture.ledger.session(&token, &device, day(1)).await.unwrap().unwrap().id;
-        let (tenant, _) = other_tenant(fixture).await;
-        let ledger = &fixture.ledger;
-        let key = LoginId::parse("tanaka").unwrap().key();
-        assert!(ledger.person(&tenant, &person).await.unwrap().is_none());
-        assert!(ledger.sessions_of(&tenant, &person, day(1)).await.unwrap().is_empty());
-        assert!(ledger.sign_in_candidate(&tenant, &key, &device).await.unwrap().is_none());
-        let code = SetupCode::random(&fixture.entropy);
-        let because = Justification::new("x", "T-1").unwrap();
-        let emergency = EmergencyCode { hash: vec![1], expires_at: day(2), because: &because };
-        for attempt in 0..6 {
-            let outcome = fixture.write(day(1), async |transaction| match attempt {
-                0 => transaction.disable_person(&tenant, &person, "", &operator()).await.map(drop),
-                1 => transaction.reset_person(&tenant, &person, &code, day(2), &operator()).await.map(drop),
-                2 => transaction.end_session(&tenant, &person, &id, &operator()).await,
-                3 => match transaction.end_other_sessions(&tenant, &person, &SessionId::random(&fixture.entropy), &operator()).await? {
-                    0 => Err(LedgerError::Guard("it ended none")),
-                    _ => Ok(()),
-                },
-                4 => transaction.give_emergency_code(&tenant, &person, &emergency, &operator()).await,
-                _ => transaction.make_setup_link(&tenant, &person, &code, day(2), &operator()).await,
-            }).await;
-            assert!(is_guard(&outcome), "{attempt}");
-        }
-        assert!(lasts(fixture, &token, &device, day(1)).await);
     }
 }
 
@@ -281,7 +248,7 @@ async fn link(fixture: &LedgerFixture, person: &PersonId, code: &SetupCode) -> R
     let until = day(1).plus(HOUR);
     fixture
         .write(day(0), async |transaction| {
-            transaction.make_setup_link(&fixture.tenant, person, code, until, &operator()).await
+            transaction.make_setup_link(person, code, until, &operator()).await
         })
         .await
 }
@@ -341,7 +308,7 @@ async fn start(
 }
 
 async fn lasts(fixture: &LedgerFixture, token: &[u8], device: &DeviceId, at: Timestamp) -> bool {
-    fixture.ledger.session(token, device, at).await.unwrap().is_some()
+    fixture.ledger.everything().session(token, device, at).await.unwrap().is_some()
 }
 
 async fn other_tenant(fixture: &LedgerFixture) -> (TenantId, SiteId) {

@@ -6,8 +6,8 @@
 use crate::engines::{EnginePlace, run};
 use crate::fixture::{Everything, LedgerFixture, day, operator};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
-use tegata_core::{SiteId, TenantId};
-use tegata_storage::{Principal, Site, Tenant};
+use tegata_core::{DeviceId, SiteId, TenantId, Thumbprint};
+use tegata_storage::{DeviceAction, Principal, Site, Tenant};
 
 /// Tables with rows of tenants, and how many of them a second, empty-handed tenant has.
 const WALLED: &[(&str, i64)] = &[
@@ -30,6 +30,14 @@ const WALLED: &[(&str, i64)] = &[
     ("setup_link", 0),
     ("person_device", 0),
     ("device_person", 0),
+    ("granted_token", 0),
+    ("denied_tokens", 0),
+    ("token_day", 0),
+    ("acme_account", 0),
+    ("acme_order", 0),
+    // That it was made, and its site; the events of the feed are about others.
+    ("audit", 2),
+    ("feed", 0),
 ];
 
 #[test]
@@ -37,7 +45,8 @@ fn a_statement_without_a_tenant_is_stopped_on_postgresql() {
     run(async {
         let place = EnginePlace::postgres_of_owner();
         let fixture = LedgerFixture::open(place).await;
-        fixture.enroll(day(1)).await;
+        let (device, certificate) = fixture.enroll(day(1)).await;
+        fixture.act(&device, DeviceAction::Suspend, day(1)).await.unwrap();
         let other = second_tenant(&fixture).await;
         let mut connection = PgConnection::connect(&fixture.place.url()).await.unwrap();
         begin_within(&mut connection, &other).await;
@@ -62,6 +71,7 @@ fn a_statement_without_a_tenant_is_stopped_on_postgresql() {
         let planted = sqlx::query(planted).bind(fixture.tenant.as_str()).execute(&mut connection).await;
         assert!(planted.unwrap_err().to_string().contains("row-level security"));
         sqlx::raw_sql("ROLLBACK").execute(&mut connection).await.unwrap();
+        logs_show_a_tenant_its_own(&mut connection, &fixture.tenant, &device, &certificate).await;
         // Whoever sets nothing sees everything: the operator, and a server of the previous version.
         let (devices,): (i64,) =
             sqlx::query_as("SELECT COUNT(*) FROM device").fetch_one(&mut connection).await.unwrap();
@@ -116,6 +126,72 @@ fn every_table_with_rows_of_tenants_has_the_wall_and_its_owner_is_bound() {
             assert!(expected.contains(&table), "{table} names a tenant and has no policy");
         }
         connection.close().await.unwrap();
+        fixture.ledger.close().await;
+        fixture.place.clear().await;
+    });
+}
+
+/// Of the audit log what is about its devices or names it; of the feed what is about its devices and certificates; and nothing
+/// can be written about others.
+async fn logs_show_a_tenant_its_own(
+    connection: &mut PgConnection,
+    tenant: &TenantId,
+    device: &DeviceId,
+    certificate: &Thumbprint,
+) {
+    let (all,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM audit WHERE device IS NOT NULL")
+        .fetch_one(&mut *connection)
+        .await
+        .unwrap();
+    begin_within(connection, tenant).await;
+    let (own,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM audit WHERE device IS NOT NULL")
+        .fetch_one(&mut *connection)
+        .await
+        .unwrap();
+    assert_eq!((own, own > 1), (all, true), "all devices are this tenant's");
+    let (events,): (i64,) =
+        sqlx::query_as("SELECT COUNT(*) FROM feed").fetch_one(&mut *connection).await.unwrap();
+    assert_eq!(events, 1, "the device was suspended");
+    for (name, value, is_own) in [
+        ("device", device.to_string(), true),
+        ("thumbprint", certificate.to_string(), true),
+        ("tenant", tenant.to_string(), true),
+        ("device", "somebody else's".to_owned(), false),
+        ("thumbprint", Thumbprint::of(b"another").to_string(), false),
+        ("tenant", "another".to_owned(), false),
+    ] {
+        let asked = "SELECT event_is_of(jsonb_build_object($1, $2), scope_tenant())";
+        let (is_of,): (bool,) =
+            sqlx::query_as(asked).bind(name).bind(value).fetch_one(&mut *connection).await.unwrap();
+        assert_eq!(is_of, is_own, "{name}");
+    }
+    for planted in [
+        "INSERT INTO audit (seq, at, device, entry, hash) VALUES (9999, 0, 'another', '{}', '')",
+        "INSERT INTO feed (seq, at, change) VALUES (9999, 0, '{\"change\": \"device_allowed\", \"device\": \"another\"}')",
+    ] {
+        sqlx::raw_sql("SAVEPOINT planted").execute(&mut *connection).await.unwrap();
+        let refused = sqlx::raw_sql(planted).execute(&mut *connection).await.unwrap_err();
+        assert!(refused.to_string().contains("row-level security"), "{planted}: {refused}");
+        sqlx::raw_sql("ROLLBACK TO planted").execute(&mut *connection).await.unwrap();
+    }
+    sqlx::raw_sql("ROLLBACK").execute(connection).await.unwrap();
+}
+
+#[test]
+fn an_operator_learns_when_no_policy_binds_the_role_or_one_is_gone() {
+    run(async {
+        let fixture = LedgerFixture::open(EnginePlace::postgres()).await;
+        let wall = fixture.ledger.row_security().await.unwrap().unwrap();
+        assert!(wall.is_superuser && !wall.binds_role() && wall.open.is_empty(), "{wall:?}");
+        fixture.ledger.close().await;
+        fixture.place.clear().await;
+        let fixture = LedgerFixture::open(EnginePlace::postgres_of_owner()).await;
+        let wall = fixture.ledger.row_security().await.unwrap().unwrap();
+        assert!(wall.is_whole(), "{wall:?}");
+        fixture.place.execute("ALTER TABLE device NO FORCE ROW LEVEL SECURITY").await;
+        fixture.place.execute("DROP POLICY tenant_scope ON session").await;
+        let wall = fixture.ledger.row_security().await.unwrap().unwrap();
+        assert_eq!((wall.is_whole(), wall.open), (false, vec!["device".to_owned(), "session".to_owned()]));
         fixture.ledger.close().await;
         fixture.place.clear().await;
     });

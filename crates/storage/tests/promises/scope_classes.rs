@@ -15,6 +15,7 @@ const INSTALLATION: &[&str] = &[
     "commits",
     "group",
     "within",
+    "for_services",
     "begin",
     "now",
     "feed_seq",
@@ -40,6 +41,8 @@ const INSTALLATION: &[&str] = &[
     "last_event_of",
     "revocation_logs",
     "replication",
+    "row_security",
+    "isolation_of",
     "note_refusal",
     "write_refusals",
     // Keys that sign tokens.
@@ -169,6 +172,9 @@ const RIGHT: &[&str] = &[
     "complete_acme_order",
     "scep_transactions",
     "keep_scep_transaction",
+    // A setup link.
+    "open_setup",
+    "set_up_person",
     // The client that sent a list.
     "invitation_list",
     "invitation_lines",
@@ -177,45 +183,60 @@ const RIGHT: &[&str] = &[
     "withdraw_list",
 ];
 
-/// About people and their sessions: the tenant is an argument that the statement names, or what is changed was found through a
-/// secret. The caller has the tenant from a session, a certificate or the operator.
-const TENANT_IS_NAMED: &[&str] = &[
-    "people",
-    "person",
-    "sessions_of",
-    "assigned_people",
-    "sign_in_candidate",
-    "add_person",
-    "disable_person",
-    "enable_person",
-    "make_setup_link",
-    "reset_person",
-    "give_emergency_code",
-    "assign_device",
-    "end_session",
-    "end_other_sessions",
-    "sign_out_person",
-    "session",
-    "open_setup",
-    "use_session",
-    "has_person_code",
-    "set_up_person",
-    "start_session",
+/// Of no tenant, and yet a service's to ask or to write: what is public, what servers tell each other, and counters.
+const OF_NO_TENANT: &[&str] = &[
+    "issuers",
+    "crl",
+    "status_of",
+    "wrong_guesses",
+    "count_wrong_guesses",
+    "guess_secret",
+    "keep_guess_secret",
+    "note_refusal",
+    "servers",
+    "announce_reselection",
+    // What a client's right was shown for, when its list came.
+    "unfinished_lists",
+    "work_off_list",
 ];
+
+/// Reads of a scope that a service makes without one: what names the row was shown before, and nothing but the row is.
+const SHOWN: &[&str] =
+    &["invitation", "kitting_places", "approval", "certificates_of", "find_certificates", "guidance_of"];
 
 /// Writes for a tenant: methods of `Transaction` that a scope hands out as those of `ScopedTransaction`. What
 /// `scoped_writes!` names and nothing else.
 fn tenants_writes() -> BTreeSet<String> {
-    let text = read("scope/transaction.rs");
-    let list =
-        text.split("scoped_writes! {\n").nth(1).expect("the list").split("\n}").next().expect("its end");
-    let names =
-        list.lines().filter_map(|line| line.strip_prefix("    ")).filter(|line| !line.starts_with(' '));
-    names
-        .filter_map(|line| line.split_once('('))
-        .map(|(name, _)| name.to_owned())
-        .filter(|name| !name.is_empty())
-        .collect()
+    listed(&read("scope/transaction.rs"), "scoped_writes! {\n")
+}
+
+/// The names in the lists that begin like this.
+fn listed(text: &str, head: &str) -> BTreeSet<String> {
+    let lists = text.split(head).skip(1).map(|list| list.split("\n}").next().expect("its end"));
+    let lines = lists.flat_map(str::lines).filter_map(|line| line.strip_prefix("    "));
+    let names = lines.filter(|line| !line.starts_with(' ')).filter_map(|line| line.split_once('('));
+    names.map(|(name, _)| name.to_owned()).filter(|name| !name.is_empty()).collect()
+}
+
+#[test]
+fn a_service_reaches_what_a_right_names_and_nothing_else() {
+    let text = read("service_ledger.rs");
+    let mut reached = listed(&text, "reads! { Ledger =>\n");
+    reached.extend(listed(&text, "\nwrites! {\n"));
+    for name in &reached {
+        let is_fit = RIGHT.contains(&name.as_str()) || OF_NO_TENANT.contains(&name.as_str());
+        assert!(is_fit, "by which right does whoever serves tenants call {name}?");
+    }
+    let shown: Vec<_> = listed(&text, "reads! { ScopedLedger =>\n").into_iter().collect();
+    let mut expected: Vec<_> = SHOWN.iter().map(ToString::to_string).collect();
+    expected.sort();
+    assert_eq!(shown, expected, "whoever serves tenants reads other rows without a scope");
+    let mut own = public_methods("impl ServiceLedger {");
+    own.extend(public_methods("impl ServiceTransaction {"));
+    assert_eq!(
+        own.into_iter().collect::<Vec<_>>(),
+        ["begin", "commit", "group", "now", "receipt_wait", "within"]
+    );
 }
 
 #[test]
@@ -223,7 +244,7 @@ fn every_method_of_the_ledger_has_a_place_in_the_table() {
     let mut found = public_methods("impl Ledger {");
     found.extend(public_methods("impl Transaction {"));
     let mut classified = tenants_writes();
-    for name in INSTALLATION.iter().chain(RIGHT).chain(TENANT_IS_NAMED) {
+    for name in INSTALLATION.iter().chain(RIGHT) {
         assert!(classified.insert((*name).to_owned()), "{name} has two places");
     }
     let missing: Vec<_> = found.difference(&classified).collect();

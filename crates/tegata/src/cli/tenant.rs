@@ -1,5 +1,7 @@
 //! `tegata tenant …`: who is served.
 
+mod isolation;
+
 use crate::cli::guidance::{self, ContactOptions, ProductOptions};
 use crate::cli::history::HistoryEvent;
 use crate::cli::installation_args::InstallationArgs;
@@ -46,6 +48,8 @@ pub enum TenantCommand {
     Contact(ContactOptions),
     /// Where the staff of a tenant or a site go on once their certificate works
     Product(ProductOptions),
+    /// What is its own, what it shares with others, and what keeps it apart: for an auditor. Exit code 1 where that has a hole
+    IsolationReport(isolation::IsolationOptions),
     /// Sign all its devices out: their tokens are refused, their certificates stay and may obtain others
     RevokeTokens {
         /// Its name or identifier
@@ -98,6 +102,7 @@ pub async fn run(
         }
         TenantCommand::Contact(options) => guidance::contact(&ledger, options, system).await,
         TenantCommand::Product(options) => guidance::product(&ledger, options, system).await,
+        TenantCommand::IsolationReport(options) => isolation::report(place, &ledger, options, system).await,
         TenantCommand::RevokeTokens { tenant, sign_out } => {
             revoke_tokens(&ledger, tenant, sign_out, system).await
         }

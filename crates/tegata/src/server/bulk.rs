@@ -10,7 +10,7 @@ use tegata_enroll::{
 };
 use tegata_installation::{Failure, FailureContext, config::InvitesConfig};
 use tegata_storage::{Ledger, Principal};
-use tegata_web::{ClientRegistry, PeerCertificate, ServerContext};
+use tegata_web::{ClientRegistry, PeerCertificate, ServiceContext};
 
 /// Whether the places that clients may invite to are there.
 pub async fn examine(server: &Server) -> Result<(), Failure> {
@@ -28,7 +28,7 @@ pub async fn open(server: &Server, clients: &Arc<ClientRegistry>) -> Result<Bulk
     for client in &server.config.registered {
         realms.insert(client.client_id.clone(), client.invites.iter().map(realm).collect());
     }
-    let context = server.context.clone();
+    let context = server.context.for_services();
     let sealed =
         acme::sealed_secret(&server.ledger, &server.ring, context.entropy.as_ref(), context.now()).await?;
     let ring = server.ring.clone();
@@ -43,7 +43,7 @@ pub async fn open(server: &Server, clients: &Arc<ClientRegistry>) -> Result<Bulk
 
 /// The registered clients, with where each may invite.
 struct InvitingRegistrations {
-    context: ServerContext,
+    context: ServiceContext,
     clients: Arc<ClientRegistry>,
     realms: HashMap<String, Vec<InvitationRights>>,
 }

@@ -23,7 +23,6 @@ use prometheus_client::registry::Registry;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tegata_core::feed::{Change, Denial};
-use tegata_storage::Ledger;
 use tegata_web::ServerContext;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -64,9 +63,9 @@ pub struct Metrics {
 
 impl Metrics {
     /// Registers all metrics with the value zero.
-    pub fn new(ledger: &Ledger) -> Arc<Self> {
+    pub fn new(context: &ServerContext) -> Arc<Self> {
         let mut registry = Registry::with_prefix("tegata");
-        let gauges = gauges::Gauges::register(&mut registry, ledger);
+        let gauges = gauges::Gauges::register(&mut registry, context);
         let mut metrics = Self {
             registry,
             certificates_issued: Counter::default(),

@@ -67,7 +67,7 @@ pub fn add_all(scheduler: &Arc<Scheduler>, server: &Server, services: &Services,
     scheduler.add(RevocationLogPass::new(context));
     scheduler.add(InvitationListsPass::new(&services.bulk));
     let age = server.config.tokens.key_age();
-    scheduler.add(TokenKeysPass::new(token_keys, &services.opened.issuer, age));
+    scheduler.add(TokenKeysPass::new(token_keys, context, &services.opened.issuer, age));
     scheduler.add(ListenerCertificatesPass::new(server));
     add_clients(scheduler, server, client_watches);
     if let Some(canary) = canary {

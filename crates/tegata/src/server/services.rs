@@ -39,8 +39,8 @@ impl Services {
     /// Wires the rest around what was opened.
     pub async fn open(server: &Server, opened: OpenedServices) -> Result<Self, Failure> {
         let context = &server.context;
-        let metrics = Metrics::new(&server.ledger);
-        let identity = IdentityService::new(context.clone(), acme::open_secret(server).await?)
+        let metrics = Metrics::new(context);
+        let identity = IdentityService::new(context.for_services(), acme::open_secret(server).await?)
             .with_contact(server.config.contact.clone());
         let enrollment = enrollment(server, &opened, &metrics).await?;
         Ok(Self {
@@ -66,7 +66,7 @@ async fn enrollment(
     let at_renewal = RenewalTokenIssuer::new(opened.tokens.clone(), metrics.clone());
     // A profile leads nowhere where less is asked of keys than the configuration asks.
     let profiles_by_scep = opened.registrars.is_some() && !server.config.acme.require_attestation;
-    Ok(EnrollmentService::new(server.context.clone(), server.authorities.clone(), secret)
+    Ok(EnrollmentService::new(server.context.for_services(), server.authorities.clone(), secret)
         .with_tokens(at_renewal)
         .with_contact(server.config.contact.clone())
         .beside_scep(profiles_by_scep))

@@ -91,8 +91,13 @@ impl TokenKeys {
     ///
     /// # Errors
     /// The ledger or the keys folder cannot be used.
-    pub async fn turn(&mut self, issuer: &SignalIssuer, age: Option<Duration>) -> Result<(), Failure> {
-        let (context, now) = (&issuer.context, issuer.context.now());
+    pub async fn turn(
+        &mut self,
+        context: &ServerContext,
+        issuer: &SignalIssuer,
+        age: Option<Duration>,
+    ) -> Result<(), Failure> {
+        let now = context.now();
         files::synchronize(&self.ring, &context.ledger, now).await?;
         let mut stored = context.ledger.token_keys().await.doing("cannot read the token keys")?;
         if self.look_after(&stored, context, age).await? {

@@ -3,7 +3,7 @@
 use super::lookup::{NamedPerson, READ, WRITE, find};
 use crate::cli::installation_args::InstallationArgs;
 use crate::cli::output::OutputFormat;
-use crate::cli::scope::TenantDirectory;
+use crate::cli::scope::{TenantDirectory, rows};
 use clap::Args;
 use serde_json::json;
 use std::time::Duration;
@@ -114,9 +114,9 @@ pub async fn reset(
     let person = options.named.find(ledger).await?;
     let code = SetupCode::random(system.entropy.as_ref());
     let until = options.link.until(system.now());
-    let mut transaction = ledger.begin(system.now()).await.doing(WRITE)?;
+    let mut transaction = rows(ledger, Some(&person.tenant)).begin(system.now()).await.doing(WRITE)?;
     let actor = SystemContext::operator();
-    transaction.reset_person(&person.tenant, &person.id, &code, until, &actor).await.doing(WRITE)?;
+    transaction.reset_person(&person.id, &code, until, &actor).await.doing(WRITE)?;
     transaction.commit().await.committed(WRITE)?;
     let link = setup_link(&portal(&place.config()?), &code);
     say(&person.id, &person.login, &link, until, options.named.output.json);
@@ -136,9 +136,9 @@ pub async fn emergency_code(
     let code = OneTimeCode::random(system.entropy.as_ref());
     let expires_at = system.now().plus(Duration::from_mins(u64::from(options.minutes)));
     let given = EmergencyCode { hash: code.hash(), expires_at, because: &because };
-    let mut transaction = ledger.begin(system.now()).await.doing(WRITE)?;
+    let mut transaction = rows(ledger, Some(&person.tenant)).begin(system.now()).await.doing(WRITE)?;
     let actor = SystemContext::operator();
-    transaction.give_emergency_code(&person.tenant, &person.id, &given, &actor).await.doing(WRITE)?;
+    transaction.give_emergency_code(&person.id, &given, &actor).await.doing(WRITE)?;
     transaction.commit().await.committed(WRITE)?;
     if options.named.output.json {
         outln!("{}", json!({"person": person.id, "code": code.reveal().as_str(), "until": expires_at}));
@@ -161,7 +161,8 @@ pub async fn first_operator(
 ) -> Result<Option<Zeroizing<String>>, Failure> {
     let directory = TenantDirectory::read(ledger).await?;
     let Some(tenant) = directory.tenants.first() else { return Ok(None) };
-    let people = ledger.people(&tenant.id).await.doing(READ)?;
+    let rows = rows(ledger, Some(&tenant.id));
+    let people = rows.people().await.doing(READ)?;
     let is_operator = |person: &&Person| person.roles.iter().any(|role| role == PersonRole::Operator);
     let known = people.iter().find(is_operator);
     if known.is_some_and(|person| person.is_set_up) {
@@ -170,8 +171,8 @@ pub async fn first_operator(
     let (code, now) = (SetupCode::random(system.entropy.as_ref()), system.now());
     let (until, actor) = (now.plus(DAY), Actor::System("dev"));
     if let Some(person) = known {
-        let mut transaction = ledger.begin(now).await.doing(WRITE)?;
-        let made = transaction.make_setup_link(&tenant.id, &person.id, &code, until, &actor).await;
+        let mut transaction = rows.begin(now).await.doing(WRITE)?;
+        let made = transaction.make_setup_link(&person.id, &code, until, &actor).await;
         if matches!(made, Err(LedgerError::Guard(_))) {
             // Somebody has disabled it, who knows why.
             return Ok(None);
@@ -239,9 +240,9 @@ async fn write_person(
     actor: &Actor,
     now: Timestamp,
 ) -> Result<(), Failure> {
-    let mut transaction = ledger.begin(now).await.doing(WRITE)?;
+    let mut transaction = rows(ledger, Some(&new.tenant)).begin(now).await.doing(WRITE)?;
     transaction.add_person(new, actor).await.doing(WRITE)?;
-    transaction.make_setup_link(&new.tenant, &new.id, code, until, actor).await.doing(WRITE)?;
+    transaction.make_setup_link(&new.id, code, until, actor).await.doing(WRITE)?;
     transaction.commit().await.committed(WRITE)
 }
 

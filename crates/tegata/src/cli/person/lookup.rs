@@ -1,7 +1,7 @@
 //! Which person is meant.
 
 use crate::cli::output::OutputFormat;
-use crate::cli::scope::TenantDirectory;
+use crate::cli::scope::{TenantDirectory, rows};
 use clap::Args;
 use tegata_core::name::comparison_key;
 use tegata_core::{PersonId, TenantId};
@@ -34,7 +34,7 @@ impl NamedPerson {
 
 /// The person of a tenant with this login or identifier.
 pub(super) async fn find(ledger: &Ledger, tenant: &TenantId, named: &str) -> Result<Person, Failure> {
-    let people = ledger.people(tenant).await.doing(READ)?;
+    let people = rows(ledger, Some(tenant)).people().await.doing(READ)?;
     let (id, key) = (PersonId::parse(named), comparison_key(named));
     let is_meant = |person: &Person| Some(&person.id) == id.as_ref() || comparison_key(&person.login) == key;
     people.into_iter().find(is_meant).ok_or_else(|| {

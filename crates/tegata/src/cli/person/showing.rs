@@ -2,7 +2,7 @@
 
 use super::lookup::{NamedPerson, READ};
 use crate::cli::output::{OutputFormat, nothing_found};
-use crate::cli::scope::TenantDirectory;
+use crate::cli::scope::{TenantDirectory, rows};
 use clap::Args;
 use serde_json::{Value, json};
 use tegata_installation::{Failure, FailureContext, SystemContext};
@@ -21,16 +21,13 @@ pub struct ListPeopleOptions {
 pub async fn list(ledger: &Ledger, options: &ListPeopleOptions) -> Result<(), Failure> {
     let directory = TenantDirectory::read(ledger).await?;
     let only = options.tenant.as_deref().map(|named| directory.tenant(Some(named))).transpose()?;
-    let tenants = directory.tenants.iter().filter(|tenant| only.is_none_or(|only| only.id == tenant.id));
     let mut described = Vec::new();
-    for tenant in tenants {
-        for person in ledger.people(&tenant.id).await.doing(READ)? {
-            if !options.output.json {
-                let (state, roles) = (state_of(&person), person.roles.to_string());
-                outln!("{}  {:10}  {:24}  {}  {}", person.id, state, roles, person.login, person.name);
-            }
-            described.push(describe(&person));
+    for person in rows(ledger, only.map(|tenant| &tenant.id)).people().await.doing(READ)? {
+        if !options.output.json {
+            let (state, roles) = (state_of(&person), person.roles.to_string());
+            outln!("{}  {:10}  {:24}  {}  {}", person.id, state, roles, person.login, person.name);
         }
+        described.push(describe(&person));
     }
     let is_nothing = described.is_empty();
     if options.output.json {
@@ -42,7 +39,8 @@ pub async fn list(ledger: &Ledger, options: &ListPeopleOptions) -> Result<(), Fa
 /// Shows one person with their sessions.
 pub async fn show(ledger: &Ledger, named: &NamedPerson, system: &SystemContext) -> Result<(), Failure> {
     let person = named.find(ledger).await?;
-    let sessions = ledger.sessions_of(&person.tenant, &person.id, system.now()).await.doing(READ)?;
+    let rows = rows(ledger, Some(&person.tenant));
+    let sessions = rows.sessions_of(&person.id, system.now()).await.doing(READ)?;
     if named.output.json {
         let mut described = describe(&person);
         described["sessions"] = sessions.iter().map(describe_session).collect();

@@ -1,6 +1,6 @@
 //! What keeps a person out, or lets them go on.
 
-use super::lookup::{NamedPerson, READ, WRITE, find};
+use super::lookup::{NamedPerson, WRITE, find};
 use crate::cli::device;
 use crate::cli::output::OutputFormat;
 use crate::cli::scope::rows;
@@ -48,13 +48,13 @@ pub async fn change(
     system: &SystemContext,
 ) -> Result<(), Failure> {
     let person = options.named.find(ledger).await?;
-    let (tenant, id, note) = (&person.tenant, &person.id, options.note.as_str());
+    let (id, note) = (&person.id, options.note.as_str());
     let actor = SystemContext::operator();
-    let mut transaction = ledger.begin(system.now()).await.doing(WRITE)?;
+    let mut transaction = rows(ledger, Some(&person.tenant)).begin(system.now()).await.doing(WRITE)?;
     let ended = match change {
-        PersonChange::Disable => transaction.disable_person(tenant, id, note, &actor).await,
-        PersonChange::Enable => transaction.enable_person(tenant, id, note, &actor).await.map(|()| 0),
-        PersonChange::SignOut => transaction.sign_out_person(tenant, id, note, &actor).await,
+        PersonChange::Disable => transaction.disable_person(id, note, &actor).await,
+        PersonChange::Enable => transaction.enable_person(id, note, &actor).await.map(|()| 0),
+        PersonChange::SignOut => transaction.sign_out_person(id, note, &actor).await,
     };
     let ended = ended.doing(WRITE)?;
     transaction.commit().await.committed(WRITE)?;
@@ -77,9 +77,9 @@ pub async fn assign(ledger: &Ledger, options: &AssignOptions, system: &SystemCon
             people.push(person.id);
         }
     }
-    let mut transaction = ledger.begin(system.now()).await.doing(READ)?;
+    let mut transaction = rows(ledger, Some(&device.tenant)).begin(system.now()).await.doing(WRITE)?;
     let actor = SystemContext::operator();
-    transaction.assign_device(&device.tenant, &device.id, &people, &actor).await.doing(WRITE)?;
+    transaction.assign_device(&device.id, &people, &actor).await.doing(WRITE)?;
     transaction.commit().await.committed(WRITE)?;
     if options.output.json {
         outln!("{}", json!({"device": device.id, "people": people}));

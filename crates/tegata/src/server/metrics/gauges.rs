@@ -12,7 +12,7 @@ use std::time::Duration;
 use tegata_ca::IssuerSet;
 use tegata_core::{ServerId, Timestamp};
 use tegata_storage::{COMMIT_BOUNDS, IssuerKind, Ledger, ReceiptRow, StoredIssuer};
-use tegata_web::ServerContext;
+use tegata_web::{ServerContext, ShareCounts, TenantShares};
 use tokio::sync::Mutex;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
@@ -53,9 +53,13 @@ pub struct Gauges {
 /// The writer of grouped operations: its numbers are told as they are.
 struct GroupWriterMetrics(Ledger);
 
+/// What tenants have under way: its numbers are told as they are, and never whose they are.
+struct ShareMetrics(Arc<TenantShares>);
+
 impl Gauges {
-    pub fn register(registry: &mut Registry, ledger: &Ledger) -> Self {
-        registry.register_collector(Box::new(GroupWriterMetrics(ledger.clone())));
+    pub fn register(registry: &mut Registry, context: &ServerContext) -> Self {
+        registry.register_collector(Box::new(GroupWriterMetrics(context.ledger.clone())));
+        registry.register_collector(Box::new(ShareMetrics(context.shares.clone())));
         let own = Self::default();
         registry.register("ledger_up", "1 when the ledger answered this request", own.up.clone());
         registry.register("feed_seq", "The last event of the feed applied here", own.feed_seq.clone());
@@ -196,6 +200,38 @@ impl Collector for GroupWriterMetrics {
         encoder
             .encode_descriptor("ledger_operations", help, None, MetricType::Counter)?
             .encode_counter::<NoLabelSet, _, u64>(&commits.operations, None)
+    }
+}
+
+impl Collector for ShareMetrics {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
+        let counts = self.0.counts();
+        let counters: [(&str, &str, fn(&ShareCounts) -> u64); 2] = [
+            ("tenant_requests_waited", "Requests that waited since their tenant had its share", |of| {
+                of.waited
+            }),
+            ("tenant_requests_refused", "Requests refused since their tenant had its share", |of| of.refused),
+        ];
+        for (name, help, count) in counters {
+            let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+            for of in &counts {
+                family
+                    .encode_family(&[("work", of.work)])?
+                    .encode_counter::<NoLabelSet, _, u64>(&count(of), None)?;
+            }
+        }
+        let help = "Requests of tenants that are under way";
+        let mut family = encoder.encode_descriptor("tenant_requests_open", help, None, MetricType::Gauge)?;
+        for of in &counts {
+            family.encode_family(&[("work", of.work)])?.encode_gauge(&of.under_way)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for ShareMetrics {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Shares")
     }
 }
 
