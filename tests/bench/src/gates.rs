@@ -155,7 +155,7 @@ fn checks(gate: &Gate, requests: &[Arriving], count: usize) -> BenchOutcome<f64>
 
 /// CPU time of this process, in microseconds each.
 #[expect(clippy::cast_precision_loss, reason = "far fewer than a double counts")]
-fn spent(count: usize, mut work: impl FnMut() -> BenchOutcome<()>) -> BenchOutcome<f64> {
+pub fn spent(count: usize, mut work: impl FnMut() -> BenchOutcome<()>) -> BenchOutcome<f64> {
     let before = cpu::own()?;
     for _ in 0..count {
         work()?;

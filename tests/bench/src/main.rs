@@ -24,6 +24,7 @@ mod report;
 mod revocations;
 mod rounds;
 mod servers;
+mod sessions;
 mod statuses;
 mod still;
 mod tokens;
@@ -113,6 +114,9 @@ async fn measure(program: &Path, choice: &Choice<'_>) -> BenchOutcome<BenchRepor
         let (loading, held) = denied::measure()?;
         rows.push(loading);
         report.memory.push(held);
+    }
+    if choice.wants("session") {
+        rows.extend(sessions::rows(&tegata, &trust, &devices).await?);
     }
     if choice.wants("forward-auth") {
         rows.extend(forward_auth::rows(&tegata, &trust, &devices).await?);

@@ -1,6 +1,8 @@
 //! What must hold for whatever a stranger sends. libFuzzer calls these functions with what it invents, and an ordinary
 //! test with the seeds and thousands of fixed changes to them, so that they stay true between two hunts.
 
+use http::header::COOKIE;
+use http::{HeaderMap, HeaderValue};
 use rcgen::PublicKeyData;
 use ring::digest::{SHA256, digest};
 use tegata_ca::scep::ScepMessage;
@@ -9,6 +11,9 @@ use tegata_core::Refusal;
 use tegata_core::encoding::base64;
 use tegata_core::feed::{Denials, FEED, FeedClaims, FeedMessage};
 use tegata_core::jws::{Jwks, KeySet};
+use tegata_gate::session::{
+    CallbackParameters, CookieSealer, SessionFacts, SessionKeys, SignInFlow, own_cookies, without_own_cookies,
+};
 
 /// A certificate request, or the key in one.
 pub fn csr(data: &[u8]) {
@@ -113,6 +118,33 @@ pub fn feed(data: &[u8]) {
         }
         FeedMessage::Heartbeat { .. } => {}
     }
+}
+
+/// What a browser sends a gate with sessions: cookies, and what it brings back from a sign-in.
+pub fn session(data: &[u8]) {
+    if let Some(facts) = SessionFacts::from_bytes(data) {
+        assert_eq!(facts.to_bytes(), data, "a session is written in one way");
+    }
+    if let Some(flow) = SignInFlow::from_bytes(data) {
+        assert_eq!(flow.to_bytes(), data, "and so is a sign-in");
+    }
+    if let Ok(cookies) = HeaderValue::from_bytes(data) {
+        let left = without_own_cookies(&HeaderMap::from_iter([(COOKIE, cookies)]));
+        let left = HeaderMap::from_iter(left.map(|left| (COOKIE, left)));
+        assert_eq!(own_cookies(&left).count(), 0, "the product sees none of the gate's");
+        assert_eq!(without_own_cookies(&left).as_ref(), left.get(COOKIE));
+    }
+    let Ok(text) = str::from_utf8(data) else { return };
+    let keys = SessionKeys::parse(include_str!("../seeds/session/keys")).expect("the seed");
+    let sealer = CookieSealer::new(keys, "rezept", &"https://rezept.example.jp".parse().expect("an origin"));
+    if sealer.open_session(text).is_some() {
+        assert_eq!(text, include_str!("../seeds/session/cookie"), "nobody else has the key");
+    }
+    if let Some(told) = CallbackParameters::parse(text) {
+        let texts = [Some(&told.state), Some(&told.issuer), told.outcome.as_ref().ok()];
+        assert!(texts.into_iter().flatten().all(|text| text.bytes().all(|byte| byte.is_ascii_graphic())));
+    }
+    let _ = SessionKeys::parse(text);
 }
 
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {

@@ -8,7 +8,7 @@ use http::header::{ALLOW, CACHE_CONTROL, LOCATION, REFERRER_POLICY, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Bytes;
-use tegata_core::Refusal;
+use tegata_core::{Language, Refusal};
 
 /// A request that the gate answers itself.
 pub struct OwnRequest {
@@ -38,15 +38,16 @@ impl BrowserSessions {
     /// Answers a request for one of the gate's own paths.
     pub async fn serve(&self, request: OwnRequest) -> Response<Full<Bytes>> {
         let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));
+        let language = || chosen(query).unwrap_or_else(|| language_of(&request.headers));
         match (path, &request.method) {
             (CALLBACK, &Method::GET) => self.come_back(&request, query).await,
             (SIGN_OUT, &Method::GET) => {
                 let endpoints = self.endpoints.get(&self.gate).await;
                 let leads_to = endpoints.as_deref().and_then(|endpoints| endpoints.end_session.as_deref());
-                own_pages::sign_out(language_of(&request.headers), leads_to)
+                own_pages::sign_out(language(), self.requires, leads_to)
             }
             (SIGN_OUT, &Method::POST) => self.sign_out(&request).await,
-            (SIGNED_OUT, &Method::GET) => own_pages::signed_out(language_of(&request.headers)),
+            (SIGNED_OUT, &Method::GET) => own_pages::signed_out(language()),
             (CALLBACK | SIGN_OUT | SIGNED_OUT, _) => {
                 let mut refused = self.gate.refuse(Refusal::MethodNotAllowed, &request.headers);
                 let allowed = if path == SIGN_OUT { "GET, POST" } else { "GET" };
@@ -56,6 +57,11 @@ impl BrowserSessions {
             _ => self.gate.refuse(Refusal::NotFound, &request.headers),
         }
     }
+}
+
+/// The language that a link names, as `lang`.
+fn chosen(query: &str) -> Option<Language> {
+    query.split('&').find_map(|pair| pair.strip_prefix("lang=")).and_then(Language::parse)
 }
 
 impl BrowserSessions {

@@ -4,7 +4,6 @@ use super::BrowserSessions;
 use super::browser_request::BrowserRequest;
 use super::cookie;
 use super::facts::SessionFacts;
-use super::sealed::Purpose;
 use crate::certificate::ClientCertificate;
 use crate::verified_request::VerifiedRequest;
 use http::HeaderValue;
@@ -66,9 +65,7 @@ impl BrowserSessions {
         now: Timestamp,
     ) -> Result<SessionFacts, Refusal> {
         let sealed = cookie::value(request.headers, cookie::SESSION).ok_or(Refusal::SessionMissing)?;
-        let opened = self.sealer.open(Purpose::Session, sealed);
-        let facts = opened.and_then(|bytes| SessionFacts::from_bytes(&bytes));
-        let facts = facts.ok_or(Refusal::SessionUnreadable)?;
+        let facts = self.sealer.open_session(sealed).ok_or(Refusal::SessionUnreadable)?;
         if facts.device != *device {
             return Err(Refusal::SessionOfAnotherDevice);
         }
@@ -81,7 +78,7 @@ impl BrowserSessions {
     /// The person's session at the platform, whether it goes on here or not; for the sign-out.
     pub(super) fn sid_of(&self, request: &BrowserRequest<'_>) -> Option<Box<str>> {
         let sealed = cookie::value(request.headers, cookie::SESSION)?;
-        SessionFacts::from_bytes(&self.sealer.open(Purpose::Session, sealed)?)?.sid
+        self.sealer.open_session(sealed)?.sid
     }
 
     /// When the session ends unless it is used again.
@@ -100,7 +97,7 @@ impl BrowserSessions {
 
     /// `Set-Cookie` with the session.
     pub(super) fn session_cookie(&self, facts: &SessionFacts) -> Option<HeaderValue> {
-        let sealed = self.sealer.seal(Purpose::Session, facts.to_bytes(), self.gate.entropy())?;
+        let sealed = self.sealer.seal_session(facts, self.gate.entropy())?;
         cookie::set(cookie::SESSION, &sealed, None)
     }
 

@@ -7,22 +7,30 @@ use tegata_core::{DeviceId, SiteId, TenantId, Timestamp};
 /// the last use.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SessionFacts {
-    pub(crate) subject: Box<str>,
-    pub(crate) device: DeviceId,
-    pub(crate) tenant: TenantId,
-    pub(crate) site: SiteId,
+    /// `device:{id}`, or `person:{hash}`.
+    pub subject: Box<str>,
+    /// The device that signed in.
+    pub device: DeviceId,
+    /// The legal entity it belongs to.
+    pub tenant: TenantId,
+    /// The store it stands in.
+    pub site: SiteId,
     /// The generation of the certificate that signed in.
-    pub(crate) generation: u32,
+    pub generation: u32,
     /// The person's session at the platform; none where the device signed in by itself.
-    pub(crate) sid: Option<Box<str>>,
-    pub(crate) acr: Box<str>,
+    pub sid: Option<Box<str>>,
+    /// What kind of sign-in it was.
+    pub acr: Box<str>,
     /// The methods of the sign-in, separated by spaces.
-    pub(crate) amr: Box<str>,
-    pub(crate) auth_time: Option<i64>,
+    pub amr: Box<str>,
+    /// When the person signed in, in seconds since the epoch.
+    pub auth_time: Option<i64>,
     /// When the platform said all this, by its clock.
-    pub(crate) issued: Timestamp,
-    pub(crate) used: Timestamp,
-    pub(crate) ends: Timestamp,
+    pub issued: Timestamp,
+    /// When it was last used, as far as that was written down.
+    pub used: Timestamp,
+    /// When it is over, however much it is used.
+    pub ends: Timestamp,
 }
 
 /// What stands for a time or a text that is not there.
@@ -61,9 +69,9 @@ impl SessionFacts {
             acr: fields.text()?.into(),
             amr: fields.text()?.into(),
             auth_time: Some(fields.number()?).filter(|time| *time != NONE),
-            issued: Timestamp::from_seconds(fields.number()?),
-            used: Timestamp::from_seconds(fields.number()?),
-            ends: Timestamp::from_seconds(fields.number()?),
+            issued: fields.moment()?,
+            used: fields.moment()?,
+            ends: fields.moment()?,
         };
         fields.is_finished().then_some(facts)
     }

@@ -1,5 +1,7 @@
 //! Numbers and short texts in a row of bytes: what sealed cookies hold.
 
+use tegata_core::Timestamp;
+
 /// Writes fields one after the other.
 #[derive(Default)]
 pub(super) struct FieldWriter(Vec<u8>);
@@ -39,6 +41,12 @@ impl<'a> FieldReader<'a> {
 
     pub(super) fn number(&mut self) -> Option<i64> {
         self.array().map(i64::from_be_bytes)
+    }
+
+    /// Seconds that a timestamp holds without loss.
+    pub(super) fn moment(&mut self) -> Option<Timestamp> {
+        let seconds = self.number()?;
+        Some(Timestamp::from_seconds(seconds)).filter(|moment| moment.seconds() == seconds)
     }
 
     pub(super) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {

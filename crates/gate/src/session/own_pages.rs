@@ -1,6 +1,7 @@
 //! The two pages around a sign-out: small, without scripts, in the reader's language.
 
 use super::SIGN_OUT;
+use super::config::RequiredSignIn;
 use crate::problem::page;
 use http::header::{CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY};
 use http::{HeaderValue, Response, Uri};
@@ -10,12 +11,22 @@ use tegata_core::Language;
 
 /// A button. `leads_to` is where the platform ends the session: browsers apply `form-action` to where the form leads in the
 /// end, too.
-pub(super) fn sign_out(language: Language, leads_to: Option<&str>) -> Response<Full<Bytes>> {
+pub(super) fn sign_out(
+    language: Language,
+    of: RequiredSignIn,
+    leads_to: Option<&str>,
+) -> Response<Full<Bytes>> {
     let title = language.pick("サインアウトしますか", "Sign out?");
-    let advice = language.pick(
-        "この端末のほかのアプリからもサインアウトします。",
-        "You sign out of the other apps on this device, too.",
-    );
+    let advice = match of {
+        RequiredSignIn::Person => language.pick(
+            "この端末のほかのアプリからもサインアウトします。",
+            "You sign out of the other apps on this device, too.",
+        ),
+        RequiredSignIn::Device => language.pick(
+            "このアプリには、端末そのものが入っています。次に開くと、また入れます。",
+            "This app lets the device itself in: whoever opens it the next time is in again.",
+        ),
+    };
     let button = language.pick("サインアウトする", "Sign out");
     let back = language.pick("アプリに戻る", "Back to the app");
     let body = format!(

@@ -3,6 +3,7 @@
 //! A sealed text is base64url of a version, the name of the key, a nonce, and what AES-GCM makes of the content. Product,
 //! origin and purpose are part of what is authenticated: no cookie stands for another kind, or at another product.
 
+use super::facts::SessionFacts;
 use super::keys::SessionKeys;
 use arc_swap::ArcSwap;
 use ring::aead::{Aad, NONCE_LEN, Nonce};
@@ -38,6 +39,16 @@ impl CookieSealer {
         let context =
             |purpose: &str| Thumbprint::of(format!("tegata gate {purpose}\0{audience}\0{origin}").as_bytes());
         Self { keys: ArcSwap::from_pointee(keys), sessions: context("session"), sign_ins: context("sign-in") }
+    }
+
+    /// The value of the cookie with this session; `None` only where the content is longer than AES-GCM takes.
+    pub fn seal_session(&self, facts: &SessionFacts, entropy: &dyn Entropy) -> Option<String> {
+        self.seal(Purpose::Session, facts.to_bytes(), entropy)
+    }
+
+    /// The session in a cookie; `None` where it was not sealed with one of the keys, for this product.
+    pub fn open_session(&self, sealed: &str) -> Option<SessionFacts> {
+        SessionFacts::from_bytes(&self.open(Purpose::Session, sealed)?)
     }
 
     pub(super) fn set_keys(&self, keys: SessionKeys) {

@@ -63,7 +63,7 @@ impl SignInFlow {
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let mut fields = FieldReader::new(bytes);
         let flow = Self {
-            begun: Timestamp::from_seconds(fields.number()?),
+            begun: fields.moment()?,
             device: DeviceId::parse(fields.text()?)?,
             state: fields.array()?,
             nonce: fields.array()?,
