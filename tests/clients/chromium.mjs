@@ -56,6 +56,8 @@ const commands = {
   text: ({ selector }) => page.textContent(selector),
   value: ({ selector }) => page.inputValue(selector),
   address: () => page.url(),
+  run: ({ script }) => page.evaluate(script),
+  addAuthenticator,
   download,
   picture,
   complaints() {
@@ -100,6 +102,21 @@ async function slowDown() {
   await session.send('Network.emulateNetworkConditions', SLOW);
   session.on('Network.requestWillBeSent', ({ requestId, request }) => fetched.set(requestId, { url: request.url }));
   session.on('Network.loadingFinished', ({ requestId, encodedDataLength: bytes }) => Object.assign(fetched.get(requestId) ?? {}, { bytes }));
+}
+
+/** An authenticator that holds passkeys, verifies its user, and is touched at once. */
+async function addAuthenticator() {
+  const session = await context.newCDPSession(page);
+  await session.send('WebAuthn.enable');
+  const options = {
+    protocol: 'ctap2',
+    transport: 'internal',
+    hasResidentKey: true,
+    hasUserVerification: true,
+    isUserVerified: true,
+    automaticPresenceSimulation: true,
+  };
+  await session.send('WebAuthn.addVirtualAuthenticator', { options });
 }
 
 async function download() {

@@ -245,6 +245,16 @@ impl Browser {
         self.tell(&json!({ "do": "address" })).as_str().unwrap_or_default().to_owned()
     }
 
+    /// Gives Chromium an authenticator that holds passkeys, verifies its user, and is touched whenever it is asked.
+    pub fn add_authenticator(&mut self) {
+        self.tell(&json!({ "do": "addAuthenticator" }));
+    }
+
+    /// Runs an expression in the page, as somebody at the console would; what it gives, once it is settled.
+    pub fn run(&mut self, script: &str) -> Value {
+        self.tell(&json!({ "do": "run", "script": script }))
+    }
+
     /// The next file that the page offers, saved.
     pub fn download(&mut self) -> Download {
         let saved = self.tell(&json!({ "do": "download" }));

@@ -42,6 +42,11 @@ fn no_cookie_and_no_way_back_from_a_sign_in_upsets_a_gate() {
     try_with_changes("session", targets::session);
 }
 
+#[test]
+fn no_passkey_is_more_than_what_its_authenticator_said() {
+    try_with_changes("webauthn", targets::webauthn);
+}
+
 /// Every seed as it is, and changed in a way that is the same at every run.
 fn try_with_changes(name: &str, target: fn(&[u8])) {
     let seeds = seeds(name);

@@ -64,6 +64,8 @@ fn a_canary_reports_how_soon_every_endpoint_refuses_what_was_revoked() {
         ("tegata_ocsp_answers_total{status=\"revoked\"}", 1.0),
         ("tegata_status_changes_total{of=\"certificate\",to=\"revoked\"}", 1.0),
         ("tegata_gates_connected", 1.0),
+        ("tegata_sign_in_alarms_total{alarm=\"emergency_code\"}", 0.0),
+        ("tegata_sign_in_alarms_total{alarm=\"break_glass\"}", 0.0),
         ("tegata_ledger_up", 1.0),
         ("tegata_ledger_commit_seconds_count", 1.0),
     ] {

@@ -183,7 +183,9 @@ fn a_person_sets_up_signs_in_on_a_device_and_is_out_when_it_is_revoked() {
     choose(&mut browser, PASSWORD, &totp::code(&secret, 0));
     browser.see("#recovery");
     browser.picture("person-recovery-codes");
-    assert_eq!(browser.text("#recovery .codes").split_whitespace().count(), 10);
+    let recovery: Vec<String> =
+        browser.text("#recovery .codes").split_whitespace().map(str::to_owned).collect();
+    assert_eq!(recovery.len(), 10);
     browser.click("#to-sign-in");
 
     browser.see("#sign-in");
@@ -202,7 +204,15 @@ fn a_person_sets_up_signs_in_on_a_device_and_is_out_when_it_is_revoked() {
     browser.picture("account-english");
     browser.go(&format!("{}/sign-in?lang=en", installation.device));
     browser.picture("sign-in-english");
+    browser.go(&installation.device);
+    browser.picture("device-with-accounts");
+    browser.click("#to-account");
+    browser.see("#account");
     assert_eq!(browser.complaints(), Vec::<String>::new());
+    use_passkeys(&installation, &mut browser);
+    sign_in(&mut browser, PASSWORD, &recovery[0]);
+    browser.see("#account");
+    look_at_the_account(&installation, &mut browser);
 
     let shown = installation.tell(&["person", "show", "ＳＡＴＯ"]);
     assert_eq!(
@@ -261,6 +271,37 @@ fn the_first_operator_and_everybody_else_come_and_go_by_the_command_line() {
     );
     assert_eq!(installation.tell(&["person", "sign-out", "sato"])["sessions_ended"], 0);
     assert_eq!(installation.command(&["person", "show", "nobody"]).code, 1);
+    let changed = installation.tell(&[
+        "person",
+        "change",
+        "sato",
+        "--name",
+        "佐藤 花江",
+        "--role",
+        "staff",
+        "--site",
+        STORE,
+    ]);
+    assert_eq!(changed["sessions_ended"], 0);
+    let shown = installation.tell(&["person", "show", "sato"]);
+    assert_eq!(
+        (&shown["name"], &shown["roles"], &shown["sites"][0]["name"]),
+        (&json!("佐藤 花江"), &json!(["staff"]), &json!(STORE))
+    );
+    for (wrong, why) in [
+        (&["--no-site"][..], "--site"),
+        (&[], "--role"),
+        (&["--site", "どこにもない店"], "どこにもない店"),
+        (&["--name", ""], "empty"),
+    ] {
+        let outcome = installation.command(&[&["person", "change", "sato"], wrong].concat());
+        assert!(outcome.code > 0 && outcome.stderr.contains(why), "{}", outcome.said());
+    }
+    installation.tell(&["person", "change", "sato", "--role", "auditor", "--no-site"]);
+    let emergency =
+        ["person", "add", "--login", "kinkyu", "--name", "緊急用", "--role", "tenant-admin", "--break-glass"];
+    installation.tell(&emergency);
+    assert_eq!(installation.tell(&["person", "show", "kinkyu"])["break_glass"], "ready");
     let device = installation.enroll("院長室");
     let assigned = installation.tell(&["person", "assign", &device.device[..8], "--person", "sato"]);
     assert_eq!(assigned["people"][0], listed[1]["person"]);
@@ -270,6 +311,96 @@ fn the_first_operator_and_everybody_else_come_and_go_by_the_command_line() {
 }
 
 const PASSWORD: &str = "むかしむかし、あるところに";
+
+/// Somebody who is signed in registers a passkey, signs in with it, alone and beside the password, and removes it.
+fn use_passkeys(installation: &RunningInstallation, browser: &mut Browser) {
+    browser.add_authenticator();
+    browser.go(&format!("{}/account", installation.device));
+    browser.click("#new-passkey");
+    browser.see("#passkey-name");
+    browser.picture("passkey-name");
+    browser.type_in("#name", "受付のパスキー");
+    browser.type_in("#password", PASSWORD);
+    browser.click("#passkey-name button[type=submit]");
+    browser.see("#make-passkey");
+    browser.picture("passkey-make");
+    browser.click("#make-passkey");
+    browser.see("[data-passkey]");
+    browser.picture("account-passkey");
+    assert!(browser.text("[data-passkey]").contains("受付のパスキー"));
+    for by in ["#passkey-alone", "#passkey-for-code"] {
+        browser.click("#sign-out");
+        browser.see(by);
+        if by == "#passkey-for-code" {
+            browser.type_in("#login", "sato");
+            browser.type_in("#password", PASSWORD);
+        }
+        browser.click(by);
+        browser.see("#account");
+    }
+    browser.click("#sign-out");
+    browser.see("#by-passkey");
+    browser.picture("sign-in-passkey");
+    let challenge = browser.run("fetch('/sign-in/passkey').then((answer) => answer.json())");
+    // Another origin of the same host: the browser signs, and says where.
+    browser.go(&installation.portal);
+    let signed =
+        browser.run(&SIGN.replace("CHALLENGE", challenge["challenge"].as_str().expect("a challenge")));
+    browser.go(&format!("{}/sign-in", installation.device));
+    browser.run(&format!(
+        "void ((form) => {{ form.elements.passkey.value = JSON.stringify({signed}); form.submit(); }})\
+         (document.querySelector('#passkey-form'))"
+    ));
+    browser.see("#problem");
+    assert!(browser.text("#problem").contains("U-06"), "{}", browser.text("#problem"));
+    browser.click("#passkey-alone");
+    browser.see("#account");
+    browser.click("[data-passkey] button");
+    browser.see("#account");
+    assert!(!browser.shows("[data-passkey]"));
+    browser.click("#sign-out");
+    browser.see("#by-passkey");
+    browser.click("#passkey-alone");
+    browser.see("#problem");
+    assert!(browser.text("#problem").contains("U-06"));
+    browser.picture("sign-in-passkey-removed");
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+/// Signs a challenge with whatever passkey there is, as `passkey.js` does, on a page that is not the sign-in's.
+const SIGN: &str = "(async () => {
+  const bytes = (text) => Uint8Array.from(atob(text.replaceAll('-', '+').replaceAll('_', '/')), (sign) => sign.charCodeAt(0));
+  const text = (buffer) => btoa(String.fromCharCode(...new Uint8Array(buffer)))
+    .replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+  const publicKey = { challenge: bytes('CHALLENGE'), rpId: 'localhost', userVerification: 'required' };
+  const { rawId, response } = await navigator.credentials.get({ publicKey });
+  return {
+    id: text(rawId), clientDataJSON: text(response.clientDataJSON),
+    authenticatorData: text(response.authenticatorData), signature: text(response.signature),
+    userHandle: text(response.userHandle),
+  };
+})()";
+
+/// The pages on which a person changes what proves who they are.
+fn look_at_the_account(installation: &RunningInstallation, browser: &mut Browser) {
+    for (page, name) in
+        [("password", "account-password"), ("app", "account-app"), ("passkeys/new", "passkey-name")]
+    {
+        browser.go(&format!("{}/account/{page}", installation.device));
+        browser.picture(name);
+        browser.go(&format!("{}/account/{page}?lang=en", installation.device));
+        browser.picture(&format!("{name}-english"));
+    }
+    browser.go(&format!("{}/account/recovery-codes?lang=en", installation.device));
+    browser.see("#new-codes");
+    browser.picture("account-recovery-english");
+    browser.type_in("#password", PASSWORD);
+    browser.click("#new-codes button[type=submit]");
+    browser.see("#recovery");
+    browser.picture("person-recovery-codes-english");
+    browser.click("#to-sign-in");
+    browser.see("html[lang=en] #account");
+}
 
 fn choose(browser: &mut Browser, password: &str, code: &str) {
     browser.type_in("#password", password);
@@ -282,5 +413,5 @@ fn sign_in(browser: &mut Browser, password: &str, code: &str) {
     browser.type_in("#login", "sato");
     browser.type_in("#password", password);
     browser.type_in("#totp-code", code);
-    browser.click("#sign-in button[type=submit]");
+    browser.click("#by-password button[type=submit]");
 }

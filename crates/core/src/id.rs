@@ -106,6 +106,8 @@ identifier! {
     ServerId;
     /// Somebody who signs in (people of a company's own identity provider have none).
     PersonId;
+    /// A passkey of a person.
+    PasskeyId;
     /// A sign-in of a person on one device, until it ends. It is no secret.
     SessionId;
 }

@@ -20,9 +20,11 @@
 //! | how an operator names the certificate of a client | [`subject`] |
 //! | what was verified before | [`verified_cache`] |
 //! | when two keys are one | [`key_id`] |
+//! | what a passkey proves | [`webauthn`], which reads [`cbor`] |
 
 pub mod access;
 pub mod assertion;
+pub mod cbor;
 pub mod certificate;
 pub mod claims;
 pub mod device;
@@ -54,6 +56,7 @@ pub mod thumbprint;
 pub mod timestamp;
 pub mod url;
 pub mod verified_cache;
+pub mod webauthn;
 
 pub use access::{Act, ActTarget, Justification, PersonRole, RoleHolder, Roles};
 pub use certificate::{CertificateState, RevocationReason, Serial, Standing};
@@ -63,7 +66,7 @@ pub use entropy::Entropy;
 pub use guidance::{Contact, Guidance, ProductLink, UnfitGuidance};
 pub use id::{
     AcmeAccountId, AcmeOrderId, ApprovalId, DeviceId, FamilyId, Installation, InvitationId, InvitationListId,
-    IssuerId, KittingId, PersonId, ServerId, SessionId, SetupCode, SiteId, TenantId,
+    IssuerId, KittingId, PasskeyId, PersonId, ServerId, SessionId, SetupCode, SiteId, TenantId,
 };
 pub use key_id::KeyId;
 pub use language::Language;

@@ -13,7 +13,6 @@ mod account;
 mod attestation;
 mod authorization;
 mod binding;
-mod cbor;
 mod jwk;
 mod jws;
 mod nonce;

@@ -50,10 +50,17 @@ struct DeviceView {
     /// Where to go on once a new certificate works.
     product: Option<ProductLink>,
     contact: Option<Contact>,
-    /// Whether it has a shop with others in it: gates have none.
-    has_shop: bool,
+    leads_to: DeviceLinks,
     /// How loudly the page offers the renewal.
     weight: &'static str,
+}
+
+/// Other pages for whoever stands before the device: a gate has none.
+struct DeviceLinks {
+    /// The shop with others in it.
+    shop: bool,
+    /// Sign-in, where the company has anybody with an account of the installation.
+    account: bool,
 }
 
 struct ProblemView {
@@ -177,6 +184,9 @@ async fn show(
         weight: if due { "big" } else { "quiet" },
         product: guidance.product,
         contact: guidance.contact,
-        has_shop: facts.role == Role::Device,
+        leads_to: DeviceLinks {
+            shop: facts.role == Role::Device,
+            account: facts.role == Role::Device && service.has_people(facts).await?,
+        },
     })
 }

@@ -6,7 +6,7 @@ mod kitting;
 mod permitting;
 mod renewing;
 
-use crate::guesses::{CodeGuesses, SharedGuesses};
+use crate::guesses::CodeGuesses;
 use crate::renewal_token::RenewalTokens;
 use crate::requester::Requester;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use tegata_storage::{
 };
 use tegata_web::{
     InstallationSecretSource, OpenInstallationSecret, PeerCertificate, Problem, RequestTime, ServiceContext,
-    TenantWork,
+    SharedGuesses, TenantWork,
 };
 
 /// A request that arrives while the first one with the same key is still being served is asked to come again; after

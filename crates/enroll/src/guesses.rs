@@ -2,21 +2,17 @@
 //!
 //! A short code has 40 bits. With a hundred of them alive, and everybody together wrong at the full rate allowed here day and
 //! night, one would be found about once in fifteen years. Wrong short codes are therefore counted for all servers together
-//! ([`SharedGuesses`]); what nobody can guess is counted by each server, to spare itself the work.
+//! ([`tegata_web::SharedGuesses`]); what nobody can guess is counted by each server, to spare itself the work.
 //!
 //! Whoever has been wrong makes room for those who have not: an address that comes for the first time is let in long after
 //! many others were too often wrong. Those whose address is not known are never counted as one: they have a common limit that
 //! the others have no part in.
 
-mod shared;
-
-pub(crate) use shared::SharedGuesses;
-
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 use tegata_core::Timestamp;
+use tegata_web::{WrongSoFar, guess_period};
 
 /// From one address; an hour of a clumsy morning.
 const PER_ADDRESS: u32 = 10;
@@ -24,8 +20,6 @@ const PER_ADDRESS: u32 = 10;
 const IN_ALL: u32 = 1200;
 /// How many times as often others may be wrong for the first time.
 const NEWCOMERS: u32 = 10;
-/// The time in which they count: by the clock, so that all servers begin anew together.
-const PERIOD: Duration = Duration::from_mins(10);
 
 /// The wrong guesses of this period, as this server has seen them. Memory is bounded by how many there may be in all.
 pub(crate) struct CodeGuesses {
@@ -46,17 +40,6 @@ struct GuessWindow {
     period: u64,
     wrong: WrongSoFar,
     by_network: HashMap<IpAddr, u32>,
-}
-
-/// How often somebody was wrong in this period.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
-pub(crate) struct WrongSoFar {
-    /// From the network of the one who asks.
-    own: u32,
-    /// From all networks that are known.
-    known: u32,
-    /// From nobody knows where.
-    unknown: u32,
 }
 
 /// One attempt, counted as wrong until [`CountedGuess::was_right`].
@@ -119,7 +102,7 @@ impl CodeGuesses {
 
     fn window_at(&self, now: Timestamp) -> std::sync::MutexGuard<'_, GuessWindow> {
         let mut window = self.window();
-        let period = period_of(now);
+        let period = guess_period(now);
         if window.period != period {
             *window = GuessWindow { period, ..GuessWindow::default() };
         }
@@ -149,11 +132,6 @@ impl CountedGuess<'_> {
     }
 }
 
-/// The number of the period in which a moment lies.
-fn period_of(now: Timestamp) -> u64 {
-    now.seconds().unsigned_abs() / PERIOD.as_secs()
-}
-
 /// A home has one IPv4 address, but 2^64 of IPv6.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
@@ -165,6 +143,7 @@ fn network(address: IpAddr) -> IpAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tegata_web::GUESS_PERIOD;
 
     const NOW: Timestamp = Timestamp::from_seconds(1_200);
 
@@ -181,7 +160,7 @@ mod tests {
         assert!(guess(&guesses, "192.0.2.1", NOW).is_none());
         assert!(guess(&guesses, "::ffff:192.0.2.1", NOW).is_none());
         assert!(guess(&guesses, "192.0.2.2", NOW).is_some());
-        assert!(guess(&guesses, "192.0.2.1", NOW.plus(PERIOD)).is_some());
+        assert!(guess(&guesses, "192.0.2.1", NOW.plus(GUESS_PERIOD)).is_some());
     }
 
     #[test]
@@ -230,6 +209,6 @@ mod tests {
         assert_eq!([(); 3].map(|()| wrong("192.0.2.1", NOW)), [false, false, true]);
         assert_eq!([(); 3].map(|()| wrong("192.0.2.2", NOW)), [false; 3]);
         assert_eq!(guesses.window().by_network.len(), 2, "beyond the limit nobody is counted any more");
-        assert!(!wrong("192.0.2.1", NOW.plus(PERIOD)));
+        assert!(!wrong("192.0.2.1", NOW.plus(GUESS_PERIOD)));
     }
 }

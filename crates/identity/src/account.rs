@@ -1,8 +1,13 @@
-//! `{device}/account`: what a signed-in person sees of their own account, and the end of sessions.
+//! `{device}/account`: what a signed-in person sees and changes of their own account, and the end of sessions.
+
+pub(crate) mod authenticator_app;
+pub(crate) mod confirming;
+pub(crate) mod password;
+pub(crate) mod recovery;
 
 use crate::cookie::CookieName;
 use crate::service::{IdentityService, refusal};
-use crate::session::{BrowserForm, SessionHolder, SignedInForm};
+use crate::session::{BrowserForm, SessionHolder, SignedInForm, SignedInPage};
 use crate::sign_in::redirect;
 use askama::Template;
 use axum::extract::State;
@@ -10,7 +15,7 @@ use axum::response::{IntoResponse, Response};
 use http::header::SET_COOKIE;
 use serde::Deserialize;
 use tegata_core::{Language, Refusal, SessionId};
-use tegata_storage::{Actor, LedgerError, ListedSession};
+use tegata_storage::{Actor, LedgerError, ListedSession, Passkey};
 use tegata_web::japan_date::moment;
 use tegata_web::{HtmlPage, Problem, ReaderLanguage, WebResult};
 
@@ -21,6 +26,8 @@ struct AccountPage<'a> {
     name: &'a str,
     login: &'a str,
     form_token: String,
+    takes_passkeys: bool,
+    passkeys: Vec<PasskeyView>,
     sessions: Vec<SessionView>,
     has_others: bool,
 }
@@ -32,6 +39,13 @@ struct SessionView {
     since: String,
     used: String,
     is_this: bool,
+}
+
+struct PasskeyView {
+    id: String,
+    name: String,
+    since: String,
+    used: Option<String>,
 }
 
 /// A form that says no more than that it was made here.
@@ -66,30 +80,24 @@ impl BrowserForm for EndSessionForm {
 pub(crate) async fn show(
     State(service): State<IdentityService>,
     ReaderLanguage(language): ReaderLanguage,
-    signed_in: Result<SessionHolder, Problem>,
+    SignedInPage(by): SignedInPage,
 ) -> WebResult<Response> {
-    let signed_in = match signed_in {
-        Ok(signed_in) => signed_in,
-        Err(problem) if problem.refusal == Refusal::SignInNeeded => {
-            return Ok(redirect("/sign-in", language));
-        }
-        Err(problem) => return Err(problem),
-    };
-    let session = &signed_in.session;
-    let rows = service.rows_of(&signed_in);
-    let sessions = rows.sessions_of(&session.person, signed_in.at).await.map_err(refusal)?;
-    let guidance = rows.guidance_of(&signed_in.holder.site).await.unwrap_or_default();
-    let body = AccountPage {
+    let session = &by.session;
+    let rows = service.rows_of(&by);
+    let sessions = rows.sessions_of(&session.person, by.at).await.map_err(refusal)?;
+    let passkeys = service.passkeys_of(&by).await?;
+    let page = AccountPage {
         language,
         name: &session.name,
         login: &session.login,
-        form_token: signed_in.secret.form_token(),
+        form_token: by.secret.form_token(),
+        takes_passkeys: service.relying_party().is_some(),
+        passkeys: passkeys.into_iter().map(|passkey| PasskeyView::of(passkey, language)).collect(),
         has_others: sessions.len() > 1,
         sessions: sessions.into_iter().map(|listed| shown(listed, &session.id, language)).collect(),
     };
-    let title = language.pick("アカウント", "Your account");
-    let contact = guidance.contact.as_ref().or(service.contact());
-    Ok(HtmlPage::new(language, title, &body).contact(contact).sending_forms().into_response())
+    let title = ("アカウント", "Your account");
+    Ok(service.account_form(&by, language, title, &page).await.into_response())
 }
 
 pub(crate) async fn sign_out(
@@ -125,7 +133,31 @@ pub(crate) async fn end_others(
     Ok(redirect("/account", language))
 }
 
+impl PasskeyView {
+    fn of(passkey: Passkey, language: Language) -> Self {
+        Self {
+            id: passkey.id.to_string(),
+            since: moment(passkey.created_at, language),
+            used: passkey.used_at().map(|at| moment(at, language)),
+            name: passkey.name,
+        }
+    }
+}
+
 impl IdentityService {
+    /// A page of the account, with whom to call from the device's site.
+    pub(crate) async fn account_form(
+        &self,
+        by: &SessionHolder,
+        language: Language,
+        (japanese, english): (&'static str, &'static str),
+        body: &impl Template,
+    ) -> HtmlPage {
+        let guidance = self.rows(&by.holder).guidance_of(&by.holder.site).await.unwrap_or_default();
+        let contact = guidance.contact.as_ref().or(self.contact());
+        HtmlPage::new(language, language.pick(japanese, english), body).contact(contact).sending_forms()
+    }
+
     /// Ends a session of the same person. One that is over already is none to end.
     async fn end(&self, by: &SessionHolder, session: &SessionId) -> Result<(), Refusal> {
         let own = &by.session;

@@ -3,22 +3,25 @@
 //! | to learn about | read |
 //! |---|---|
 //! | what a password must be, and how it is hashed | [`password`], [`password_hasher`] |
-//! | second factors | [`totp`], [`one_time_code`] |
+//! | second factors | [`totp`], [`one_time_code`], [`passkey`] |
 //! | how often somebody may be wrong | [`throttle`] |
 //! | how a person comes to a password | [`setup`], on the portal |
 //! | how a person signs in and out | [`sign_in`], [`account`], on the device listener |
 //! | what a browser holds | [`cookie`] |
+//! | which sign-ins ring an alarm | [`alarm`] |
 //!
 //! A person signs in on a device: the device listener has proved the certificate, which names the tenant, so that nobody
-//! without an enrolled device can try a password at all. Accounts of other providers, and passkeys, have their place beside
+//! without an enrolled device can try a password at all. Accounts of other providers have their place beside
 //! [`sign_in`].
 
 mod account;
 mod address;
+mod alarm;
 mod assets;
 mod cookie;
 mod local_path;
 mod one_time_code;
+mod passkey;
 mod password;
 mod password_hasher;
 mod service;
@@ -29,6 +32,7 @@ mod throttle;
 mod totp;
 mod typed_secret;
 
+pub use alarm::{SignInAlarm, SignInAlarmObserver};
 pub use one_time_code::OneTimeCode;
 pub use service::IdentityService;
 pub use setup::setup_link;
@@ -49,11 +53,19 @@ pub fn portal_routes(service: IdentityService) -> Router {
 pub fn device_routes(service: IdentityService) -> Router {
     Router::new()
         .route("/sign-in", get(sign_in::show).post(sign_in::submit))
+        .route("/sign-in/passkey", get(passkey::sign_in::options))
         .route("/account", get(account::show))
         .route("/account/sign-out", post(account::sign_out))
         .route("/account/sessions/end", post(account::end_one))
         .route("/account/sessions/end-others", post(account::end_others))
+        .route("/account/password", get(account::password::ask).post(account::password::change))
+        .route("/account/app", get(account::authenticator_app::ask).post(account::authenticator_app::change))
+        .route("/account/recovery-codes", get(account::recovery::ask).post(account::recovery::replace))
+        .route("/account/passkeys/new", get(passkey::registration::ask).post(passkey::registration::begin))
+        .route("/account/passkeys", post(passkey::registration::complete))
+        .route("/account/passkeys/remove", post(passkey::registration::remove))
         .with_state(service)
+        .merge(assets::routes())
 }
 
 #[cfg(test)]

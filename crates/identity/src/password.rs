@@ -43,6 +43,20 @@ impl Password {
         self.0.as_bytes()
     }
 
+    /// What is wrong with it for this person, who has typed it twice.
+    pub(crate) fn fault(&self, again: &str, login: &str, language: Language) -> Option<&'static str> {
+        if let Err(unfit) = self.check(login) {
+            return Some(unfit.text(language));
+        }
+        let is_same = Self::typed(again).as_bytes() == self.as_bytes();
+        (!is_same).then(|| {
+            language.pick(
+                "2回の入力が違います。もう一度入力してください。",
+                "The two entries differ. Type both again.",
+            )
+        })
+    }
+
     /// Whether this person may have it.
     pub(crate) fn check(&self, login: &str) -> Result<(), UnfitPassword> {
         let length = self.0.chars().count();

@@ -1,16 +1,22 @@
 //! What all of identity's pages share.
 
+use crate::alarm::{SignInAlarmObserver, SignInAlarms};
+use crate::passkey::challenge::Challenges;
 use crate::password_hasher::PasswordHasher;
 use crate::throttle::SignInThrottle;
 use crate::totp::TotpSecret;
 use axum::extract::FromRef;
 use std::sync::Arc;
+use tegata_core::webauthn::RelyingParty;
 use tegata_core::{Clock, Contact, DeviceId, PersonId, Refusal, SetupCode, Timestamp};
 use tegata_storage::{Actor, CertificateHolder, LedgerError, Principal, RefusalNote, ScopedLedger};
 use tegata_web::{InstallationSecretSource, OpenInstallationSecret, ServiceContext};
 
 /// What the seals of second factors are for.
 const TOTP: &str = "second factors of people";
+
+/// What the seal of challenges is derived for.
+const CHALLENGES: &str = "challenges of passkeys";
 
 /// Accounts, sign-ins and sessions of an installation. Cloning shares it.
 #[derive(Clone)]
@@ -20,14 +26,27 @@ pub struct IdentityService {
     pub(crate) throttle: Arc<SignInThrottle>,
     secret: InstallationSecretSource,
     contact: Option<Contact>,
+    relying_party: Option<RelyingParty>,
+    pub(crate) alarms: SignInAlarms,
 }
 
 impl IdentityService {
     /// With the secret that every server of the installation has.
     pub fn new(context: ServiceContext, secret: OpenInstallationSecret) -> Self {
+        let throttle = Arc::new(SignInThrottle::new(&context));
         let hasher = PasswordHasher::new(context.entropy.as_ref());
         let secret = InstallationSecretSource::new(secret);
-        Self { context, hasher, throttle: Arc::default(), secret, contact: None }
+        // An address has no passkeys: they are bound to names.
+        let relying_party = RelyingParty::of(&context.addresses.device).ok().flatten();
+        Self {
+            context,
+            hasher,
+            throttle,
+            secret,
+            contact: None,
+            relying_party,
+            alarms: SignInAlarms::default(),
+        }
     }
 
     /// With whom somebody calls of whom nothing nearer is known.
@@ -36,9 +55,30 @@ impl IdentityService {
         Self { contact, ..self }
     }
 
+    /// With whoever counts alarms.
+    #[must_use]
+    pub fn with_alarms(self, observer: Arc<dyn SignInAlarmObserver>) -> Self {
+        Self { alarms: SignInAlarms(Some(observer)), ..self }
+    }
+
     /// The ledger as the device of whoever asks may see it.
     pub(crate) fn rows(&self, holder: &CertificateHolder) -> ScopedLedger {
         self.context.ledger.within(Principal::device(holder).scope())
+    }
+
+    /// The site that passkeys are for, unless its host is an address.
+    pub(crate) fn relying_party(&self) -> Option<&RelyingParty> {
+        self.relying_party.as_ref()
+    }
+
+    pub(crate) async fn challenges(&self) -> Result<Challenges, Refusal> {
+        Ok(Challenges::new(self.secret.secret().await?.derived(CHALLENGES).as_ref()))
+    }
+
+    /// What the company of a device is called.
+    pub(crate) async fn tenant_name(&self, holder: &CertificateHolder) -> Result<String, Refusal> {
+        let device = self.rows(holder).device(&holder.device).await.map_err(refusal)?;
+        device.map(|device| device.tenant_name).ok_or(Refusal::Internal)
     }
 
     pub(crate) fn contact(&self) -> Option<&Contact> {
@@ -49,7 +89,12 @@ impl IdentityService {
     /// the link is used.
     pub(crate) async fn totp_of_link(&self, code: &SetupCode) -> Result<TotpSecret, Refusal> {
         let purpose = format!("second factor of setup link {}", tegata_core::encoding::hex(&code.hash()));
-        Ok(TotpSecret::new(self.secret.secret().await?.derived(&purpose).as_ref()))
+        self.derived_totp(&purpose).await
+    }
+
+    /// A secret for one purpose that nobody else can know.
+    pub(crate) async fn derived_totp(&self, purpose: &str) -> Result<TotpSecret, Refusal> {
+        Ok(TotpSecret::new(self.secret.secret().await?.derived(purpose).as_ref()))
     }
 
     pub(crate) async fn seal_totp(&self, person: &PersonId, totp: &TotpSecret) -> Result<Vec<u8>, Refusal> {

@@ -2,7 +2,9 @@
 
 use crate::cookie::{BrowserSecret, CookieName};
 use crate::service::{IdentityService, refusal};
+use crate::sign_in::{ACCOUNT, redirect};
 use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 use http::request::Parts;
 use serde::de::DeserializeOwned;
@@ -10,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::{Refusal, Timestamp};
 use tegata_storage::{CertificateHolder, LiveSession, Principal, ScopedLedger};
-use tegata_web::{PeerCertificate, Presented, Problem, RequestTime, StrictForm};
+use tegata_web::{PeerCertificate, Presented, Problem, ReaderLanguage, RequestTime, StrictForm};
 
 /// A session that nobody uses ends (guideline, operation 12).
 pub(crate) const IDLE: Duration = Duration::from_mins(15);
@@ -41,6 +43,26 @@ pub(crate) trait BrowserForm: DeserializeOwned + Send {
 pub(crate) struct SignedInForm<F> {
     pub(crate) by: SessionHolder,
     pub(crate) form: F,
+}
+
+/// Somebody who is signed in and wants a page. Whoever is not goes to sign in first, and comes back.
+pub(crate) struct SignedInPage(pub(crate) SessionHolder);
+
+impl FromRequestParts<IdentityService> for SignedInPage {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, service: &IdentityService) -> Result<Self, Response> {
+        match SessionHolder::from_request_parts(parts, service).await {
+            Ok(by) => return Ok(Self(by)),
+            Err(problem) if problem.refusal != Refusal::SignInNeeded => return Err(problem.into_response()),
+            Err(_) => {}
+        }
+        let ReaderLanguage(language) = ReaderLanguage::of(&parts.uri, &parts.headers);
+        // Its own paths alone: nothing of a query, which anybody may have made up.
+        let path = parts.uri.path();
+        let next = if path == ACCOUNT { String::new() } else { format!("?next={path}") };
+        Err(redirect(&format!("/sign-in{next}"), language))
+    }
 }
 
 impl FromRequestParts<IdentityService> for SessionHolder {

@@ -22,7 +22,7 @@ use tegata_web::{HtmlPage, ReaderLanguage, RequestTime, StrictForm, WebResult};
 use zeroize::Zeroizing;
 
 /// Recovery codes that a person gets.
-const RECOVERY_CODES: usize = 10;
+pub(crate) const RECOVERY_CODES: usize = 10;
 
 /// The link that hands a code over.
 pub fn setup_link(portal: &str, code: &SetupCode) -> Zeroizing<String> {
@@ -50,11 +50,13 @@ struct SetupPage<'a> {
 
 #[derive(Template)]
 #[template(path = "recovery-codes.html")]
-struct RecoveryCodesPage<'a> {
-    language: Language,
-    login: &'a str,
-    codes: Vec<Zeroizing<String>>,
-    sign_in: String,
+pub(crate) struct RecoveryCodesPage<'a> {
+    pub(crate) language: Language,
+    pub(crate) login: &'a str,
+    pub(crate) codes: Vec<Zeroizing<String>>,
+    /// Where it goes on.
+    pub(crate) goes_on: String,
+    pub(crate) is_new_account: bool,
 }
 
 /// The code of the link.
@@ -118,15 +120,15 @@ pub(crate) async fn complete(
         TypedFactor::Totp(typed) => totp.step_of(typed, time.now(), 0),
         _ => None,
     };
-    let wrong = fault_of(&password, &form, &open.login, language);
+    let wrong = password.fault(&form.again, &open.login, language);
     let (None, Some(step)) = (wrong, step) else {
         let faults = SetupFaults { password: wrong, code: step.is_none() };
         return service.setup_page(&open, &code, &faults, language).await;
     };
     let codes = service.set_up(&code, &open, password, (&totp, step), time.now()).await?;
-    let sign_in = format!("{}/sign-in?lang={}", service.context.addresses.device, language.tag());
+    let goes_on = format!("{}/sign-in?lang={}", service.context.addresses.device, language.tag());
     let codes = codes.iter().map(OneTimeCode::reveal).collect();
-    let body = RecoveryCodesPage { language, login: &open.login, codes, sign_in };
+    let body = RecoveryCodesPage { language, login: &open.login, codes, goes_on, is_new_account: true };
     Ok(page(&service, language, &body).script("/assets/setup.js").into_response())
 }
 
@@ -185,19 +187,6 @@ impl IdentityService {
         let status = if is_wrong { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
         Ok((status, page(self, language, &body).script("/assets/setup.js")).into_response())
     }
-}
-
-fn fault_of(password: &Password, form: &SetupForm, login: &str, language: Language) -> Option<&'static str> {
-    if let Err(unfit) = password.check(login) {
-        return Some(unfit.text(language));
-    }
-    let is_same = Password::typed(&form.again).as_bytes() == password.as_bytes();
-    (!is_same).then(|| {
-        language.pick(
-            "2回の入力が違います。もう一度入力してください。",
-            "The two entries differ. Type both again.",
-        )
-    })
 }
 
 fn code_of(typed: &str) -> Result<SetupCode, Refusal> {

@@ -1,9 +1,11 @@
 //! `GET` and `POST {device}/sign-in`: a person proves who they are, on a device.
 
 use crate::address::RequestAddress;
+use crate::alarm::SignInAlarm;
 use crate::cookie::{BrowserSecret, CookieName};
 use crate::local_path::LocalPath;
 use crate::one_time_code::TypedFactor;
+use crate::passkey::sign_in::PasskeyPart;
 use crate::password::Password;
 use crate::service::{IdentityService, refusal};
 use crate::session::{IDLE, LONGEST};
@@ -17,7 +19,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Deserialize;
 use tegata_core::{Contact, DeviceUse, Language, LoginId, PersonId, Refusal, SessionId, Timestamp};
 use tegata_storage::{
-    CertificateHolder, LedgerError, PersonState, SecondFactorUse, SignInCandidate, StartSession,
+    BreakGlass, CertificateHolder, LedgerError, PersonState, SecondFactorUse, SignInCandidate, StartSession,
     StartedSession,
 };
 use tegata_web::{
@@ -35,6 +37,7 @@ struct SignInPage<'a> {
     login: &'a str,
     refusal: Option<Refusal>,
     contact: Option<&'a Contact>,
+    takes_passkeys: bool,
 }
 
 /// Where to go on.
@@ -53,13 +56,16 @@ pub(crate) struct SignInForm {
     password: TypedSecret,
     #[serde(default)]
     code: TypedSecret,
+    /// What a passkey has signed: in the place of the code, or of everything.
+    #[serde(default)]
+    passkey: String,
     #[serde(default)]
     form_token: String,
     next: Option<String>,
 }
 
 /// Where whoever signs in goes on, if nobody says otherwise.
-const ACCOUNT: &str = "/account";
+pub(crate) const ACCOUNT: &str = "/account";
 
 pub(crate) async fn show(
     State(service): State<IdentityService>,
@@ -87,7 +93,7 @@ pub(crate) async fn submit(
     let next = path_of(form.next.as_deref());
     let secret = BrowserSecret::of(&headers, CookieName::Form);
     let outcome = if secret.is_some_and(|secret| secret.made(&form.form_token)) {
-        service.sign_in(&holder, &form, address, &headers, time.now()).await
+        service.proven(&holder, &form, address, &headers, time.now()).await
     } else {
         Err(Refusal::FormOutdated)
     };
@@ -104,6 +110,46 @@ pub(crate) async fn submit(
 }
 
 impl IdentityService {
+    /// Gives the token of the session, by whatever was filled in.
+    async fn proven(
+        &self,
+        holder: &CertificateHolder,
+        form: &SignInForm,
+        address: Option<std::net::IpAddr>,
+        headers: &HeaderMap,
+        now: Timestamp,
+    ) -> Result<BrowserSecret, Refusal> {
+        let is_passkey_alone = !form.passkey.is_empty() && form.login.is_empty() && form.password.is_empty();
+        if is_passkey_alone {
+            self.sign_in_by_passkey(holder, form, headers, now).await
+        } else {
+            self.sign_in(holder, form, address, headers, now).await
+        }
+    }
+
+    /// Nothing here can be guessed, so nothing is throttled: nobody keeps a person with a passkey out.
+    ///
+    /// # Errors
+    /// [`Refusal::PasskeyWrong`] and [`Refusal::PasskeyCopied`]; others only to whoever has proved to be the person.
+    async fn sign_in_by_passkey(
+        &self,
+        holder: &CertificateHolder,
+        form: &SignInForm,
+        headers: &HeaderMap,
+        now: Timestamp,
+    ) -> Result<BrowserSecret, Refusal> {
+        let entered = async {
+            let proven = self.proven_passkey(&form.passkey, PasskeyPart::Alone, holder, headers, now).await?;
+            may_enter(&proven.person, holder)?;
+            let factor = SecondFactorUse::Passkey(proven.used);
+            self.start_session(&proven.person, holder, factor, headers, now).await.map_err(refusal)
+        };
+        match entered.await {
+            Ok(secret) => Ok(secret),
+            Err(refusal) => Err(self.refused("session.refused", &holder.device, refusal, now).await),
+        }
+    }
+
     /// Gives the token of the session.
     ///
     /// # Errors
@@ -129,17 +175,26 @@ impl IdentityService {
             address,
         };
         let refused = async |refusal| self.refused("session.refused", &holder.device, refusal, now).await;
-        if !self.throttle.begin(&attempt, now) {
+        let Some(counted) = self.throttle.begin(&attempt, now).await? else {
             return Err(refused(Refusal::TooManySignIns).await);
-        }
+        };
         let password = Password::typed(&form.password);
         // A company whose staff all come at nine, or somebody with one of its devices, leaves room for others.
         let _place = self.context.shares.enter(TenantWork::SignIn, holder.tenant.as_str()).await?;
         let hash = candidate.as_ref().map(|candidate| candidate.password.as_str());
-        let is_right =
-            self.hasher.verify(password, hash).await.inspect_err(|_| self.throttle.was_right(&attempt))?;
+        let is_right = match self.hasher.verify(password, hash).await {
+            Ok(is_right) => is_right,
+            Err(refusal) => {
+                counted.was_right();
+                return Err(refusal);
+            }
+        };
         // Looked at whether the password is right or not, so that the time does not tell.
-        let factor = self.second_factor(holder, candidate.as_ref(), &form.code, now).await?;
+        let factor = if form.passkey.is_empty() {
+            self.second_factor(holder, candidate.as_ref(), &form.code, now).await?
+        } else {
+            self.passkey_factor(candidate.as_ref(), &form.passkey, holder, headers, now).await?
+        };
         let (Some(candidate), Some(factor), true) = (&candidate, factor, is_right) else {
             return Err(refused(Refusal::SignInWrong).await);
         };
@@ -148,7 +203,7 @@ impl IdentityService {
         }
         match self.start_session(candidate, holder, factor, headers, now).await {
             Ok(secret) => {
-                self.throttle.was_right(&attempt);
+                counted.was_right();
                 Ok(secret)
             }
             Err(LedgerError::Refused(refusal)) => Err(refused(refusal).await),
@@ -179,6 +234,26 @@ impl IdentityService {
         })
     }
 
+    /// A passkey in the place of the code, if it is this person's and fits. What is wrong with it is told to nobody here: the
+    /// password may be wrong too.
+    async fn passkey_factor(
+        &self,
+        candidate: Option<&SignInCandidate>,
+        answer: &str,
+        holder: &CertificateHolder,
+        headers: &HeaderMap,
+        now: Timestamp,
+    ) -> Result<Option<SecondFactorUse>, Refusal> {
+        match self.proven_passkey(answer, PasskeyPart::BesidePassword, holder, headers, now).await {
+            Ok(proven) => {
+                let is_theirs = candidate.is_some_and(|candidate| candidate.person == proven.person.person);
+                Ok(is_theirs.then_some(SecondFactorUse::Passkey(proven.used)))
+            }
+            Err(refusal @ (Refusal::Unavailable | Refusal::Internal)) => Err(refusal),
+            Err(_) => Ok(None),
+        }
+    }
+
     /// A new token for every sign-in: nobody knows it who knew the browser's before.
     async fn start_session(
         &self,
@@ -204,12 +279,12 @@ impl IdentityService {
         let mut transaction = self.rows(holder).begin(now).await?;
         let begun = transaction.start_session(&new).await?;
         transaction.commit().await?;
+        // Whoever watches the log or the numbers is woken.
         if begun == StartedSession::Emergency {
-            // Whoever watches the log is woken: a second factor was done without.
-            tracing::error!(
-                person = %new.person, session = %new.id, device = %new.device, alarm = "emergency_code",
-                "a person signed in with an emergency code"
-            );
+            self.alarms.ring(SignInAlarm::EmergencyCode, &new);
+        }
+        if candidate.break_glass.is_some() {
+            self.alarms.ring(SignInAlarm::BreakGlass, &new);
         }
         Ok(secret)
     }
@@ -237,9 +312,11 @@ impl IdentityService {
             login,
             refusal,
             contact,
+            takes_passkeys: self.relying_party().is_some(),
         };
         let title = language.pick("サインイン", "Sign in");
         let page = HtmlPage::new(language, title, &body).contact(contact).sending_forms();
+        let page = page.script("/assets/passkey.js");
         let status = refusal.and_then(|refusal| StatusCode::from_u16(refusal.status()).ok());
         let mut response = (status.unwrap_or(StatusCode::OK), page).into_response();
         response.headers_mut().append(SET_COOKIE, secret.given(CookieName::Form));
@@ -253,7 +330,7 @@ impl IdentityService {
 
 /// Said to nobody who has not proved to be the person.
 fn may_enter(candidate: &SignInCandidate, holder: &CertificateHolder) -> Result<(), Refusal> {
-    if candidate.state == PersonState::Disabled {
+    if candidate.state == PersonState::Disabled || candidate.break_glass == Some(BreakGlass::Used) {
         return Err(Refusal::PersonDisabled);
     }
     let here = DeviceUse {

@@ -1,15 +1,19 @@
 //! Accounts and sessions as a browser on an enrolled device meets them.
 
+mod account;
+mod authenticator;
+mod passkeys;
+
 use crate::cookie::{BrowserSecret, CookieName};
 use crate::service::IdentityService;
-use crate::{OneTimeCode, device_routes, portal_routes};
+use crate::{OneTimeCode, SignInAlarm, SignInAlarmObserver, device_routes, portal_routes};
 use axum::Router;
 use axum::body::Body;
 use http::header::{CONTENT_TYPE, COOKIE, LOCATION, ORIGIN, SET_COOKIE};
 use http::{Method, Request, StatusCode};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tegata_core::{
     Justification, LoginId, Name, PersonId, PersonRole, RevocationReason, Role, Roles, SetupCode,
@@ -318,6 +322,38 @@ async fn a_recovery_code_works_once_and_an_emergency_code_is_in_the_audit_log() 
     assert!(last.contains("session.started") && last.contains("\"factor\":\"emergency\""), "{last}");
 }
 
+#[derive(Default)]
+struct RungAlarms(Mutex<Vec<SignInAlarm>>);
+
+impl SignInAlarmObserver for RungAlarms {
+    fn rang(&self, alarm: SignInAlarm) {
+        self.0.lock().unwrap().push(alarm);
+    }
+}
+
+#[tokio::test]
+async fn an_account_for_emergencies_rings_and_lets_somebody_in_once() {
+    let mut company = TestCompany::new().await;
+    let rung = Arc::new(RungAlarms::default());
+    company.service = company.service.clone().with_alarms(rung.clone());
+    let person = company.set_up("kinkyu").await;
+    let context = &company.installation.context;
+    let mut transaction = context.ledger.everything().begin(context.now()).await.unwrap();
+    transaction.set_break_glass(&person.id, &OPERATOR).await.unwrap();
+    transaction.commit().await.unwrap();
+    let (browser, later) = (company.browser().await, company.browser().await);
+    let wrong = browser.sign_in("kinkyu", "another password", &company.digits(&person.code, 1).await).await;
+    assert!(shows(&wrong, "U-01") && rung.0.lock().unwrap().is_empty());
+    let entered = browser.sign_in("kinkyu", PASSWORD, &company.digits(&person.code, 1).await).await;
+    assert_eq!(goes_to(&entered), "/account?lang=ja");
+    assert_eq!(*rung.0.lock().unwrap(), [SignInAlarm::BreakGlass]);
+    company.installation.advance(Duration::from_mins(1)).await;
+    let digits = company.digits(&person.code, 0).await;
+    assert!(shows(&later.sign_in("kinkyu", "another password", &digits).await, "U-01"));
+    assert!(shows(&later.sign_in("kinkyu", PASSWORD, &digits).await, "U-04"), "until it is enabled again");
+    assert_eq!(browser.go("/account").await.status, StatusCode::OK, "the session goes on");
+}
+
 #[tokio::test]
 async fn what_does_not_fit_is_said_at_its_field_and_the_link_still_works() {
     let company = TestCompany::new().await;
@@ -431,7 +467,15 @@ async fn csrf_by_token_a_form_of_another_browser_changes_nothing() {
     }
     browser.sign_in("tanaka", PASSWORD, &digits).await;
     let session = browser.session().unwrap();
-    for path in ["/account/sign-out", "/account/sessions/end-others"] {
+    for path in [
+        "/account/sign-out",
+        "/account/sessions/end-others",
+        "/account/password",
+        "/account/app",
+        "/account/recovery-codes",
+        "/account/passkeys/new",
+        "/account/passkeys",
+    ] {
         for token in ["", &foreign] {
             assert_eq!(browser.post(path, &[("form_token", token)]).await.json()["code"], "U-05", "{path}");
         }
@@ -446,7 +490,18 @@ async fn csrf_by_origin_a_page_of_another_site_is_refused() {
         let rules = ListenerRules { origins: vec![DEVICE.into()], ..ListenerRules::default() };
         rules.around(device_routes(company.service.clone()))
     };
-    for path in ["/sign-in", "/account/sign-out", "/account/sessions/end", "/account/sessions/end-others"] {
+    for path in [
+        "/sign-in",
+        "/account/sign-out",
+        "/account/sessions/end",
+        "/account/sessions/end-others",
+        "/account/password",
+        "/account/app",
+        "/account/recovery-codes",
+        "/account/passkeys/new",
+        "/account/passkeys",
+        "/account/passkeys/remove",
+    ] {
         for (origin, site) in
             [("https://evil.example", "cross-site"), ("null", "cross-site"), (DEVICE, "cross-site")]
         {
@@ -457,7 +512,10 @@ async fn csrf_by_origin_a_page_of_another_site_is_refused() {
         }
         let changed = Request::builder().method(Method::GET).uri(path).body(Body::empty()).unwrap();
         let looked = router().answer(changed).await.status();
-        assert!(path == "/sign-in" || looked == StatusCode::METHOD_NOT_ALLOWED, "nothing is changed by GET");
+        let is_page = ["/sign-in", "/account/password", "/account/app", "/account/recovery-codes"]
+            .contains(&path)
+            || path == "/account/passkeys/new";
+        assert!(is_page || looked == StatusCode::METHOD_NOT_ALLOWED, "nothing is changed by GET {path}");
     }
 }
 
@@ -494,7 +552,13 @@ async fn clickjacking_no_page_can_be_framed_or_kept() {
     let portal = || portal_routes(company.service.clone());
     let setup = send(portal(), None, form("/setup", &[("code", code.reveal())])).await;
     let asked = send(portal(), None, Request::get("/setup").body(Body::empty()).unwrap()).await;
-    for page in [sign_in, browser.go("/account").await, setup, asked] {
+    let mut pages = vec![sign_in, setup, asked];
+    for path in
+        ["/account", "/account/password", "/account/app", "/account/recovery-codes", "/account/passkeys/new"]
+    {
+        pages.push(browser.go(path).await);
+    }
+    for page in pages {
         let policy = page.headers["content-security-policy"].to_str().unwrap();
         assert!(
             policy.contains("frame-ancestors 'none'") && policy.contains("form-action 'self'"),

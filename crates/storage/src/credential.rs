@@ -1,12 +1,13 @@
 //! What people prove with who they are: setup links, passwords, second factors, and codes for when one is not at hand.
 
+mod changing;
 mod codes;
 mod setup;
 
 pub use codes::EmergencyCode;
 pub use setup::{NewCredential, OpenSetup};
 
-use crate::person::{PersonState, read_roles};
+use crate::person::{BreakGlass, PersonState, read_roles};
 use crate::scope::on_scoped_read;
 use crate::{Result, ScopedLedger};
 use tegata_core::{DeviceAssignment, DeviceId, PersonId, Roles, Timestamp};
@@ -17,6 +18,8 @@ pub struct SignInCandidate {
     pub person: PersonId,
     /// Whether they may sign in at all.
     pub state: PersonState,
+    /// Whether the account is for emergencies, and has been used.
+    pub break_glass: Option<BreakGlass>,
     /// The roles of the person.
     pub roles: Roles,
     /// Argon2id, as a PHC string.
@@ -33,6 +36,18 @@ pub struct SignInCandidate {
     pub assigned: DeviceAssignment,
 }
 
+/// What is read of a person who might sign in on a device: of `person p`, `credential c` and `device d`.
+macro_rules! candidate_columns {
+    () => {
+        "p.id, p.state, p.break_glass, p.roles, c.password, c.totp, c.totp_step, \
+         (SELECT COUNT(*) FROM person_device k WHERE k.person = p.id AND k.device = d.id) AS known, \
+         (SELECT COUNT(*) FROM person_site w WHERE w.site = d.site AND w.person = p.id) AS works_at_site, \
+         (SELECT COUNT(*) FROM device_person a WHERE a.device = d.id) AS assigned, \
+         (SELECT COUNT(*) FROM device_person a WHERE a.device = d.id AND a.person = p.id) AS assigned_this"
+    };
+}
+pub(crate) use candidate_columns;
+
 impl ScopedLedger {
     /// Whoever has this login (as [`tegata_core::LoginId::key`] writes it) and has chosen a password, before a device of the
     /// same tenant.
@@ -42,15 +57,11 @@ impl ScopedLedger {
         device: &DeviceId,
     ) -> Result<Option<SignInCandidate>> {
         let row: Option<CandidateRow> = on_scoped_read!(self, connection => {
-            sqlx::query_as(
-                "SELECT p.id, p.state, p.roles, c.password, c.totp, c.totp_step, \
-                 (SELECT COUNT(*) FROM person_device k WHERE k.person = p.id AND k.device = d.id) AS known, \
-                 (SELECT COUNT(*) FROM person_site w WHERE w.site = d.site AND w.person = p.id) AS works_at_site, \
-                 (SELECT COUNT(*) FROM device_person a WHERE a.device = d.id) AS assigned, \
-                 (SELECT COUNT(*) FROM device_person a WHERE a.device = d.id AND a.person = p.id) AS assigned_this \
-                 FROM device d JOIN person p ON p.tenant = d.tenant JOIN credential c ON c.person = p.id \
+            sqlx::query_as(concat!(
+                "SELECT ", candidate_columns!(),
+                " FROM device d JOIN person p ON p.tenant = d.tenant JOIN credential c ON c.person = p.id \
                  WHERE d.id = $1 AND p.login_key = $2 AND ($3 IS NULL OR d.tenant = $3)",
-            )
+            ))
             .bind(device.as_str())
             .bind(login_key)
             .bind(self.scope.bound())
@@ -80,11 +91,12 @@ impl ScopedLedger {
 }
 
 #[derive(sqlx::FromRow)]
-struct CandidateRow {
+pub(crate) struct CandidateRow {
     #[sqlx(try_from = "String")]
     id: PersonId,
     #[sqlx(try_from = "String")]
     state: PersonState,
+    break_glass: Option<String>,
     roles: String,
     password: String,
     totp: Vec<u8>,
@@ -96,11 +108,12 @@ struct CandidateRow {
 }
 
 impl CandidateRow {
-    fn candidate(self) -> Result<SignInCandidate> {
+    pub(crate) fn candidate(self) -> Result<SignInCandidate> {
         Ok(SignInCandidate {
             roles: read_roles(&self.roles)?,
             person: self.id,
             state: self.state,
+            break_glass: self.break_glass.map(BreakGlass::try_from).transpose()?,
             password: self.password,
             totp: self.totp,
             totp_step: self.totp_step,

@@ -41,6 +41,7 @@ mod ledger;
 mod license;
 mod loss_report;
 mod pass;
+mod passkey;
 mod person;
 mod place;
 mod policy;
@@ -107,7 +108,8 @@ pub use ledger::Ledger;
 pub use license::License;
 pub use loss_report::{LossReport, LossReports, REPORTS_A_DAY, SiteDevice};
 pub use pass::{LeavePasses, PassLease, PassOutcome, PassState, ReportPasses};
-pub use person::{NewPerson, Person, PersonSite, PersonState};
+pub use passkey::{NewPersonPasskey, Passkey, PasskeyCandidate, PasskeyUse, UsedChallenge};
+pub use person::{BreakGlass, NewPerson, Person, PersonSite, PersonState, PersonUpdate};
 pub use place::LedgerPlace;
 pub use policy::PolicyPlace;
 pub use receipt::{

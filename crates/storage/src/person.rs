@@ -4,8 +4,10 @@
 
 mod changing;
 mod devices;
+mod editing;
 
 pub use changing::NewPerson;
+pub use editing::PersonUpdate;
 
 use crate::scope::on_scoped_read;
 use crate::{LedgerError, Result, ScopedLedger};
@@ -18,6 +20,15 @@ pub enum PersonState {
     Active,
     /// May not, until somebody lets them.
     Disabled,
+}
+
+/// An account for emergencies.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum BreakGlass {
+    /// It lets somebody in once.
+    Ready,
+    /// It has let somebody in, and does not again until it is enabled.
+    Used,
 }
 
 /// A person as the ledger knows them.
@@ -35,6 +46,8 @@ pub struct Person {
     pub roles: Roles,
     /// Whether they may sign in.
     pub state: PersonState,
+    /// Whether the account is for emergencies, and has been used.
+    pub break_glass: Option<BreakGlass>,
     /// Whether they have chosen a password and a second factor.
     pub is_set_up: bool,
     /// Until when a setup link of theirs works, if there is one.
@@ -76,11 +89,30 @@ impl TryFrom<String> for PersonState {
     }
 }
 
+impl BreakGlass {
+    /// The word in the ledger and in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Used => "used",
+        }
+    }
+}
+
+impl TryFrom<String> for BreakGlass {
+    type Error = LedgerError;
+
+    fn try_from(word: String) -> Result<Self> {
+        let known = [Self::Ready, Self::Used].into_iter().find(|state| state.as_str() == word);
+        known.ok_or(LedgerError::Unreadable("person.break_glass"))
+    }
+}
+
 /// What is read of each.
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT p.id, p.tenant, p.login, p.name, p.roles, p.state, p.created_at, p.changed_at, \
+            "SELECT p.id, p.tenant, p.login, p.name, p.roles, p.state, p.break_glass, p.created_at, p.changed_at, \
              (SELECT COUNT(*) FROM credential c WHERE c.person = p.id) AS credentials, \
              (SELECT l.expires_at FROM setup_link l WHERE l.person = p.id) AS setup_until FROM person p ",
             $rest
@@ -142,6 +174,19 @@ impl ScopedLedger {
     }
 }
 
+impl ScopedLedger {
+    /// Whether anybody has an account.
+    pub async fn has_people(&self) -> Result<bool> {
+        let found: Option<(String,)> = on_scoped_read!(self, connection => {
+            sqlx::query_as("SELECT id FROM person WHERE $1 IS NULL OR tenant = $1 LIMIT 1")
+                .bind(self.scope.bound())
+                .fetch_optional(connection)
+                .await?
+        });
+        Ok(found.is_some())
+    }
+}
+
 #[derive(sqlx::FromRow)]
 struct PersonRow {
     #[sqlx(try_from = "String")]
@@ -153,6 +198,7 @@ struct PersonRow {
     roles: String,
     #[sqlx(try_from = "String")]
     state: PersonState,
+    break_glass: Option<String>,
     created_at: i64,
     changed_at: i64,
     credentials: i64,
@@ -168,6 +214,7 @@ impl PersonRow {
             name: self.name,
             roles: read_roles(&self.roles)?,
             state: self.state,
+            break_glass: self.break_glass.map(BreakGlass::try_from).transpose()?,
             is_set_up: self.credentials > 0,
             setup_until: self.setup_until.map(Timestamp::from_millis),
             created_at: self.created_at.into(),

@@ -8,6 +8,7 @@
 //! its feed is done under its own numbers; what comes too late for that is a stray ([`strays`]).
 
 mod applying;
+mod people;
 mod several;
 mod strays;
 
@@ -108,7 +109,7 @@ impl Transaction {
         let last = missed.told_alike(self.feed_seq()).unwrap_or(scan.end.last_event);
         let done = self.apply_all(&missed).await?;
         self.head.contains_log_to(&scan.end.log, scan.end.hash.clone());
-        if done.events + done.keys + done.issuers > 0 {
+        if done.events + done.keys + done.issuers + done.people > 0 {
             if is_opening {
                 self.end_what_went_on().await?;
             }
@@ -215,7 +216,7 @@ impl Transaction {
         Ok(end)
     }
 
-    /// Blocked keys and ended CAs of which the log does not speak. A ledger that found its place in the log has none.
+    /// Blocked keys, ended CAs and stopped people of which the log does not speak. A ledger that found its place in the log has none.
     async fn missing_facts(&mut self, scan: &LogScan) -> Result<Vec<LogRecord>> {
         if scan.found {
             return Ok(Vec::new());
@@ -249,6 +250,7 @@ impl Transaction {
                 records.push(LogRecord::IssuerMoved { issuer, state, reason, at });
             }
         }
+        records.extend(self.stopped_people(scan).await?);
         Ok(records)
     }
 

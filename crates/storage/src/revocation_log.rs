@@ -1,7 +1,7 @@
 //! The revocation log, by which a restored ledger recovers what was revoked after its backup: a log that only grows,
 //! on another disk.
 //!
-//! Every event of the feed, every blocked key and every step in the life of a CA is a line there before the ledger
+//! Every event of the feed, every blocked key, every step in the life of a CA and whether a person may sign in is a line there before the ledger
 //! commits it. A ledger that was restored from a backup is older than the log, sees it by the hash of the last line it
 //! contains, and does again what it lacks ([`crate::replay`]) before anybody is answered.
 //!
@@ -31,7 +31,9 @@ pub use error::LogError;
 pub(crate) use pending::PendingRecords;
 pub use reading::LogReport;
 pub(crate) use reading::{LogScan, WantedLogPlace};
-pub(crate) use record::{BEGINNING, LogHeader, LogRecord, LoggedEvent, NamedCertificate, VERSION};
+pub(crate) use record::{
+    BEGINNING, LogHeader, LogRecord, LoggedEvent, NamedCertificate, PersonRecordState, VERSION,
+};
 pub(crate) use writing::LogLines;
 
 use file::LogFile;

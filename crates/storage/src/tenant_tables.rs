@@ -40,6 +40,7 @@ tables! {
     "person_site" "x.person IN (SELECT o.id FROM person o WHERE o.tenant = $1)"
     "credential" "x.person IN (SELECT o.id FROM person o WHERE o.tenant = $1)"
     "person_code" "x.person IN (SELECT o.id FROM person o WHERE o.tenant = $1)"
+    "passkey" "x.person IN (SELECT o.id FROM person o WHERE o.tenant = $1)"
     "setup_link" "x.person IN (SELECT o.id FROM person o WHERE o.tenant = $1)"
     "person_device" "x.person IN (SELECT o.id FROM person o WHERE o.tenant = $1)"
     "device_person" "x.person IN (SELECT o.id FROM person o WHERE o.tenant = $1)"

@@ -11,6 +11,7 @@
 //! | how a refusal is answered | [`problem`] |
 //! | how a body is read | [`body`], [`json`] |
 //! | how a page is shown | [`page`], [`assets`], [`language`], [`japan_date`], [`qr`] |
+//! | how all servers count wrong guesses together | [`SharedGuesses`] |
 //! | what secrets are derived from and sealed with | [`InstallationSecret`] |
 
 pub mod api;
@@ -41,6 +42,7 @@ pub mod proxy;
 pub mod qr;
 mod request_time;
 mod reselection;
+mod shared_guesses;
 pub mod site;
 pub mod subject;
 mod tenant_shares;
@@ -68,6 +70,9 @@ pub use problem::{Problem, WebResult};
 pub use proxy::{ProxyConfigError, TrustedProxies};
 pub use request_time::RequestTime;
 pub use reselection::{CertificateReselection, follow_reselections};
+pub use shared_guesses::{
+    GUESS_PERIOD, SharedGuesses, UnsettledGuess, WrongSoFar, guess_period, network_key,
+};
 pub use site::{ListenerRules, RuledRouter};
 pub use tegata_net::{Limits, RequestId};
 pub use tenant_shares::{ShareCounts, SharedPlaces, TakenPlace, TenantShares, TenantWork};

@@ -11,6 +11,7 @@ use tegata_core::Refusal;
 use tegata_core::encoding::base64;
 use tegata_core::feed::{Denials, FEED, FeedClaims, FeedMessage};
 use tegata_core::jws::{Jwks, KeySet};
+use tegata_core::webauthn::{AssertionResponse, RegistrationResponse, RelyingParty};
 use tegata_gate::session::{
     CallbackParameters, CookieSealer, SessionFacts, SessionKeys, SignInFlow, own_cookies, without_own_cookies,
 };
@@ -145,6 +146,35 @@ pub fn session(data: &[u8]) {
         assert!(texts.into_iter().flatten().all(|text| text.bytes().all(|byte| byte.is_ascii_graphic())));
     }
     let _ = SessionKeys::parse(text);
+}
+
+/// What a browser says of a passkey, new or old.
+pub fn webauthn(data: &[u8]) {
+    const CLIENT: &[u8] = include_bytes!("../seeds/webauthn/client");
+    const KEY: &[u8] = include_bytes!("../seeds/webauthn/es256");
+    let site = RelyingParty::of("https://device.example").expect("an origin").expect("a name");
+    let registered = |client_data: &[u8], attestation: &[u8]| {
+        site.register(&RegistrationResponse { client_data, attestation }, |challenge| {
+            challenge == b"a challenge"
+        })
+    };
+    if let Ok(new) = registered(CLIENT, data) {
+        assert!((1..=1023).contains(&new.credential.len()) && contains(data, &new.credential));
+        assert!(contains(data, &new.public_key), "the key is kept as it came");
+        assert!(registered(CLIENT, &[data, &[0]].concat()).is_err(), "one passkey and nothing after it");
+    }
+    if registered(data, KEY).is_ok() {
+        let client: serde_json::Value = serde_json::from_slice(data).expect("it was read");
+        assert_eq!(
+            (&client["origin"], &client["type"]),
+            (&"https://device.example".into(), &"webauthn.create".into())
+        );
+    }
+    let key = registered(CLIENT, KEY).expect("the seed").public_key;
+    let client_data = str::from_utf8(CLIENT).expect("the seed").replace(".create", ".get");
+    let response =
+        AssertionResponse { client_data: client_data.as_bytes(), authenticator_data: data, signature: data };
+    assert!(site.authenticate(&response, &key, false, |_| true).is_err(), "nobody has the key");
 }
 
 fn contains(haystack: &[u8], needle: &[u8]) -> bool {

@@ -604,6 +604,26 @@ refusals! {
         ja: "画面を開いてから時間がたったため、受け付けられません", "ページを読み込み直してから、もう一度お試しください。";
         en: "This page is out of date", "Load the page again and repeat what you did.";
     }
+    /// A passkey that is unknown, was removed, or whose answer does not hold.
+    PasskeyWrong "U-06" 401 {
+        ja: "このパスキーではサインインできませんでした", "もう一度お試しください。続くときは、パスワードと確認コードでサインインし、アカウントの画面でパスキーを登録し直してください。";
+        en: "This passkey did not sign you in", "Try again. If it goes on, sign in with password and code, and register the passkey anew on your account page.";
+    }
+    /// A passkey whose counter went back: somebody else may have a copy of it.
+    PasskeyCopied "U-07" 403 {
+        ja: "このパスキーは複製されたおそれがあるため使えません", "パスワードと確認コードでサインインし、アカウントの画面でこのパスキーを削除してから、コードを添えて管理者へご連絡ください。";
+        en: "This passkey may have been copied and is not accepted", "Sign in with password and code, remove this passkey on your account page, and tell your administrator this code.";
+    }
+    /// A passkey that the account, or another one, has already.
+    PasskeyKnown "U-08" 409 {
+        ja: "このパスキーはすでに登録されています", "登録済みのパスキーでサインインできます。別のパスキーを登録するときは、ほかの端末やセキュリティキーをお使いください。";
+        en: "This passkey is registered already", "You can sign in with it. To register another, use another device or security key.";
+    }
+    /// A passkey that cannot be registered: it verified nobody, is of a kind that is not taken, or its answer does not hold.
+    PasskeyUnfit "U-09" 422 {
+        ja: "このパスキーは登録できません", "指紋や顔、PINで本人を確認できる端末かセキュリティキーで、もう一度お試しください。";
+        en: "This passkey cannot be registered", "Try again with a device or security key that checks who you are, by fingerprint, face or PIN.";
+    }
     /// No living setup link has this code.
     SetupLinkUnknown "U-10" 404 {
         ja: "この設定用リンクは使えません", "リンクは一度だけ使えます。設定がお済みでなければ、リンクが途中で切れていないか確かめ、管理者に新しいリンクを依頼してください。";

@@ -1,12 +1,12 @@
 //! What a device's maker says about a key: a `WebAuthn` attestation object of format `apple`
 //! (draft-ietf-acme-device-attest, Apple's Managed Device Attestation).
 
-use super::cbor::CborItem;
 use super::problem::{AcmeError, AcmeResult};
 use ring::digest::{SHA256, digest};
 use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
 use std::time::Duration;
 use tegata_core::Timestamp;
+use tegata_core::cbor::CborItem;
 use webpki::{ALL_VERIFICATION_ALGS, EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 use x509_parser::prelude::{FromDer, X509Certificate};
 

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use tegata_ca::{IssuanceRequest, IssuedCertificate, ParsedRequest};
 use tegata_core::{DeviceId, Refusal, Role, ShortCode};
 use tegata_storage::{Actor, Invitation, IssuanceRight};
+use tegata_web::network_key;
 
 impl EnrollmentService {
     /// The invitation behind a code, if it can still be used.
@@ -144,9 +145,11 @@ impl EnrollmentService {
     async fn find_short(&self, code: Arc<ShortCode>) -> Result<Invitation, Refusal> {
         let now = self.now();
         let address = self.requester.address;
-        let together = self.shared_guesses.so_far(address, now).await?;
+        let network = address.map(network_key);
+        let network = network.as_ref().map(<[u8; 16]>::as_slice);
+        let together = self.shared_guesses.so_far(network, now).await?;
         let guess = self.guesses.begin_after(address, together, now).ok_or(Refusal::TooManyGuesses)?;
-        let unsettled = self.shared_guesses.attempt(address);
+        let unsettled = self.shared_guesses.attempt(network);
         let installation = self.context.installation.clone();
         let hash = tokio::task::spawn_blocking(move || code.hash(&installation));
         let hash = hash.await.map_err(|_| Refusal::Internal)?;

@@ -128,6 +128,11 @@ impl EnrollmentService {
         self.own_rows(holder).invitation_of(&holder.device).await.map_err(Refusal::from)
     }
 
+    /// Whether anybody at the company of a device has an account to sign in with.
+    pub(crate) async fn has_people(&self, holder: &CertificateHolder) -> Result<bool, Refusal> {
+        self.own_rows(holder).has_people().await.map_err(Refusal::from)
+    }
+
     async fn newest_of(&self, device: &DeviceId) -> Result<Option<Thumbprint>, Refusal> {
         let certificates = self.context.ledger.certificates_of(device).await?;
         let newest = |states: &[CertificateState]| {

@@ -80,7 +80,7 @@ impl Transaction {
         self.audit(actor, "person.setup_link", None, detail).await
     }
 
-    /// Takes password, second factors and codes from a person, ends their sessions, and makes a setup link by which they
+    /// Takes password, second factors, passkeys and codes from a person, ends their sessions, and makes a setup link by which they
     /// choose others. Gives how many sessions ended.
     ///
     /// # Errors
@@ -94,7 +94,11 @@ impl Transaction {
     ) -> Result<u64> {
         let tenant = self.put_setup_link(person, code, expires_at).await?;
         on_transaction!(self.engine, connection => {
-            for statement in ["DELETE FROM credential WHERE person = $1", "DELETE FROM person_code WHERE person = $1"] {
+            for statement in [
+                "DELETE FROM credential WHERE person = $1",
+                "DELETE FROM person_code WHERE person = $1",
+                "DELETE FROM passkey WHERE person = $1",
+            ] {
                 sqlx::query(statement).bind(person.as_str()).execute(&mut *connection).await?;
             }
         });

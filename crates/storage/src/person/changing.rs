@@ -3,6 +3,7 @@
 use super::PersonState;
 use crate::actor::Actor;
 use crate::engine::on_transaction;
+use crate::revocation_log::PersonRecordState;
 use crate::{LedgerError, Result, Transaction, changed_one};
 use serde_json::json;
 use tegata_core::{LoginId, Name, PersonId, Roles, SiteId, TenantId};
@@ -63,7 +64,12 @@ impl Transaction {
         self.audit(actor, "person.added", None, detail).await
     }
 
-    async fn add_person_site(&mut self, tenant: &TenantId, person: &PersonId, site: &SiteId) -> Result<()> {
+    pub(super) async fn add_person_site(
+        &mut self,
+        tenant: &TenantId,
+        person: &PersonId,
+        site: &SiteId,
+    ) -> Result<()> {
         let added = on_transaction!(self.engine, connection => {
             sqlx::query(
                 "INSERT INTO person_site (person, site) SELECT $2, s.id FROM site s WHERE s.id = $3 AND s.tenant = $1 \
@@ -85,6 +91,7 @@ impl Transaction {
     /// [`LedgerError::Guard`] when there is no such person, or they are stopped already.
     pub async fn disable_person(&mut self, person: &PersonId, note: &str, actor: &Actor) -> Result<u64> {
         let tenant = self.move_person(person, PersonState::Disabled).await?;
+        self.log_person(&tenant, person, PersonRecordState::Disabled);
         let ended = self.drop_sessions_of(person, None).await?;
         self.drop_setup_link(person).await?;
         let detail = json!({"tenant": tenant, "person": person, "sessions": ended, "note": note});
@@ -92,14 +99,36 @@ impl Transaction {
         Ok(ended)
     }
 
-    /// Lets a person go on who was stopped, with the password and the second factor they had.
+    /// Lets a person go on who was stopped, or an account for emergencies that was used let somebody in once more, with the password and the second factor they had.
     ///
     /// # Errors
     /// [`LedgerError::Guard`] when there is no such person, or they are not stopped.
     pub async fn enable_person(&mut self, person: &PersonId, note: &str, actor: &Actor) -> Result<()> {
         let tenant = self.move_person(person, PersonState::Active).await?;
+        self.log_person(&tenant, person, PersonRecordState::Active);
         let detail = json!({"tenant": tenant, "person": person, "note": note});
         self.audit(actor, "person.enabled", None, detail).await
+    }
+
+    /// Says that an account is for emergencies: it lets somebody in once, with an alarm.
+    ///
+    /// # Errors
+    /// [`LedgerError::Guard`] when there is no such person, or it is so already.
+    pub async fn set_break_glass(&mut self, person: &PersonId, actor: &Actor) -> Result<()> {
+        let set = on_transaction!(self.engine, connection => {
+            sqlx::query(
+                "UPDATE person SET break_glass = 'ready' WHERE id = $1 AND break_glass IS NULL \
+                 AND ($2 IS NULL OR tenant = $2)",
+            )
+            .bind(person.as_str())
+            .bind(self.scope.bound())
+            .execute(connection)
+            .await?
+            .rows_affected()
+        });
+        changed_one(set, "there is no such person, or the account is for emergencies already")?;
+        let detail = json!({"tenant": self.tenant_of(person).await?, "person": person});
+        self.audit(actor, "person.break_glass", None, detail).await
     }
 
     /// Gives the tenant whose person was moved.
@@ -107,7 +136,9 @@ impl Transaction {
         let now = self.now.millis();
         let moved: Option<(String,)> = on_transaction!(self.engine, connection => {
             sqlx::query_as(
-                "UPDATE person SET state = $2, changed_at = $3 WHERE id = $1 AND state <> $2 \
+                "UPDATE person SET state = $2, changed_at = $3, \
+                 break_glass = CASE WHEN $2 = 'active' AND break_glass = 'used' THEN 'ready' ELSE break_glass END \
+                 WHERE id = $1 AND (state <> $2 OR ($2 = 'active' AND break_glass = 'used')) \
                  AND ($4 IS NULL OR tenant = $4) RETURNING tenant",
             )
             .bind(person.as_str())

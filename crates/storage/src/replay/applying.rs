@@ -32,6 +32,8 @@ pub(super) struct ReplayedEvent {
     pub(super) keys: u64,
     /// Steps in the life of a CA.
     pub(super) issuers: u64,
+    /// People who may sign in no longer, or again.
+    pub(super) people: u64,
 }
 
 impl Transaction {
@@ -56,6 +58,9 @@ impl Transaction {
             }
             LogRecord::IssuerMoved { issuer, state, reason, at } => {
                 done.issuers += self.move_issuer_again(issuer, state, reason.as_deref(), *at).await?;
+            }
+            LogRecord::PersonMoved { tenant, person, state, at } => {
+                done.people += self.move_person_again(tenant, person, *state, *at).await?;
             }
         }
         Ok(())

@@ -1,11 +1,13 @@
 //! Reading the log: its end, and what a ledger lacks.
 
 use super::{
-    BEGINNING, LogEnd, LogError, LogHeader, LogRecord, LoggedEvent, RevocationLog, SealedRecord, VERSION,
+    BEGINNING, LogEnd, LogError, LogHeader, LogRecord, LoggedEvent, PersonRecordState, RevocationLog,
+    SealedRecord, VERSION,
 };
 use crate::revocation_log::medium::{LogExtent, LogPart};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io::{BufRead, Read};
+use tegata_core::PersonId;
 
 /// Bytes read first to find the last line. It is read again with more when that line is longer.
 const PAGE: u64 = 1 << 16;
@@ -36,6 +38,8 @@ pub(crate) struct LogScan {
     pub(crate) keys: HashSet<String>,
     pub(crate) token_keys: HashSet<String>,
     pub(crate) issuers: HashSet<(String, String)>,
+    /// The people that the log speaks of, with each one's last state.
+    pub(crate) people: HashMap<PersonId, PersonRecordState>,
 }
 
 /// The log as an auditor sees it: every line follows its predecessor.
@@ -178,6 +182,7 @@ impl LogScan {
             keys: HashSet::new(),
             token_keys: HashSet::new(),
             issuers: HashSet::new(),
+            people: HashMap::new(),
         }
     }
 
@@ -196,6 +201,9 @@ impl LogScan {
             LogRecord::TokenKeyWithdrawn { kid, .. } => drop(self.token_keys.insert(kid.clone())),
             LogRecord::IssuerMoved { issuer, state, .. } => {
                 self.issuers.insert((issuer.to_string(), state.clone()));
+            }
+            LogRecord::PersonMoved { person, state, .. } => {
+                self.people.insert(person.clone(), *state);
             }
         }
         self.lacking.push(record);

@@ -5,7 +5,9 @@ use crate::hash_chain::next_hash;
 use serde::{Deserialize, Serialize};
 use tegata_core::encoding::{from_hex, hex};
 use tegata_core::feed::Event;
-use tegata_core::{DeviceId, Installation, IssuerId, RevocationReason, Serial, Thumbprint, Timestamp};
+use tegata_core::{
+    DeviceId, Installation, IssuerId, PersonId, RevocationReason, Serial, TenantId, Thumbprint, Timestamp,
+};
 
 /// What the first line is chained to.
 pub(crate) const BEGINNING: [u8; 32] = [0; 32];
@@ -35,6 +37,20 @@ pub(crate) enum LogRecord {
     TokenKeyWithdrawn { kid: String, note: String, at: Timestamp },
     /// A step in the life of a CA.
     IssuerMoved { issuer: IssuerId, state: String, reason: Option<String>, at: Timestamp },
+    /// Whether a person may sign in.
+    PersonMoved { tenant: TenantId, person: PersonId, state: PersonRecordState, at: Timestamp },
+}
+
+/// Where a person stands from a line on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum PersonRecordState {
+    /// They may sign in.
+    Active,
+    /// They may not sign in.
+    Disabled,
+    /// Theirs is an account for emergencies, and it was used.
+    Used,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

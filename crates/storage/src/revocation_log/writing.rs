@@ -1,7 +1,8 @@
 //! Writes the log: which changes of a transaction go there, and when.
 
 use super::{
-    BEGINNING, LogEnd, LogError, LogHeader, LogRecord, LoggedEvent, NamedCertificate, RevocationLog, VERSION,
+    BEGINNING, LogEnd, LogError, LogHeader, LogRecord, LoggedEvent, NamedCertificate, PersonRecordState,
+    RevocationLog, VERSION,
 };
 use crate::engine::on_transaction;
 use crate::revocation_log::medium::Unwritten;
@@ -10,7 +11,9 @@ use std::sync::Arc;
 use tegata_core::encoding::{base32, hex};
 use tegata_core::entropy::bytes;
 use tegata_core::feed::{Change, Event};
-use tegata_core::{DeviceId, Entropy, IssuerId, RevocationReason, Serial, TenantId, Thumbprint, Timestamp};
+use tegata_core::{
+    DeviceId, Entropy, IssuerId, PersonId, RevocationReason, Serial, TenantId, Thumbprint, Timestamp,
+};
 
 /// Lines that are ready to be written.
 pub(crate) struct LogLines {
@@ -48,6 +51,13 @@ impl Transaction {
             reason,
             at,
         });
+    }
+
+    /// Whether a person may sign in goes to the log.
+    pub(crate) fn log_person(&mut self, tenant: &TenantId, person: &PersonId, state: PersonRecordState) {
+        let at = self.now;
+        let (tenant, person) = (tenant.clone(), person.clone());
+        self.log_record(|| LogRecord::PersonMoved { tenant, person, state, at });
     }
 
     /// An event goes to the log, with the certificates that it is about as they are now.

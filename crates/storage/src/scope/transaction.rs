@@ -4,13 +4,13 @@ use super::ScopedLedger;
 use super::extent::Scope;
 use crate::{
     Actor, DeviceAction, EmergencyCode, Ledger, License, Lineage, LossReports, NewInvitation, NewKitting,
-    NewPerson, PolicyPlace, Result, RevocationEffect, Site, StartSession, StartedSession, TenantAction,
-    Transaction,
+    NewPerson, NewPersonPasskey, PersonUpdate, PolicyPlace, Result, RevocationEffect, Site, StartSession,
+    StartedSession, TenantAction, Transaction,
 };
 use tegata_core::feed::TokenHolder;
 use tegata_core::{
-    ApprovalId, DeviceId, EnrollmentPolicy, Guidance, InvitationId, KittingId, PersonId, RevocationReason,
-    SessionId, SetupCode, StopCause, TenantId, Thumbprint, Timestamp,
+    ApprovalId, DeviceId, EnrollmentPolicy, Guidance, InvitationId, KittingId, PasskeyId, PersonId,
+    RevocationReason, SessionId, SetupCode, StopCause, TenantId, Thumbprint, Timestamp,
 };
 
 /// A write transaction that sees and changes the rows of one scope. Dropping it without [`ScopedTransaction::commit`]
@@ -67,6 +67,13 @@ scoped_writes! {
     add_kitting(new: &NewKitting<'_>, actor: &Actor) -> ();
     end_kitting(id: &KittingId, actor: &Actor) -> ();
     approve(id: &ApprovalId, actor: &Actor) -> ();
+    add_passkey(new: &NewPersonPasskey, actor: &Actor) -> ();
+    remove_passkey(person: &PersonId, passkey: &PasskeyId, actor: &Actor) -> ();
+    change_person(person: &PersonId, change: &PersonUpdate, actor: &Actor) -> u64;
+    set_break_glass(person: &PersonId, actor: &Actor) -> ();
+    change_password(person: &PersonId, kept: &SessionId, before: &str, password: &str) -> u64;
+    change_totp(person: &PersonId, kept: &SessionId, sealed: &[u8], step: i64) -> u64;
+    replace_recovery_codes(person: &PersonId, kept: &SessionId, hashes: &[Vec<u8>]) -> u64;
     decline(id: &ApprovalId, reason: &str, actor: &Actor) -> ();
     add_person(new: &NewPerson, actor: &Actor) -> ();
     disable_person(person: &PersonId, note: &str, actor: &Actor) -> u64;

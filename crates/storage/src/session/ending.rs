@@ -56,7 +56,7 @@ impl Transaction {
         Ok(ended)
     }
 
-    /// Forgets sessions, setup links and emergency codes that ended by the clock: each ended by itself at its time. Gives
+    /// Forgets sessions, setup links, challenges and emergency codes that ended by the clock: each ended by itself at its time. Gives
     /// how many rows.
     pub async fn forget_ended_sign_ins(&mut self) -> Result<u64> {
         let now = self.now.millis();
@@ -65,6 +65,7 @@ impl Transaction {
             for statement in [
                 "DELETE FROM session WHERE idle_until <= $1 OR expires_at <= $1",
                 "DELETE FROM person_code WHERE expires_at <= $1",
+                "DELETE FROM used_challenge WHERE expires_at <= $1",
                 // For a day longer, so that whoever comes late reads that it was too late.
                 "DELETE FROM setup_link WHERE expires_at <= $1 - 86400000",
             ] {

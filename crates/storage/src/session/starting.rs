@@ -3,6 +3,8 @@
 
 use crate::actor::Actor;
 use crate::engine::on_transaction;
+use crate::passkey::PasskeyUse;
+use crate::revocation_log::PersonRecordState;
 use crate::{LedgerError, Result, Transaction};
 use serde_json::json;
 use tegata_core::{DeviceId, PersonId, Refusal, SessionId, TenantId, Timestamp};
@@ -10,7 +12,7 @@ use tegata_core::{DeviceId, PersonId, Refusal, SessionId, TenantId, Timestamp};
 /// Sessions that one person has at most: the one that was unused for longest makes room.
 const PER_PERSON: i64 = 20;
 
-/// A session to be begun by somebody whose password was right.
+/// A session to be begun by somebody who has proved who they are, up to what only the ledger knows.
 #[derive(Clone, Debug)]
 pub struct StartSession {
     /// Identifier of the session.
@@ -40,6 +42,8 @@ pub enum SecondFactorUse {
     Totp(i64),
     /// A recovery or emergency code with this hash.
     Code(Vec<u8>),
+    /// A passkey that has signed: beside the password, or in the place of both.
+    Passkey(PasskeyUse),
 }
 
 /// How a session was begun.
@@ -51,6 +55,10 @@ pub enum StartedSession {
     Recovery,
     /// By an emergency code that somebody gave: worth an alarm.
     Emergency,
+    /// By a passkey alone, which has verified the person.
+    Passkey,
+    /// By a password and a passkey.
+    PasswordAndPasskey,
 }
 
 impl StartedSession {
@@ -61,6 +69,9 @@ impl StartedSession {
             // A secret on paper is something one has; what somebody else gave is nothing of the person's.
             Self::Recovery => "pwd mfa",
             Self::Emergency => "pwd",
+            // What kind of key it is only an attestation could tell.
+            Self::Passkey => "pop user mfa",
+            Self::PasswordAndPasskey => "pwd pop user mfa",
         }
     }
 
@@ -69,6 +80,8 @@ impl StartedSession {
             Self::Totp => "totp",
             Self::Recovery => "recovery",
             Self::Emergency => "emergency",
+            Self::Passkey => "passkey",
+            Self::PasswordAndPasskey => "password and passkey",
         }
     }
 }
@@ -85,6 +98,7 @@ impl Transaction {
         let by = self.use_second_factor(new).await?;
         self.make_room(new).await?;
         self.insert_session(new, by).await?;
+        self.break_glass(new).await?;
         self.know_device(new).await?;
         let detail = json!({
             "tenant": new.tenant, "person": new.person, "session": new.id, "factor": by.as_str(),
@@ -108,6 +122,11 @@ impl Transaction {
                 });
                 one_or_wrong(used)?;
                 Ok(StartedSession::Totp)
+            }
+            SecondFactorUse::Passkey(used) => {
+                self.use_passkey(&new.person, used).await?;
+                let beside = used.beside_password;
+                Ok(if beside { StartedSession::PasswordAndPasskey } else { StartedSession::Passkey })
             }
             SecondFactorUse::Code(hash) => {
                 let used: Option<(String,)> = on_transaction!(self.engine, connection => {
@@ -169,7 +188,7 @@ impl Transaction {
                  expires_at) SELECT $1, $2, p.tenant, p.id, d.id, $6, $7, $7, $8, $9 FROM person p \
                  JOIN device d ON d.tenant = p.tenant JOIN tenant t ON t.id = p.tenant \
                  WHERE p.tenant = $3 AND p.id = $4 AND d.id = $5 \
-                 AND p.state = 'active' AND d.state = 'active' AND d.role = 'device' AND t.state = 'active'",
+                 AND p.state = 'active' AND (p.break_glass IS NULL OR p.break_glass = 'ready') AND d.state = 'active' AND d.role = 'device' AND t.state = 'active'",
             )
             .bind(new.id.as_str())
             .bind(new.token_hash.clone())
@@ -185,6 +204,31 @@ impl Transaction {
             .rows_affected()
         });
         one_or_wrong(started)
+    }
+
+    /// An account for emergencies lets nobody in a second time. The revocation log learns of it where it can be written: an
+    /// emergency does not wait for a disk.
+    async fn break_glass(&mut self, new: &StartSession) -> Result<()> {
+        let now = self.now.millis();
+        let broken = on_transaction!(self.engine, connection => {
+            sqlx::query(
+                "UPDATE person SET break_glass = 'used', changed_at = $2 WHERE id = $1 AND break_glass = 'ready'",
+            )
+            .bind(new.person.as_str())
+            .bind(now)
+            .execute(connection)
+            .await?
+            .rows_affected()
+        });
+        if broken == 0 {
+            return Ok(());
+        }
+        if self.pending.end.is_ok() {
+            self.log_person(&new.tenant, &new.person, PersonRecordState::Used);
+        }
+        let detail = json!({"tenant": new.tenant, "person": new.person, "session": new.id});
+        let actor = Actor::Person(new.person.clone());
+        self.audit(&actor, "person.break_glass_used", Some(&new.device), detail).await
     }
 
     async fn know_device(&mut self, new: &StartSession) -> Result<()> {

@@ -11,13 +11,13 @@ use tegata_core::feed::TokenHolder;
 use tegata_core::id::InvitationCode;
 use tegata_core::{
     ApprovalId, Contact, DeviceId, EnrollmentPolicy, Guidance, InvitationId, Justification, KittingId,
-    LoginId, Name, PersonId, PersonRole, Platform, RevocationReason, Role, Roles, SessionId, SetupCode,
-    SiteId, StopCause, TenantId, Thumbprint,
+    LoginId, Name, PasskeyId, PersonId, PersonRole, Platform, RevocationReason, Role, Roles, SessionId,
+    SetupCode, SiteId, StopCause, TenantId, Thumbprint,
 };
 use tegata_storage::{
     Actor, DeviceAction, DeviceFilter, EmergencyCode, License, Lineage, LossReports, NewApproval,
-    NewCredential, NewInvitation, NewKitting, NewPerson, PolicyPlace, Principal, Scope, ScopedLedger,
-    SecondFactorUse, Site, StartSession, Tenant, TenantAction,
+    NewCredential, NewInvitation, NewKitting, NewPerson, NewPersonPasskey, PersonUpdate, PolicyPlace,
+    Principal, Scope, ScopedLedger, SecondFactorUse, Site, StartSession, Tenant, TenantAction, UsedChallenge,
 };
 
 /// What one tenant has, by name.
@@ -36,12 +36,16 @@ struct Possessions {
     person: PersonId,
     disabled: PersonId,
     session: SessionId,
+    passkey: PasskeyId,
 }
 
 /// The hashes of the session's token and of a recovery code, and the login.
 const SESSION: &[u8] = &[5; 32];
 const RECOVERY: &[u8] = b"recovery";
 const LOGIN: &str = "tanaka";
+
+/// What the person's authenticator calls its passkey.
+const PASSKEY: &[u8] = b"a passkey";
 
 /// What each method answered.
 type Answers = BTreeMap<&'static str, String>;
@@ -139,6 +143,10 @@ async fn reads(rows: &ScopedLedger, of: &Possessions) -> Answers {
     let candidate = rows.sign_in_candidate(&LoginId::parse(LOGIN).unwrap().key(), &of.device).await;
     note("sign_in_candidate", &candidate.map(|candidate| candidate.map(|known| known.person)));
     note("has_person_code", &rows.has_person_code(&of.person, RECOVERY, day(1)).await);
+    note("has_people", &rows.has_people().await);
+    note("passkeys_of", &rows.passkeys_of(&of.person).await);
+    let passkey = rows.passkey_candidate(PASSKEY, &of.device).await;
+    note("passkey_candidate", &passkey.map(|found| found.map(|known| known.passkey)));
     note("session", &rows.session(SESSION, &of.device, day(1)).await);
     note("all_sites", &rows.all_sites().await.map(|all| all.iter().any(|site| site.id == of.site)));
     answers
@@ -217,7 +225,28 @@ async fn write_each(fixture: &LedgerFixture, rows: &ScopedLedger, of: &Possessio
     write!(start_session(&session));
     write!(end_session(&of.person, &of.session, actor));
     write!(end_other_sessions(&of.person, &session.id, actor));
+    let another = passkey(fixture, &of.person, b"another");
+    let renamed = PersonUpdate { name: Name::of_place("侵入").ok(), ..PersonUpdate::default() };
+    write!(add_passkey(&another, actor));
+    write!(remove_passkey(&of.person, &of.passkey, actor));
+    write!(change_person(&of.person, &renamed, actor));
+    write!(set_break_glass(&of.person, actor));
+    write!(change_password(&of.person, &of.session, "a PHC string", "another"));
+    write!(change_totp(&of.person, &of.session, b"another", 9));
+    write!(replace_recovery_codes(&of.person, &of.session, &[]));
     use_session(fixture, rows, of, answers).await;
+}
+
+fn passkey(fixture: &LedgerFixture, person: &PersonId, credential: &[u8]) -> NewPersonPasskey {
+    NewPersonPasskey {
+        id: PasskeyId::random(&fixture.entropy),
+        person: person.clone(),
+        credential: credential.to_vec(),
+        public_key: b"a COSE key".to_vec(),
+        counter: 1,
+        name: "電話".into(),
+        challenge: UsedChallenge { hash: credential.to_vec(), expires_at: day(3) },
+    }
 }
 
 /// Answers nothing: what it did shows in the list.
@@ -286,6 +315,7 @@ impl Possessions {
             person: PersonId::random(&fixture.entropy),
             disabled: PersonId::random(&fixture.entropy),
             session: SessionId::random(&fixture.entropy),
+            passkey: PasskeyId::random(&fixture.entropy),
         };
         of.furnish(fixture, &approval).await;
         of.furnish_people(fixture).await;
@@ -338,6 +368,8 @@ impl Possessions {
             sites: vec![self.site.clone()],
         };
         let (person, disabled) = (new(&self.person, LOGIN), new(&self.disabled, "sato"));
+        let passkey =
+            NewPersonPasskey { id: self.passkey.clone(), ..passkey(fixture, &self.person, PASSKEY) };
         let code = SetupCode::random(&fixture.entropy);
         let chosen = NewCredential {
             password: "a PHC string".into(),
@@ -354,6 +386,7 @@ impl Possessions {
                 transaction.make_setup_link(&self.person, &code, day(2), actor).await?;
                 transaction.set_up_person(&code, &chosen).await?;
                 transaction.assign_device(&self.device, std::slice::from_ref(&self.person), actor).await?;
+                transaction.add_passkey(&passkey, actor).await?;
                 transaction.start_session(&session(self, 1)).await
             })
             .await
@@ -376,6 +409,7 @@ impl Possessions {
             person: PersonId::random(entropy),
             disabled: PersonId::random(entropy),
             session: SessionId::random(entropy),
+            passkey: PasskeyId::random(entropy),
         }
     }
 }

@@ -19,6 +19,7 @@ const DEFINING: &[&str] = &[
     "credential.person",
     "person_code.person",
     "setup_link.person",
+    "passkey.person",
     "person_device.person",
     "device_person.person",
 ];

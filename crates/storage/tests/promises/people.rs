@@ -229,7 +229,7 @@ on_both_engines! {
     }
 }
 
-fn new(fixture: &LedgerFixture, login: &str) -> NewPerson {
+pub(crate) fn new(fixture: &LedgerFixture, login: &str) -> NewPerson {
     NewPerson {
         id: PersonId::random(&fixture.entropy),
         tenant: fixture.tenant.clone(),
@@ -240,7 +240,7 @@ fn new(fixture: &LedgerFixture, login: &str) -> NewPerson {
     }
 }
 
-async fn add(fixture: &LedgerFixture, new: &NewPerson) -> Result<()> {
+pub(crate) async fn add(fixture: &LedgerFixture, new: &NewPerson) -> Result<()> {
     fixture.write(day(0), async |transaction| transaction.add_person(new, &operator()).await).await
 }
 
@@ -253,7 +253,7 @@ async fn link(fixture: &LedgerFixture, person: &PersonId, code: &SetupCode) -> R
         .await
 }
 
-fn chosen() -> NewCredential {
+pub(crate) fn chosen() -> NewCredential {
     NewCredential {
         password: "a PHC string".into(),
         totp: b"sealed".to_vec(),
@@ -262,7 +262,7 @@ fn chosen() -> NewCredential {
     }
 }
 
-async fn set_up(fixture: &LedgerFixture, login: &str) -> PersonId {
+pub(crate) async fn set_up(fixture: &LedgerFixture, login: &str) -> PersonId {
     let person = new(fixture, login);
     add(fixture, &person).await.unwrap();
     let code = SetupCode::random(&fixture.entropy);
@@ -274,7 +274,7 @@ async fn set_up(fixture: &LedgerFixture, login: &str) -> PersonId {
     person.id
 }
 
-fn session(
+pub(crate) fn session(
     fixture: &LedgerFixture,
     person: &PersonId,
     device: &DeviceId,
@@ -295,7 +295,7 @@ fn session(
 }
 
 /// Gives the hash of the token.
-async fn start(
+pub(crate) async fn start(
     fixture: &LedgerFixture,
     person: &PersonId,
     device: &DeviceId,
@@ -307,11 +307,11 @@ async fn start(
     Ok(session.token_hash)
 }
 
-async fn lasts(fixture: &LedgerFixture, token: &[u8], device: &DeviceId, at: Timestamp) -> bool {
+pub(crate) async fn lasts(fixture: &LedgerFixture, token: &[u8], device: &DeviceId, at: Timestamp) -> bool {
     fixture.ledger.everything().session(token, device, at).await.unwrap().is_some()
 }
 
-async fn other_tenant(fixture: &LedgerFixture) -> (TenantId, SiteId) {
+pub(crate) async fn other_tenant(fixture: &LedgerFixture) -> (TenantId, SiteId) {
     let (tenant, site) = (TenantId::random(&fixture.entropy), SiteId::random(&fixture.entropy));
     let place = Site { id: site.clone(), tenant: tenant.clone(), name: "別店".into() };
     fixture
@@ -324,13 +324,13 @@ async fn other_tenant(fixture: &LedgerFixture) -> (TenantId, SiteId) {
     (tenant, site)
 }
 
-fn refused<T>(outcome: &Result<T>) -> Option<Refusal> {
+pub(crate) fn refused<T>(outcome: &Result<T>) -> Option<Refusal> {
     match outcome {
         Err(LedgerError::Refused(refusal)) => Some(*refusal),
         _ => None,
     }
 }
 
-fn is_guard<T>(outcome: &Result<T>) -> bool {
+pub(crate) fn is_guard<T>(outcome: &Result<T>) -> bool {
     matches!(outcome, Err(LedgerError::Guard(_)))
 }

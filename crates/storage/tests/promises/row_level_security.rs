@@ -30,6 +30,7 @@ const WALLED: &[(&str, i64)] = &[
     ("setup_link", 0),
     ("person_device", 0),
     ("device_person", 0),
+    ("passkey", 0),
     ("granted_token", 0),
     ("denied_tokens", 0),
     ("token_day", 0),

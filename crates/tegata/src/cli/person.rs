@@ -1,6 +1,7 @@
 //! `tegata person …`: people who sign in with an account of the installation's own.
 
 mod adding;
+mod changing;
 mod lookup;
 mod showing;
 mod stopping;
@@ -21,9 +22,11 @@ pub enum PersonCommand {
     List(showing::ListPeopleOptions),
     /// Show one person with their sessions
     Show(NamedPerson),
+    /// Change what a person is called, what they may do, or where they work
+    Change(changing::ChangePersonOptions),
     /// Stop a person for now: all sessions end, and no sign-in works until `enable`
     Disable(stopping::StopPersonOptions),
-    /// Let a disabled person sign in again with the password and second factor they had
+    /// Let a disabled person sign in again with the password and second factor they had, or an account for emergencies let somebody in once more
     Enable(stopping::StopPersonOptions),
     /// End all sessions of a person
     SignOut(stopping::StopPersonOptions),
@@ -46,6 +49,7 @@ pub async fn run(
         PersonCommand::Add(options) => adding::add(place, &ledger, options, system).await,
         PersonCommand::List(options) => showing::list(&ledger, options).await,
         PersonCommand::Show(named) => showing::show(&ledger, named, system).await,
+        PersonCommand::Change(options) => changing::change(&ledger, options, system).await,
         PersonCommand::Disable(options) => {
             stopping::change(PersonChange::Disable, &ledger, options, system).await
         }

@@ -9,6 +9,7 @@ mod labels;
 mod listener;
 mod ocsp;
 mod passes;
+mod sign_ins;
 
 pub use counting::counted;
 pub use listener::{MetricsListener, serve};
@@ -54,6 +55,7 @@ pub struct Metrics {
     changes: Family<Labels, Counter>,
     pub connections: OpenConnections,
     passes: passes::PassMetrics,
+    pub sign_ins: Arc<sign_ins::SignInMetrics>,
     /// How long each endpoint took to refuse what the canary had revoked, in the last round.
     pub canary_seconds: Family<Labels, Level>,
     pub canary_success: Gauge,
@@ -77,6 +79,7 @@ impl Metrics {
             changes: Family::default(),
             connections: OpenConnections::default(),
             passes: passes::PassMetrics::default(),
+            sign_ins: Arc::default(),
             canary_seconds: Family::default(),
             canary_success: Gauge::default(),
             canary_failures: Family::default(),
@@ -88,6 +91,7 @@ impl Metrics {
 
     fn register(&mut self) {
         self.passes.register(&mut self.registry);
+        self.sign_ins.register(&mut self.registry);
         let registry = &mut self.registry;
         registry.register(
             "certificates_issued",

@@ -41,7 +41,8 @@ impl Services {
         let context = &server.context;
         let metrics = Metrics::new(context);
         let identity = IdentityService::new(context.for_services(), acme::open_secret(server).await?)
-            .with_contact(server.config.contact.clone());
+            .with_contact(server.config.contact.clone())
+            .with_alarms(metrics.sign_ins.clone());
         let enrollment = enrollment(server, &opened, &metrics).await?;
         Ok(Self {
             authorities: server.authorities.clone(),

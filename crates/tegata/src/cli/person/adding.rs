@@ -8,7 +8,8 @@ use clap::Args;
 use serde_json::json;
 use std::time::Duration;
 use tegata_core::{
-    Entropy, Justification, LoginId, Name, PersonId, PersonRole, Roles, SetupCode, TenantId, Timestamp,
+    Entropy, Justification, LoginId, Name, PersonId, PersonRole, Roles, SetupCode, SiteId, TenantId,
+    Timestamp,
 };
 use tegata_identity::{OneTimeCode, setup_link};
 use tegata_installation::{CommittedExt, Config, Failure, FailureContext, SystemContext, running_addresses};
@@ -40,6 +41,9 @@ pub struct AddPersonOptions {
     /// Name or identifier of a site where the person works; once or several times
     #[arg(long = "site", value_name = "SITE")]
     sites: Vec<String>,
+    /// An account for emergencies: any sign-in rings an alarm, and is the last until `person enable`
+    #[arg(long)]
+    break_glass: bool,
     #[command(flatten)]
     link: SetupLinkOptions,
 }
@@ -98,7 +102,8 @@ pub async fn add(
     let new = new_person(ledger, options, system.entropy.as_ref()).await?;
     let code = SetupCode::random(system.entropy.as_ref());
     let until = options.link.terms.until(system.now());
-    write_person(ledger, &new, &code, until, &SystemContext::operator(), system.now()).await?;
+    let actor = SystemContext::operator();
+    write_person(ledger, (&new, options.break_glass), &code, until, &actor, system.now()).await?;
     let link = setup_link(&portal(&place.config()?), &code);
     say(&new.id, &new.login.to_string(), &link, until, options.link.output.json);
     Ok(())
@@ -185,7 +190,7 @@ pub async fn first_operator(
             return Ok(None);
         }
         let new = operator(&tenant.id, login, system.entropy.as_ref())?;
-        write_person(ledger, &new, &code, until, &actor, now).await?;
+        write_person(ledger, (&new, false), &code, until, &actor, now).await?;
     }
     Ok(Some(setup_link(portal, &code)))
 }
@@ -210,14 +215,7 @@ async fn new_person(
     let name = Name::of_place(&options.name).map_err(Failure::misuse)?;
     let directory = TenantDirectory::read(ledger).await?;
     let tenant = directory.tenant(options.tenant.as_deref())?;
-    let mut sites = Vec::new();
-    for named in &options.sites {
-        let site = directory.site(Some(tenant.id.as_str()), named)?.site;
-        let site = site.ok_or_else(|| Failure::misuse(format!("there is no site {named:?}")))?;
-        if !sites.contains(&site.id) {
-            sites.push(site.id.clone());
-        }
-    }
+    let sites = named_sites(&directory, &tenant.id, &options.sites)?;
     let roles = Roles::new(options.roles.iter().copied());
     if sites.is_empty() && roles.iter().any(PersonRole::is_of_sites) {
         return Err(Failure::misuse("staff and site managers work at a site: name one or more with --site"));
@@ -231,10 +229,27 @@ async fn new_person(
     Ok(NewPerson { id: PersonId::random(entropy), tenant: tenant.id.clone(), login, name, roles, sites })
 }
 
+/// The sites of a tenant with these names or identifiers, each once.
+pub(super) fn named_sites(
+    directory: &TenantDirectory,
+    tenant: &TenantId,
+    named: &[String],
+) -> Result<Vec<SiteId>, Failure> {
+    let mut sites = Vec::new();
+    for name in named {
+        let site = directory.site(Some(tenant.as_str()), name)?.site;
+        let site = site.ok_or_else(|| Failure::misuse(format!("there is no site {name:?}")))?;
+        if !sites.contains(&site.id) {
+            sites.push(site.id.clone());
+        }
+    }
+    Ok(sites)
+}
+
 /// The account and its setup link come together or not at all.
 async fn write_person(
     ledger: &Ledger,
-    new: &NewPerson,
+    (new, is_break_glass): (&NewPerson, bool),
     code: &SetupCode,
     until: Timestamp,
     actor: &Actor,
@@ -242,6 +257,9 @@ async fn write_person(
 ) -> Result<(), Failure> {
     let mut transaction = rows(ledger, Some(&new.tenant)).begin(now).await.doing(WRITE)?;
     transaction.add_person(new, actor).await.doing(WRITE)?;
+    if is_break_glass {
+        transaction.set_break_glass(&new.id, actor).await.doing(WRITE)?;
+    }
     transaction.make_setup_link(&new.id, code, until, actor).await.doing(WRITE)?;
     transaction.commit().await.committed(WRITE)
 }
@@ -261,7 +279,7 @@ fn portal(config: &Config) -> String {
     running_addresses::portal(config).as_ref().unwrap_or(&config.portal.url).to_string()
 }
 
-fn role(word: &str) -> Result<PersonRole, String> {
+pub(super) fn role(word: &str) -> Result<PersonRole, String> {
     PersonRole::parse(word).ok_or_else(|| {
         let words: Vec<_> = PersonRole::ALL.iter().map(|role| role.as_str()).collect();
         format!("not a role: use one of {}", words.join(", "))

@@ -6,7 +6,7 @@ use crate::cli::scope::{TenantDirectory, rows};
 use clap::Args;
 use serde_json::{Value, json};
 use tegata_installation::{Failure, FailureContext, SystemContext};
-use tegata_storage::{Ledger, ListedSession, Person};
+use tegata_storage::{BreakGlass, Ledger, ListedSession, Person, PersonState};
 
 #[derive(Args)]
 pub struct ListPeopleOptions {
@@ -54,6 +54,9 @@ pub async fn show(ledger: &Ledger, named: &NamedPerson, system: &SystemContext) 
     outln!("roles     {}", person.roles);
     outln!("sites     {}", if sites.is_empty() { "-".to_owned() } else { sites.join(", ") });
     outln!("state     {}", state_of(&person));
+    if person.break_glass.is_some() {
+        outln!("          for emergencies: the next sign-in rings an alarm and is the only one");
+    }
     for session in &sessions {
         let ListedSession { id, label, site_name, created_at, used_at, .. } = session;
         outln!("session   {id}  {site_name}  {label}  since {created_at}  used {used_at}");
@@ -62,7 +65,11 @@ pub async fn show(ledger: &Ledger, named: &NamedPerson, system: &SystemContext) 
 }
 
 fn state_of(person: &Person) -> &'static str {
-    if person.state.as_str() == "active" && !person.is_set_up { "not set up" } else { person.state.as_str() }
+    match (person.state, person.break_glass) {
+        (PersonState::Active, Some(BreakGlass::Used)) => "used",
+        (PersonState::Active, _) if !person.is_set_up => "not set up",
+        (state, _) => state.as_str(),
+    }
 }
 
 fn describe(person: &Person) -> Value {
@@ -70,7 +77,7 @@ fn describe(person: &Person) -> Value {
     let roles: Vec<_> = person.roles.iter().map(tegata_core::PersonRole::as_str).collect();
     json!({
         "person": person.id, "tenant": person.tenant, "login": person.login, "name": person.name, "roles": roles,
-        "sites": sites, "state": person.state.as_str(), "set_up": person.is_set_up, "setup_until": person.setup_until,
+        "sites": sites, "state": person.state.as_str(), "break_glass": person.break_glass.map(BreakGlass::as_str), "set_up": person.is_set_up, "setup_until": person.setup_until,
         "created_at": person.created_at, "changed_at": person.changed_at,
     })
 }

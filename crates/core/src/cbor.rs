@@ -1,45 +1,74 @@
-//! As much of CBOR (RFC 8949) as an attestation object is made of: maps, arrays, text and byte strings of definite length,
-//! and integers to pass over.
+//! As much of CBOR (RFC 8949) as attestation objects and COSE keys are made of: maps, arrays, text and byte strings of
+//! definite length, and integers.
 
 /// Nothing that is read here is nested more deeply.
 const DEEPEST: u8 = 6;
 
 /// One item. What borrows, borrows from the input.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) enum CborItem<'a> {
+pub enum CborItem<'a> {
+    /// A byte string of the input.
     Bytes(&'a [u8]),
+    /// A text string of the input.
     Text(&'a str),
+    /// An integer of 64 bits.
+    Number(i64),
+    /// Items in their order.
     Array(Vec<CborItem<'a>>),
+    /// Pairs of key and value, in their order.
     Map(Vec<(CborItem<'a>, CborItem<'a>)>),
-    /// A number or a simple value, which nobody asks for.
+    /// A simple value, or an integer that no 64 bits hold: nobody asks for either.
     Other,
 }
 
 impl<'a> CborItem<'a> {
     /// The one item that `bytes` consist of; `None` when it is malformed, or of a kind that is not read.
-    pub(super) fn parse(bytes: &'a [u8]) -> Option<Self> {
-        let mut rest = bytes;
-        let item = item(&mut rest, DEEPEST)?;
+    pub fn parse(bytes: &'a [u8]) -> Option<Self> {
+        let (item, rest) = Self::parse_first(bytes)?;
         rest.is_empty().then_some(item)
     }
 
+    /// The item that `bytes` begin with, and what follows it.
+    pub fn parse_first(bytes: &'a [u8]) -> Option<(Self, &'a [u8])> {
+        let mut rest = bytes;
+        let item = item(&mut rest, DEEPEST)?;
+        Some((item, rest))
+    }
+
     /// The value of a text key; `None` also when it stands there twice.
-    pub(super) fn get(&self, key: &str) -> Option<&CborItem<'a>> {
+    pub fn get(&self, key: &str) -> Option<&CborItem<'a>> {
+        self.value_of(&CborItem::Text(key))
+    }
+
+    /// The value of an integer key, as COSE has them; `None` also when it stands there twice.
+    pub fn get_number(&self, key: i64) -> Option<&CborItem<'a>> {
+        self.value_of(&CborItem::Number(key))
+    }
+
+    fn value_of(&self, key: &CborItem<'_>) -> Option<&CborItem<'a>> {
         let Self::Map(pairs) = self else { return None };
-        let mut found = pairs.iter().filter(|(name, _)| *name == CborItem::Text(key));
+        let mut found = pairs.iter().filter(|(name, _)| name == key);
         let (_, value) = found.next()?;
         found.next().is_none().then_some(value)
     }
 
-    pub(super) fn bytes(&self) -> Option<&'a [u8]> {
+    /// The integer, if it is one.
+    pub fn number(&self) -> Option<i64> {
+        if let Self::Number(number) = self { Some(*number) } else { None }
+    }
+
+    /// The byte string, if it is one.
+    pub fn bytes(&self) -> Option<&'a [u8]> {
         if let Self::Bytes(bytes) = self { Some(bytes) } else { None }
     }
 
-    pub(super) fn text(&self) -> Option<&'a str> {
+    /// The text string, if it is one.
+    pub fn text(&self) -> Option<&'a str> {
         if let Self::Text(text) = self { Some(text) } else { None }
     }
 
-    pub(super) fn array(&self) -> Option<&[CborItem<'a>]> {
+    /// The items of an array, if it is one.
+    pub fn array(&self) -> Option<&[CborItem<'a>]> {
         if let Self::Array(items) = self { Some(items) } else { None }
     }
 }
@@ -56,7 +85,9 @@ fn item<'a>(rest: &mut &'a [u8], deepest: u8) -> Option<CborItem<'a>> {
             let pair = || Some((flat.next()?, flat.next()?));
             CborItem::Map(std::iter::from_fn(pair).collect())
         }
-        0 | 1 | 7 => CborItem::Other,
+        0 => i64::try_from(argument).map_or(CborItem::Other, CborItem::Number),
+        1 => i64::try_from(argument).map_or(CborItem::Other, |number| CborItem::Number(-1 - number)),
+        7 => CborItem::Other,
         _ => return None,
     })
 }
@@ -126,6 +157,17 @@ mod tests {
         }
         let twice = CborItem::parse(b"\xa2\x61a\x01\x61a\x02").unwrap();
         assert_eq!(twice.get("a"), None, "which one would be meant?");
+    }
+
+    #[test]
+    fn a_cose_key_is_read_with_what_follows_it() {
+        let (key, rest) = CborItem::parse_first(b"\xa3\x01\x02\x03\x26\x38\xff\x41\x09rest").unwrap();
+        assert_eq!(rest, b"rest");
+        let number = |label| key.get_number(label).and_then(CborItem::number);
+        assert_eq!((number(1), number(3), number(2)), (Some(2), Some(-7), None));
+        assert_eq!(key.get_number(-256).and_then(CborItem::bytes), Some(&[9][..]));
+        let huge = CborItem::parse(b"\x3b\xff\xff\xff\xff\xff\xff\xff\xff").unwrap();
+        assert_eq!(huge, CborItem::Other);
     }
 
     proptest! {

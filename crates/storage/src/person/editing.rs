@@ -1,0 +1,136 @@
+//! Changing what a person is called, what they may do, and where they work.
+
+use super::read_roles;
+use crate::actor::Actor;
+use crate::credential::assignment;
+use crate::engine::on_transaction;
+use crate::{LedgerError, Result, Transaction, changed_one};
+use serde_json::json;
+use tegata_core::{DeviceUse, Name, PersonId, PersonRole, Roles, SiteId, TenantId};
+
+/// What is to be changed; what is nothing stays.
+#[derive(Clone, Debug, Default)]
+pub struct PersonUpdate {
+    /// What they are called.
+    pub name: Option<Name>,
+    /// All roles from now on, at least one.
+    pub roles: Option<Roles>,
+    /// All sites from now on.
+    pub sites: Option<Vec<SiteId>>,
+}
+
+impl Transaction {
+    /// Changes a person. Sessions on devices that they may use no longer end; gives how many.
+    ///
+    /// # Errors
+    /// [`LedgerError::Guard`] when there is no such person, a site is not the tenant's, or a role that belongs to sites would
+    /// be left without one.
+    pub async fn change_person(
+        &mut self,
+        person: &PersonId,
+        change: &PersonUpdate,
+        actor: &Actor,
+    ) -> Result<u64> {
+        let tenant = self.write_change(person, change).await?;
+        if let Some(sites) = &change.sites {
+            self.replace_sites(&tenant, person, sites).await?;
+        }
+        let (roles, sites) = self.roles_and_sites(person).await?;
+        if sites == 0 && roles.iter().any(PersonRole::is_of_sites) {
+            return Err(LedgerError::Guard("staff and site managers work at one site at least"));
+        }
+        let ended = self.end_sessions_elsewhere(&tenant, person, &roles).await?;
+        let detail = json!({
+            "tenant": tenant, "person": person, "renamed": change.name.is_some(),
+            "roles": change.roles.as_ref().map(ToString::to_string), "sites": change.sites, "sessions": ended,
+        });
+        self.audit(actor, "person.changed", None, detail).await?;
+        Ok(ended)
+    }
+
+    /// Gives whose person it is.
+    async fn write_change(&mut self, person: &PersonId, change: &PersonUpdate) -> Result<TenantId> {
+        let now = self.now.millis();
+        let changed: Option<(String,)> = on_transaction!(self.engine, connection => {
+            sqlx::query_as(
+                "UPDATE person SET name = COALESCE($3, name), roles = COALESCE($4, roles), changed_at = $5 \
+                 WHERE id = $1 AND ($2 IS NULL OR tenant = $2) RETURNING tenant",
+            )
+            .bind(person.as_str())
+            .bind(self.scope.bound())
+            .bind(change.name.as_ref().map(Name::as_str))
+            .bind(change.roles.as_ref().map(ToString::to_string))
+            .bind(now)
+            .fetch_optional(connection)
+            .await?
+        });
+        let (tenant,) = changed.ok_or(LedgerError::Guard("there is no such person"))?;
+        TenantId::try_from(tenant).map_err(|_| LedgerError::Unreadable("person.tenant"))
+    }
+
+    async fn replace_sites(&mut self, tenant: &TenantId, person: &PersonId, sites: &[SiteId]) -> Result<()> {
+        on_transaction!(self.engine, connection => {
+            sqlx::query("DELETE FROM person_site WHERE person = $1")
+                .bind(person.as_str())
+                .execute(connection)
+                .await?;
+        });
+        for site in sites {
+            self.add_person_site(tenant, person, site).await?;
+        }
+        Ok(())
+    }
+
+    async fn roles_and_sites(&mut self, person: &PersonId) -> Result<(Roles, i64)> {
+        let (roles, sites): (String, i64) = on_transaction!(self.engine, connection => {
+            sqlx::query_as(
+                "SELECT p.roles, (SELECT COUNT(*) FROM person_site w WHERE w.person = p.id) FROM person p WHERE p.id = $1",
+            )
+            .bind(person.as_str())
+            .fetch_one(connection)
+            .await?
+        });
+        Ok((read_roles(&roles)?, sites))
+    }
+
+    /// The rule of account and terminal, for every session there is.
+    async fn end_sessions_elsewhere(
+        &mut self,
+        tenant: &TenantId,
+        person: &PersonId,
+        roles: &Roles,
+    ) -> Result<u64> {
+        let rows: Vec<(String, String, i64, i64, i64)> = on_transaction!(self.engine, connection => {
+            sqlx::query_as(
+                "SELECT s.id, d.tenant, \
+                 (SELECT COUNT(*) FROM person_site w WHERE w.person = s.person AND w.site = d.site), \
+                 (SELECT COUNT(*) FROM device_person a WHERE a.device = d.id), \
+                 (SELECT COUNT(*) FROM device_person a WHERE a.device = d.id AND a.person = s.person) \
+                 FROM session s JOIN device d ON d.id = s.device WHERE s.person = $1",
+            )
+            .bind(person.as_str())
+            .fetch_all(connection)
+            .await?
+        });
+        let mut ended = 0;
+        for (session, device_tenant, works_at_site, assigned, assigned_this) in rows {
+            let device_tenant =
+                TenantId::try_from(device_tenant).map_err(|_| LedgerError::Unreadable("device.tenant"))?;
+            let here = DeviceUse {
+                person_tenant: tenant,
+                roles,
+                device_tenant: &device_tenant,
+                works_at_site: works_at_site > 0,
+                assigned: assignment(assigned, assigned_this),
+            };
+            if here.check().is_err() {
+                on_transaction!(self.engine, connection => {
+                    let one = sqlx::query("DELETE FROM session WHERE id = $1").bind(session).execute(connection).await?;
+                    changed_one(one.rows_affected(), "the session is there")?;
+                });
+                ended += 1;
+            }
+        }
+        Ok(ended)
+    }
+}

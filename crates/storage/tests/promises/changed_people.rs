@@ -1,0 +1,176 @@
+//! People who change: by an operator, by themselves, by an emergency, and by a restore.
+
+use crate::engines::{EnginePlace, on_both_engines, run};
+use crate::fixture::{LedgerFixture, day, operator};
+use crate::people::{add, is_guard, lasts, new, other_tenant, refused, set_up, start};
+use crate::restoring::KeptAnswer;
+use std::time::Duration;
+use tegata_core::{LoginId, Name, PersonId, PersonRole, Refusal, Roles, SiteId};
+use tegata_storage::{BreakGlass, PersonState, PersonUpdate, Principal, Result, ScopedLedger};
+
+on_both_engines! {
+    async fn a_person_who_moves_is_signed_out_where_they_work_no_longer(fixture: LedgerFixture) {
+        let person = set_up(fixture, "tanaka").await;
+        let device = fixture.enroll(day(0)).await.0;
+        let token = start(fixture, &person, &device, 1, day(1)).await.unwrap();
+        let named = PersonUpdate { name: Some(Name::of_place("佐藤 花子").unwrap()), ..PersonUpdate::default() };
+        assert_eq!(change(fixture, &person, &named).await.unwrap(), 0);
+        assert!(lasts(fixture, &token, &device, day(1)).await);
+        let moved = PersonUpdate { sites: Some(vec![another_site(fixture).await]), ..PersonUpdate::default() };
+        assert_eq!(change(fixture, &person, &moved).await.unwrap(), 1);
+        assert!(!lasts(fixture, &token, &device, day(1)).await);
+        let everywhere = PersonUpdate {
+            roles: Some(Roles::new([PersonRole::TenantAdmin])), sites: Some(vec![]), ..PersonUpdate::default()
+        };
+        change(fixture, &person, &everywhere).await.unwrap();
+        let token = start(fixture, &person, &device, 2, day(1)).await.unwrap();
+        assert!(lasts(fixture, &token, &device, day(1)).await, "a role of the whole tenant");
+        let shown = rows(fixture).person(&person).await.unwrap().unwrap();
+        assert_eq!((shown.name.as_str(), shown.sites.len(), shown.roles), ("佐藤 花子", 0, Roles::new([PersonRole::TenantAdmin])));
+        for entry in fixture.ledger.audit_entries(0, 1000).await.unwrap() {
+            assert!(!entry.entry.contains("花子"), "{}", entry.entry);
+        }
+    }
+
+    async fn nobody_is_changed_into_what_could_not_have_been_added(fixture: LedgerFixture) {
+        let person = set_up(fixture, "tanaka").await;
+        let (_, strange) = other_tenant(fixture).await;
+        let before = fixture.audited().await;
+        for sites in [vec![], vec![strange], vec![fixture.site.clone(), fixture.site.clone()]] {
+            let wrong = PersonUpdate { sites: Some(sites), ..PersonUpdate::default() };
+            assert!(is_guard(&change(fixture, &person, &wrong).await));
+        }
+        let nobody = PersonId::random(&fixture.entropy);
+        assert!(is_guard(&change(fixture, &nobody, &PersonUpdate::default()).await));
+        assert_eq!(fixture.audited().await, before);
+    }
+
+    async fn an_account_for_emergencies_lets_somebody_in_once(fixture: LedgerFixture) {
+        let person = set_up(fixture, "kinkyu").await;
+        let device = fixture.enroll(day(0)).await.0;
+        let set = async || {
+            let mut transaction = rows(fixture).begin(day(0)).await?;
+            transaction.set_break_glass(&person, &operator()).await?;
+            transaction.commit().await
+        };
+        set().await.unwrap();
+        assert!(is_guard(&set().await), "it is so already");
+        let before = fixture.audited().await;
+        let token = start(fixture, &person, &device, 1, day(1)).await.unwrap();
+        assert_eq!(fixture.actions_after(before).await, ["person.break_glass_used", "session.started"]);
+        assert!(lasts(fixture, &token, &device, day(1)).await, "for as long as the emergency takes");
+        assert_eq!(refused(&start(fixture, &person, &device, 2, day(1)).await), Some(Refusal::SignInWrong));
+        let key = LoginId::parse("kinkyu").unwrap().key();
+        let candidate = rows(fixture).sign_in_candidate(&key, &device).await.unwrap().unwrap();
+        assert_eq!((candidate.state, candidate.break_glass), (PersonState::Active, Some(BreakGlass::Used)));
+        enable(fixture, &person).await.unwrap();
+        assert!(start(fixture, &person, &device, 2, day(1)).await.is_ok(), "once more");
+        assert_eq!(refused(&start(fixture, &person, &device, 3, day(1)).await), Some(Refusal::SignInWrong));
+    }
+
+    async fn whoever_changes_what_proves_them_keeps_this_session_alone(fixture: LedgerFixture) {
+        let person = set_up(fixture, "tanaka").await;
+        let device = fixture.enroll(day(0)).await.0;
+        let own = start(fixture, &person, &device, 1, day(1)).await.unwrap();
+        let session = rows(fixture).session(&own, &device, day(1)).await.unwrap().unwrap();
+        let mut step = 1;
+        for changed in ["password", "totp", "recovery"] {
+            step += 1;
+            let other = start(fixture, &person, &device, step, day(1)).await.unwrap();
+            let mut transaction = rows(fixture).begin(day(1)).await.unwrap();
+            let ended = match changed {
+                "password" => transaction.change_password(&person, &session.id, "a PHC string", "another").await,
+                "totp" => transaction.change_totp(&person, &session.id, b"sealed anew", 1).await,
+                _ => transaction.replace_recovery_codes(&person, &session.id, &[b"recovery 9".to_vec()]).await,
+            };
+            assert_eq!(ended.unwrap(), 1, "{changed}");
+            transaction.commit().await.unwrap();
+            assert!(lasts(fixture, &own, &device, day(1)).await && !lasts(fixture, &other, &device, day(1)).await);
+        }
+        let mut late = rows(fixture).begin(day(1)).await.unwrap();
+        let again = late.change_password(&person, &session.id, "a PHC string", "a third").await;
+        assert_eq!(refused(&again), Some(Refusal::FormOutdated), "somebody was faster");
+        drop(late);
+        let has = async |code: &[u8]| rows(fixture).has_person_code(&person, code, day(1)).await.unwrap();
+        assert!(has(b"recovery 9").await && !has(b"recovery 1").await);
+    }
+}
+
+#[test]
+fn a_person_who_was_disabled_stays_so_after_a_restore_on_sqlite() {
+    run(restored(EnginePlace::sqlite()));
+}
+
+#[test]
+fn a_person_who_was_disabled_stays_so_after_a_restore_on_postgresql() {
+    run(restored(EnginePlace::postgres()));
+}
+
+async fn restored(place: EnginePlace) {
+    let mut kept = KeptAnswer::open(place).await;
+    let fixture = &kept.fixture;
+    let [gone, back, former] =
+        [set_up(fixture, "tanaka").await, set_up(fixture, "sato").await, set_up(fixture, "suzuki").await];
+    let emergency = set_up(fixture, "kinkyu").await;
+    let mut transaction = rows(fixture).begin(day(0)).await.unwrap();
+    transaction.set_break_glass(&emergency, &operator()).await.unwrap();
+    transaction.commit().await.unwrap();
+    let device = fixture.enroll(day(0)).await.0;
+    disable(fixture, &former, day(1)).await;
+    fixture.place.backup().await;
+    let later = new(fixture, "later");
+    add(fixture, &later).await.unwrap();
+    for person in [&gone, &back, &later.id] {
+        disable(fixture, person, day(2)).await;
+    }
+    enable(fixture, &back).await.unwrap();
+    enable(fixture, &former).await.unwrap();
+    start(fixture, &emergency, &device, 1, day(2)).await.unwrap();
+    kept.restore(day(3)).await.unwrap();
+    let fixture = &kept.fixture;
+    let state = async |person| {
+        let person = rows(fixture).person(person).await.unwrap().unwrap();
+        (person.state, person.break_glass)
+    };
+    assert_eq!(state(&gone).await, (PersonState::Disabled, None));
+    assert_eq!(state(&back).await, (PersonState::Active, None));
+    assert_eq!(state(&former).await, (PersonState::Active, None));
+    assert_eq!(state(&emergency).await, (PersonState::Active, Some(BreakGlass::Used)));
+    assert!(rows(fixture).person(&later.id).await.unwrap().is_none());
+    let actions = fixture.actions_after(0).await;
+    assert!(actions.iter().any(|action| action == "ledger.replayed"), "{actions:?}");
+    kept.clear().await;
+}
+
+fn rows(fixture: &LedgerFixture) -> ScopedLedger {
+    fixture.ledger.within(Principal::operator("test", Some(&fixture.tenant)).scope())
+}
+
+async fn change(fixture: &LedgerFixture, person: &PersonId, change: &PersonUpdate) -> Result<u64> {
+    let mut transaction = rows(fixture).begin(day(1)).await?;
+    let ended = transaction.change_person(person, change, &operator()).await?;
+    transaction.commit().await?;
+    Ok(ended)
+}
+
+async fn disable(fixture: &LedgerFixture, person: &PersonId, at: tegata_core::Timestamp) {
+    let disabled = async |transaction: &mut tegata_storage::Transaction| {
+        transaction.disable_person(person, "", &operator()).await
+    };
+    fixture.write(at, disabled).await.unwrap();
+}
+
+async fn enable(fixture: &LedgerFixture, person: &PersonId) -> Result<()> {
+    let at = day(2).plus(Duration::from_mins(1));
+    fixture.write(at, async |transaction| transaction.enable_person(person, "", &operator()).await).await
+}
+
+async fn another_site(fixture: &LedgerFixture) -> SiteId {
+    let site = tegata_storage::Site {
+        id: SiteId::random(&fixture.entropy),
+        tenant: fixture.tenant.clone(),
+        name: "二号店".into(),
+    };
+    fixture.write(day(0), async |transaction| transaction.add_site(&site, &operator()).await).await.unwrap();
+    site.id
+}
