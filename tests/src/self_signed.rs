@@ -33,6 +33,11 @@ impl Own {
         pem.lines().filter(|line| !line.starts_with('-')).collect()
     }
 
+    /// The members of that set as `tegata.toml` has them in a table.
+    pub fn jwks_as_toml(&self) -> String {
+        format!("keys = [{{ kty = \"EC\", x5c = [\"{}\"] }}]", self.base64())
+    }
+
     /// The JWKS that a client registers (RFC 8705 section 2.2).
     pub fn jwks(&self) -> String {
         json!({"keys": [{"kty": "EC", "x5c": [self.base64()]}]}).to_string()

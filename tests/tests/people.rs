@@ -8,7 +8,8 @@ use std::time::Duration;
 use tegata_core::claims::person_subject;
 use tegata_tests::stopwatch::{Stopwatch, eventually};
 use tegata_tests::{
-    Browser, Curl, CurlAnswer, DeviceIdentity, RunningInstallation, TestIdentityProvider, escaped, totp,
+    Browser, Curl, CurlAnswer, DeviceIdentity, Own, RunningInstallation, TestIdentityProvider,
+    TestProductServer, clients, escaped, totp,
 };
 
 const ALGORITHMS: [&str; 4] = ["RS256", "PS256", "ES256", "EdDSA"];
@@ -157,7 +158,11 @@ fn neither_a_redirect_nor_a_server_of_another_ca_is_followed() {
 
 #[test]
 fn a_person_sets_up_signs_in_on_a_device_and_is_out_when_it_is_revoked() {
-    let installation = RunningInstallation::start();
+    let mut installation = RunningInstallation::start();
+    let product = TestProductServer::behind_a_proxy();
+    let own = Own::make(&installation.folder("backend"), "backend", "backend");
+    let section = clients_for_people(&installation, &format!("http://localhost:{}", product.port), &own);
+    installation.reconfigure(|text| format!("{text}\n{section}"));
     let sato =
         ["person", "add", "--login", "sato", "--name", "佐藤 花子", "--role", "staff", "--site", STORE];
     let added = installation.tell(&sato);
@@ -202,6 +207,7 @@ fn a_person_sets_up_signs_in_on_a_device_and_is_out_when_it_is_revoked() {
     browser.go(&format!("{}/account?lang=en", installation.device));
     browser.see("#account");
     browser.picture("account-english");
+    a_product_is_entered(&mut browser, &installation, &product, &recovery[1]);
     browser.go(&format!("{}/sign-in?lang=en", installation.device));
     browser.picture("sign-in-english");
     browser.go(&installation.device);
@@ -229,6 +235,91 @@ fn a_person_sets_up_signs_in_on_a_device_and_is_out_when_it_is_revoked() {
     assert_eq!(installation.tell(&["person", "show", "sato"])["sessions"], json!([]));
     installation.command(&["check"]).good();
     assert!(!installation.log().contains("佐藤") && !installation.log().contains(PASSWORD));
+}
+
+/// A page on the device, and a backend with a certificate of its own; both at this origin.
+fn clients_for_people(installation: &RunningInstallation, origin: &str, backend: &Own) -> String {
+    let product = &installation.product;
+    let client = |id: &str, method: &str| {
+        format!(
+            "[[client]]\nclient_id = \"{id}\"\ntoken_endpoint_auth_method = \"{method}\"\n\
+             grants = [\"authorization_code\"]\naudiences = [\"{product}\"]\n\
+             redirect_uris = [\"{origin}/callback\"]\npost_logout_redirect_uris = [\"{origin}/signed-out\"]\n"
+        )
+    };
+    let (page, service) = (client("page", "none"), client("backend", "self_signed_tls_client_auth"));
+    format!("{page}{service}[client.jwks]\n{}\n", backend.jwks_as_toml())
+}
+
+#[test]
+fn standard_clients_sign_people_in_and_out_with_nothing_special() {
+    let mut installation = RunningInstallation::start();
+    let own = Own::make(&installation.folder("backend"), "backend", "backend");
+    let origin = "https://rezept.example";
+    let section = clients_for_people(&installation, origin, &own);
+    installation.reconfigure(|text| format!("{text}\n{section}"));
+    let device = installation.enroll("register-1");
+    let add = |login: &str| {
+        let person = installation.tell(&[
+            "person",
+            "add",
+            "--login",
+            login,
+            "--name",
+            "佐藤 花子",
+            "--role",
+            "staff",
+            "--site",
+            STORE,
+        ]);
+        (person["person"].clone(), person["setup"].clone())
+    };
+    let files =
+        |certificate: &str, key: &str| json!({"cert": certificate, "key": key, "ca": installation.tls_ca});
+    let of_device = files(&device.file("chain.pem"), &device.file("key.pem"));
+    let client = |id: &str| {
+        let mut files = files(&own.certificate.display().to_string(), &own.key.display().to_string());
+        files["client_id"] = json!(id);
+        files["redirect_uri"] = json!(format!("{origin}/callback"));
+        files["signed_out"] = json!(format!("{origin}/signed-out"));
+        files
+    };
+    let asked = |setup: &Value| {
+        json!({
+            "issuer": installation.issuer, "device": of_device, "setup": setup, "password": PASSWORD,
+            "page": client("page"), "backend": client("backend"),
+        })
+    };
+
+    let (sato, setup) = add("sato");
+    let seen = clients::run("openid-client-code.mjs", &asked(&setup));
+    let subject = person_subject(&installation.issuer, sato.as_str().expect("an identifier"));
+    for name in ["page", "backend"] {
+        let life = &seen[name];
+        assert_eq!(
+            (&life["claims"]["sub"], &life["claims"]["aud"]),
+            (&json!(subject), &json!(name)),
+            "{life}"
+        );
+        assert_eq!(life["claims"]["device"], *device.device);
+        assert_eq!(life["claims"]["cnf"]["x5t#S256"], *device.thumbprint);
+        assert_eq!(life["claims"]["acr"], "urn:tegata:acr:mfa");
+        assert_eq!(life["userinfo"]["preferred_username"], "sato");
+        assert_eq!(
+            (&life["replayed"], &life["over"]),
+            (&json!("invalid_grant"), &json!("invalid_grant")),
+            "{life}"
+        );
+        assert!(life["silent"].as_str().is_some_and(|url| url.contains("code=")), "{life}");
+        assert_eq!(life["left"], life["expected"]);
+    }
+    let (_, setup) = add("suzuki");
+    let seen = clients::run("oauth4webapi-code.mjs", &asked(&setup));
+    assert_eq!(seen["device"]["sub"], format!("device:{}", device.device), "{seen}");
+    assert_eq!(seen["person"]["sub"], seen["again"]["sub"]);
+    assert_ne!(seen["person"]["sid"], seen["again"]["sid"], "signed in anew each time");
+    installation.command(&["check"]).good();
+    assert!(!installation.log().contains("佐藤"));
 }
 
 #[test]
@@ -308,6 +399,42 @@ fn the_first_operator_and_everybody_else_come_and_go_by_the_command_line() {
     let code = ["person", "emergency-code", "sato", "--reason", "電話機の故障", "--ticket", "T-7"];
     assert_eq!(installation.command(&code).code, 1, "there is no password beside which it could stand");
     installation.command(&["check"]).good();
+}
+
+/// Straight through as long as the session lasts; and by a sign-in where the product wants one.
+fn a_product_is_entered(
+    browser: &mut Browser,
+    installation: &RunningInstallation,
+    product: &TestProductServer,
+    recovery: &str,
+) {
+    let callback = format!("http://localhost:{}/callback", product.port);
+    let request = |others: &str| {
+        format!(
+            "{}/authorize?response_type=code&client_id=page&redirect_uri={}&scope=openid&state=s\
+             &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256{others}",
+            installation.device,
+            escaped(&callback),
+        )
+    };
+    browser.go(&request(""));
+    let entered = browser.address();
+    assert!(
+        entered.starts_with(&format!("{callback}?code=")) && entered.contains("&state=s&iss="),
+        "{entered}"
+    );
+    browser.go(&request("&prompt=login&ui_locales=ja"));
+    browser.see("html[lang=ja] #sign-in");
+    sign_in(browser, PASSWORD, recovery);
+    eventually("the product is entered", Duration::from_secs(10), || {
+        browser.address().starts_with(&callback)
+    });
+    let entered = browser.address();
+    assert!(entered.contains("?code=") && entered.contains("&state=s&iss="), "{entered}");
+    browser.go(&request("").replace("client_id=page", "client_id=nobody"));
+    browser.see(".problem");
+    assert!(browser.text("main").contains("T-10"));
+    browser.picture("authorize-unknown-client");
 }
 
 const PASSWORD: &str = "むかしむかし、あるところに";

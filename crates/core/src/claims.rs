@@ -24,7 +24,7 @@ pub struct AccessClaims {
     pub sub: String,
     /// The product the token is for.
     pub aud: String,
-    /// The OAuth client: the device's identifier.
+    /// The OAuth client: the device's identifier, or whoever redeemed an authorization code on it.
     pub client_id: String,
     /// When it was issued.
     pub iat: i64,
@@ -51,6 +51,36 @@ pub struct AccessClaims {
     /// Where the status of its certificate is published, for those who follow no feed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<StatusClaim>,
+    /// The session of the person that it came from. When the session ends, the feed denies this name as it denies a token's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sid: Option<String>,
+    /// When the person proved who they are (RFC 9068 section 2.2.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auth_time: Option<i64>,
+    /// How well it is known who asks: one of [`acr`]. Tokens that came by an authorization code say it, and no others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acr: Option<String>,
+    /// By what it is known, in the words of RFC 8176.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amr: Option<Vec<String>>,
+}
+
+/// How well it is known who asks: the values of `acr`, each better than the one before.
+pub mod acr {
+    /// The certificate of an enrolled device, and nobody in particular who uses it.
+    pub const DEVICE: &str = "urn:tegata:acr:device";
+    /// A person on an enrolled device, by one factor: an emergency code was the other.
+    pub const PERSON: &str = "urn:tegata:acr:person";
+    /// A person on an enrolled device, by two factors of their own.
+    pub const MFA: &str = "urn:tegata:acr:mfa";
+
+    /// All of them, the weakest first.
+    pub const ALL: [&str; 3] = [DEVICE, PERSON, MFA];
+
+    /// Of a person who signed in by these methods.
+    pub fn of_person(amr: &[String]) -> &'static str {
+        if amr.iter().any(|method| method == "mfa") { MFA } else { PERSON }
+    }
 }
 
 /// Who acts for the subject.
@@ -62,13 +92,14 @@ pub struct ActorClaim {
 }
 
 impl AccessClaims {
-    /// Whether the token names its device everywhere it has to: as the client, and as the subject or as what acts for a
-    /// person.
+    /// Whether the token names its device everywhere it has to: as the subject or as what acts for a person; and as the
+    /// client, unless another client redeemed a code on it.
     pub fn names_its_device(&self) -> bool {
         let device = device_subject(&self.device);
         let by_itself = self.sub == device && self.act.is_none();
         let for_a_person = is_person(&self.sub) && self.act.as_ref().is_some_and(|act| act.sub == device);
-        self.client_id == self.device.as_str() && (by_itself || for_a_person)
+        let client = self.client_id == self.device.as_str() || self.acr.is_some();
+        client && (by_itself || for_a_person)
     }
 
     /// Whether its scope has this one.

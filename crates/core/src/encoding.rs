@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use std::fmt::Write;
 
 /// Crockford's alphabet in lower case: no i, l, o or u to misread.
 const BASE32: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
@@ -75,7 +76,6 @@ pub fn from_base64(text: &str) -> Option<Vec<u8>> {
 
 /// Lower-case hexadecimal, two characters a byte.
 pub fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text
@@ -90,6 +90,19 @@ pub fn from_hex(text: &str) -> Option<Vec<u8>> {
     }
     let value = |digit: u8| (digit as char).to_digit(16);
     digits.chunks(2).map(|pair| u8::try_from(value(pair[0])? * 16 + value(pair[1])?).ok()).collect()
+}
+
+/// Text as a value within a URL or a form: everything but unreserved characters is escaped (RFC 3986 section 2.3).
+pub fn percent_encoded(text: &str) -> String {
+    text.bytes().fold(String::with_capacity(text.len()), |mut encoded, byte| {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(byte as char);
+        } else {
+            // Writing to a string cannot fail.
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+        encoded
+    })
 }
 
 /// The bytes behind `%XX` escapes (RFC 3986 section 2.1); `None` when an escape is cut off or not hexadecimal.
@@ -110,6 +123,13 @@ pub fn percent_decoded(text: &str) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_value_in_a_url_is_read_back_as_it_was() {
+        let text = "a b&c=d#é/?+%~";
+        assert_eq!(percent_encoded(text), "a%20b%26c%3Dd%23%C3%A9%2F%3F%2B%25~");
+        assert_eq!(percent_decoded(&percent_encoded(text)).unwrap(), text.as_bytes());
+    }
 
     #[test]
     fn twenty_bytes_are_thirty_two_readable_characters() {

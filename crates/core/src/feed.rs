@@ -76,9 +76,10 @@ pub enum Change {
         /// Its last second of validity: afterwards the denial can be forgotten.
         until: Timestamp,
     },
-    /// One access token is refused.
+    /// One access token is refused, or whatever came from one session of a person. Names of both are random: neither passes
+    /// for the other.
     TokenDenied {
-        /// The `jti` of the refused access token.
+        /// The `jti` of the refused access token, or the `sid` of the session.
         jti: String,
         /// Its expiry: afterwards the denial can be forgotten.
         until: Timestamp,

@@ -207,6 +207,10 @@ one_time_code! {
     InvitationCode;
     /// The secret of a link by which a person chooses a password and a second factor.
     SetupCode;
+    /// An authorization code (RFC 6749 section 4.1.2).
+    AuthorizationCode;
+    /// The name of a request to authorize that was pushed (RFC 9126), or waits for a sign-in.
+    RequestReference;
 }
 
 #[cfg(test)]

@@ -27,6 +27,7 @@ pub mod assertion;
 pub mod cbor;
 pub mod certificate;
 pub mod claims;
+pub mod client_sign_in;
 pub mod device;
 pub mod device_use;
 pub mod encoding;
@@ -60,13 +61,15 @@ pub mod webauthn;
 
 pub use access::{Act, ActTarget, Justification, PersonRole, RoleHolder, Roles};
 pub use certificate::{CertificateState, RevocationReason, Serial, Standing};
+pub use client_sign_in::ClientSignIn;
 pub use device::{DeviceState, Role, TenantState};
 pub use device_use::{DeviceAssignment, DeviceUse};
 pub use entropy::Entropy;
 pub use guidance::{Contact, Guidance, ProductLink, UnfitGuidance};
 pub use id::{
-    AcmeAccountId, AcmeOrderId, ApprovalId, DeviceId, FamilyId, Installation, InvitationId, InvitationListId,
-    IssuerId, KittingId, PasskeyId, PersonId, ServerId, SessionId, SetupCode, SiteId, TenantId,
+    AcmeAccountId, AcmeOrderId, ApprovalId, AuthorizationCode, DeviceId, FamilyId, Installation,
+    InvitationId, InvitationListId, IssuerId, KittingId, PasskeyId, PersonId, RequestReference, ServerId,
+    SessionId, SetupCode, SiteId, TenantId,
 };
 pub use key_id::KeyId;
 pub use language::Language;

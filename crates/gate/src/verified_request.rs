@@ -14,7 +14,7 @@ pub struct VerifiedRequest(Credential);
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Credential {
     Token {
-        claims: AccessClaims,
+        claims: Box<AccessClaims>,
         not_before: Option<i64>,
     },
     Session {
@@ -112,7 +112,11 @@ impl VerifiedRequest {
     /// How the sign-in was done; none where it is not known.
     pub fn sign_in(&self) -> Option<SignInFacts<'_>> {
         match &self.0 {
-            Credential::Token { .. } => None,
+            Credential::Token { claims, .. } => Some(SignInFacts {
+                acr: claims.acr.as_deref()?,
+                amr: claims.amr.iter().flatten().map(String::as_str).collect(),
+                auth_time: claims.auth_time,
+            }),
             Credential::Session { facts, .. } => Some(SignInFacts {
                 acr: &facts.acr,
                 amr: facts.amr.split_ascii_whitespace().collect(),

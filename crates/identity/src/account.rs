@@ -12,10 +12,11 @@ use crate::sign_in::redirect;
 use askama::Template;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use http::HeaderValue;
 use http::header::SET_COOKIE;
 use serde::Deserialize;
-use tegata_core::{Language, Refusal, SessionId};
-use tegata_storage::{Actor, LedgerError, ListedSession, Passkey};
+use tegata_core::{Language, Refusal, SessionId, Timestamp};
+use tegata_storage::{Actor, LedgerError, ListedSession, LiveSession, Passkey, Principal};
 use tegata_web::japan_date::moment;
 use tegata_web::{HtmlPage, Problem, ReaderLanguage, WebResult};
 
@@ -158,12 +159,25 @@ impl IdentityService {
         HtmlPage::new(language, language.pick(japanese, english), body).contact(contact).sending_forms()
     }
 
-    /// Ends a session of the same person. One that is over already is none to end.
+    /// Ends a session that [`Self::current_session`] has given. Gives what takes its cookie from the browser.
+    ///
+    /// # Errors
+    /// What is wrong with the ledger.
+    pub async fn end_session(&self, session: &LiveSession, at: Timestamp) -> Result<HeaderValue, Refusal> {
+        self.end_of(session, &session.id, at).await?;
+        Ok(CookieName::Session.taken_back())
+    }
+
     async fn end(&self, by: &SessionHolder, session: &SessionId) -> Result<(), Refusal> {
-        let own = &by.session;
+        self.end_of(&by.session, session, by.at).await
+    }
+
+    /// Ends a session of the same person. One that is over already is none to end.
+    async fn end_of(&self, own: &LiveSession, session: &SessionId, at: Timestamp) -> Result<(), Refusal> {
         let actor = Actor::Person(own.person.clone());
         let ended = async {
-            let mut transaction = self.rows_of(by).begin(by.at).await?;
+            let rows = self.context.ledger.within(Principal::person(own).scope());
+            let mut transaction = rows.begin(at).await?;
             transaction.end_session(&own.person, session, &actor).await?;
             transaction.commit().await
         };

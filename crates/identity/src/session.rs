@@ -98,6 +98,23 @@ impl IdentityService {
         self.context.ledger.within(Principal::person(&signed_in.session).scope())
     }
 
+    /// The session of a request, for whoever lets people on to somewhere else.
+    ///
+    /// # Errors
+    /// What is wrong with the certificate, or with the ledger.
+    pub async fn current_session(
+        &self,
+        certificate: Option<&PeerCertificate>,
+        headers: &HeaderMap,
+        now: Timestamp,
+    ) -> Result<Option<LiveSession>, Refusal> {
+        match self.signed_in(certificate, headers, now).await {
+            Ok(signed_in) => Ok(Some(signed_in.session)),
+            Err(Refusal::SignInNeeded) => Ok(None),
+            Err(refusal) => Err(refusal),
+        }
+    }
+
     /// Whoever is signed in: the certificate is good, the session lasts and belongs to the certificate's device, and its
     /// person may still use it.
     ///

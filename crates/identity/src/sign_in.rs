@@ -44,6 +44,8 @@ struct SignInPage<'a> {
 #[derive(Deserialize)]
 pub(crate) struct SignInQuery {
     next: Option<String>,
+    /// What whoever sends people here believes their login to be (OpenID Connect Core section 3.1.2.1).
+    login_hint: Option<String>,
 }
 
 /// What was typed. A field that was left empty is missing, and as wrong as any other.
@@ -77,7 +79,8 @@ pub(crate) async fn show(
 ) -> WebResult<Response> {
     let holder = service.context.device(certificate.as_ref(), time.now()).await?;
     let next = path_of(query.next.as_deref());
-    service.sign_in_page(&holder, &headers, language, (&next, "", None)).await
+    let login = query.login_hint.unwrap_or_default();
+    service.sign_in_page(&holder, &headers, language, (&next, &login, None)).await
 }
 
 pub(crate) async fn submit(

@@ -1,8 +1,8 @@
 //! One-time passwords by the clock (TOTP, RFC 6238): SHA-1, six digits, 30 seconds, which is what every app on a phone can.
 
 use ring::hmac;
-use std::fmt::Write;
 use tegata_core::Timestamp;
+use tegata_core::encoding::percent_encoded;
 use zeroize::Zeroizing;
 
 /// Seconds for which a code is shown.
@@ -81,18 +81,6 @@ fn base32(bytes: &[u8]) -> String {
         text.push(ALPHABET[(buffer << (5 - bits)) as usize & 31] as char);
     }
     text
-}
-
-fn percent_encoded(text: &str) -> String {
-    text.bytes().fold(String::new(), |mut encoded, byte| {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(byte as char);
-        } else {
-            // Writing to a string cannot fail.
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-        encoded
-    })
 }
 
 #[cfg(test)]

@@ -217,6 +217,7 @@ impl Config {
         if self.products.is_empty() {
             return Err("name at least one [[product]] with its audience".into());
         }
+        self.products.iter().try_for_each(ProductConfig::check)?;
         self.audit.check()?;
         self.identity_providers.iter().try_for_each(IdentityProviderConfig::check)?;
         ReceiverConfig::check_all(&self.receivers, &self.registered)?;

@@ -1,6 +1,7 @@
 //! What an access token says, and its record.
 
 use crate::authorization_server::AuthorizationServer;
+use crate::code_facts::CodeFacts;
 use crate::error::OAuthError;
 use crate::form::FormParameters;
 use tegata_core::Timestamp;
@@ -60,11 +61,28 @@ impl AuthorizationServer {
             device: device.device.clone(),
             generation: device.generation,
             status: device.status_place.and_then(|place| self.status_lists().claim(place)),
+            sid: None,
+            auth_time: None,
+            acr: None,
+            amr: None,
         }
     }
 
     fn issued_at(&self, device: &CertificateHolder, now: Timestamp) -> Timestamp {
         self.context.status.tokens_before(device).map_or(now, |signed_out| now.max(signed_out))
+    }
+}
+
+/// The claims of a token that a client got by an authorization code.
+pub(crate) fn by_code(claims: AccessClaims, client_id: &str, facts: &CodeFacts) -> AccessClaims {
+    let person = facts.person.as_ref();
+    AccessClaims {
+        client_id: client_id.to_owned(),
+        sid: person.map(|person| person.session.to_string()),
+        auth_time: person.map(|person| person.auth_time.seconds()),
+        acr: Some(facts.acr().to_owned()),
+        amr: Some(facts.amr.clone()),
+        ..claims
     }
 }
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::claims::LONGEST_LIFETIME;
-use tegata_core::{Refusal, Timestamp};
+use tegata_core::{Refusal, SiteId, TenantId, Timestamp};
 use tegata_signals::{SignalIssuer, Signals, StatusLists};
 use tegata_storage::CertificateHolder;
 use tegata_web::{ClientRegistry, ServiceContext};
@@ -98,13 +98,22 @@ impl AuthorizationServer {
         audience: &str,
         device: &CertificateHolder,
     ) -> Result<(), OAuthError> {
-        let product = self.products.iter().find(|product| product.audience == audience);
-        let product = product.ok_or(Refusal::ProductUnknown)?;
-        if !product.licensed || device.tenant.is_system() {
+        self.check_license_at(audience, &device.tenant, &device.site).await
+    }
+
+    /// [`Self::check_license`], where a device stands.
+    pub(crate) async fn check_license_at(
+        &self,
+        audience: &str,
+        tenant: &TenantId,
+        site: &SiteId,
+    ) -> Result<(), OAuthError> {
+        let product = self.product(audience).ok_or(Refusal::ProductUnknown)?;
+        if !product.licensed || tenant.is_system() {
             return Ok(());
         }
         let ledger = &self.context.ledger;
-        if ledger.is_licensed(audience, &device.tenant, &device.site).await? {
+        if ledger.is_licensed(audience, tenant, site).await? {
             Ok(())
         } else {
             Err(Refusal::ProductNotLicensed.into())
@@ -134,13 +143,20 @@ impl AuthorizationServer {
         })
     }
 
+    pub(crate) fn products(&self) -> &[ProductAudience] {
+        &self.products
+    }
+
+    pub(crate) fn product(&self, audience: &str) -> Option<&ProductAudience> {
+        self.products.iter().find(|product| product.audience == audience)
+    }
+
     pub(crate) fn knows_product(&self, audience: &str) -> bool {
-        self.products.iter().any(|product| product.audience == audience)
+        self.product(audience).is_some()
     }
 
     pub(crate) fn scopes_of(&self, audience: &str) -> &[String] {
-        let found = self.products.iter().find(|product| product.audience == audience);
-        found.map_or(&[], |product| &product.scopes)
+        self.product(audience).map_or(&[], |product| &product.scopes)
     }
 
     pub(crate) fn fresh_at(&self, now: Timestamp) -> Result<Timestamp, Refusal> {

@@ -7,9 +7,11 @@ use axum::extract::Request;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName};
 use std::sync::Arc;
-use tegata_core::{Refusal, Role, Timestamp};
-use tegata_storage::CertificateHolder;
-use tegata_web::{Presented, RecognizedClient, ServiceContext, TakenPlace, TenantWork, body};
+use tegata_core::{DeviceId, Refusal, Role, Timestamp};
+use tegata_storage::{Actor, CertificateHolder};
+use tegata_web::{
+    Presented, RecognizedClient, RegisteredClient, ServiceContext, TakenPlace, TenantWork, body,
+};
 
 const DPOP: HeaderName = HeaderName::from_static("dpop");
 
@@ -20,6 +22,8 @@ const OTHER_CREDENTIALS: [&str; 3] = ["client_secret", "client_assertion", "clie
 pub(crate) enum AuthenticatedRequest {
     Holder(DeviceRequest),
     Registered(RegisteredClientRequest),
+    /// A registered client without a credential of its own, on a device that has one.
+    Public(DeviceRequest, Arc<RegisteredClient>),
 }
 
 /// A request of a registered client.
@@ -57,6 +61,13 @@ impl AuthenticatedRequest {
         // Not before the body is in: whoever sends it slowly is judged by what is known when it has come.
         let at = context.now();
         if let Some(registration) = form.get("client_id").and_then(|name| tokens.clients().get(name)) {
+            if registration.is_public() {
+                let registration = registration.clone();
+                let client = context.device(presented.0.as_ref(), at).await?;
+                let place = context.shares.enter(TenantWork::Tokens, client.tenant.as_str()).await?;
+                let call = DeviceRequest { form, client, at, presented, _place: place };
+                return Ok(Self::Public(call, registration));
+            }
             let client = registration.recognize(context, presented.0.as_ref(), at).await;
             let client = client.map_err(unrecognized)?;
             // It is nobody's device: what it has under way is its own.
@@ -71,7 +82,7 @@ impl AuthenticatedRequest {
 
     pub(crate) fn form(&self) -> &FormParameters {
         match self {
-            Self::Holder(call) => &call.form,
+            Self::Holder(call) | Self::Public(call, _) => &call.form,
             Self::Registered(call) => &call.form,
         }
     }
@@ -79,7 +90,7 @@ impl AuthenticatedRequest {
     /// The time by which it is judged.
     pub(crate) fn at(&self) -> Timestamp {
         match self {
-            Self::Holder(call) => call.at,
+            Self::Holder(call) | Self::Public(call, _) => call.at,
             Self::Registered(call) => call.at,
         }
     }
@@ -89,13 +100,47 @@ impl AuthenticatedRequest {
         match self {
             Self::Holder(call) => call.client.device.as_str(),
             Self::Registered(call) => &call.client.registration.client_id,
+            Self::Public(_, registration) => &registration.client_id,
+        }
+    }
+
+    /// The device without which a public client is nobody.
+    pub(crate) fn public_device(&self) -> Option<&DeviceId> {
+        match self {
+            Self::Public(call, _) => Some(&call.client.device),
+            Self::Holder(_) | Self::Registered(_) => None,
+        }
+    }
+
+    /// The sender, as the audit log names it.
+    pub(crate) fn actor(&self) -> Actor {
+        match self {
+            Self::Holder(call) | Self::Public(call, _) => Actor::Device(call.client.device.clone()),
+            Self::Registered(call) => Actor::Client(call.client.registration.client_id.clone()),
+        }
+    }
+
+    /// Whether the sender may still go on, after something was waited for.
+    pub(crate) async fn authenticate_again(&self, tokens: &AuthorizationServer) -> Result<(), OAuthError> {
+        match self {
+            Self::Holder(call) | Self::Public(call, _) => call.authenticate_again(&tokens.context).await,
+            Self::Registered(call) => call.authenticate_again(&tokens.context).await,
         }
     }
 }
 
+impl RegisteredClientRequest {
+    /// Whether the sender may still go on: its certificate may have been revoked.
+    pub(crate) async fn authenticate_again(&self, context: &ServiceContext) -> Result<(), OAuthError> {
+        let (registration, certificate) = (&self.client.registration, &self.client.certificate);
+        let again = registration.recognize(context, Some(certificate), context.now()).await;
+        again.map(drop).map_err(unrecognized)
+    }
+}
+
 impl DeviceRequest {
-    /// Fails unless the caller is a device: a gate's certificate gives no right to tokens.
-    pub(crate) fn of_device(self) -> Result<Self, OAuthError> {
+    /// Fails unless the caller is a device: a gate's certificate gives no right to tokens of its own.
+    pub(crate) fn of_device(&self) -> Result<&Self, OAuthError> {
         if self.client.role == Role::Device { Ok(self) } else { Err(Refusal::NotADevice.into()) }
     }
 

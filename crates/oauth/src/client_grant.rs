@@ -1,16 +1,16 @@
 //! Tokens of registered clients: for themselves, bound to their certificate, and unlike any device's.
 
 use crate::authorization_server::AuthorizationServer;
-use crate::client::{RegisteredClientRequest, unrecognized};
+use crate::client::RegisteredClientRequest;
+use crate::code_facts::CodeFacts;
 use crate::error::OAuthError;
-use crate::metadata::CLIENT_CREDENTIALS;
 use crate::token_response::{TokenClaims, TokenResponse};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tegata_core::claims::Confirmation;
+use tegata_core::claims::{ActorClaim, Confirmation, device_subject};
 use tegata_core::encoding::base64url;
 use tegata_core::entropy::bytes;
-use tegata_core::{Refusal, Timestamp};
+use tegata_core::{DeviceId, Refusal, SiteId, TenantId, Timestamp};
 use tegata_storage::{Actor, AuditNote};
 use tegata_web::RecognizedClient;
 
@@ -29,6 +29,56 @@ pub(crate) struct ClientClaims {
     pub(crate) exp: i64,
     pub(crate) jti: String,
     pub(crate) cnf: Confirmation,
+    /// Where `sub` is a person: the device that they use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) act: Option<ActorClaim>,
+    /// Of a token that came by an authorization code: the device on which it was granted, and where that stands. It has no
+    /// generation, as it is bound to none of the device's certificates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) device: Option<DeviceId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) tenant: Option<TenantId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) site: Option<SiteId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sid: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) auth_time: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) acr: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) amr: Option<Vec<String>>,
+}
+
+/// What a registered client's token is to be for.
+pub(crate) struct ClientTokenRequest<'a> {
+    pub(crate) audience: &'a str,
+    pub(crate) scope: Option<String>,
+}
+
+impl ClientClaims {
+    /// The claims of a token that the client got by a code: about whoever is on a device, or about the device.
+    pub(crate) fn on_a_device(
+        self,
+        facts: &CodeFacts,
+        device: &DeviceId,
+        tenant: &TenantId,
+        site: &SiteId,
+    ) -> Self {
+        let (itself, person) = (device_subject(device), facts.person.as_ref());
+        Self {
+            sub: person.map_or_else(|| itself.clone(), |person| person.subject.clone()),
+            act: person.map(|_| ActorClaim { sub: itself }),
+            device: Some(device.clone()),
+            tenant: Some(tenant.clone()),
+            site: Some(site.clone()),
+            sid: person.map(|person| person.session.to_string()),
+            auth_time: person.map(|person| person.auth_time.seconds()),
+            acr: Some(facts.acr().to_owned()),
+            amr: Some(facts.amr.clone()),
+            ..self
+        }
+    }
 }
 
 impl TokenClaims for ClientClaims {
@@ -41,18 +91,13 @@ impl TokenClaims for ClientClaims {
     }
 }
 
-/// The token endpoint, for a registered client.
+/// The token endpoint, for a registered client that asks for itself.
 pub(crate) async fn grant(
     tokens: &AuthorizationServer,
     call: &RegisteredClientRequest,
 ) -> Result<TokenResponse, OAuthError> {
     let RegisteredClientRequest { form, client, at: now, .. } = call;
     let registration = &client.registration;
-    if form.require("grant_type", "grant_type is missing")? != CLIENT_CREDENTIALS {
-        return Err(OAuthError::unsupported_grant_type(
-            "The only grant of registered clients is client_credentials",
-        ));
-    }
     if !registration.client_credentials {
         return Err(Refusal::NotADevice.into());
     }
@@ -61,20 +106,18 @@ pub(crate) async fn grant(
         return Err(OAuthError::invalid_target("The client is not registered for this product"));
     }
     let scope = tokens.scope_within(form, audience, Some(&registration.scope))?;
-    let claims = claims(tokens, client, audience, scope, *now);
+    let claims = client_claims(tokens, client, ClientTokenRequest { audience, scope }, *now);
     tokens.context.ledger.group(record_of(&claims, *now)).await?;
     // While the record was on its way to the disk, the certificate may have been revoked.
-    let again = registration.recognize(&tokens.context, Some(&client.certificate), tokens.context.now());
-    again.await.map_err(unrecognized)?;
+    call.authenticate_again(&tokens.context).await?;
     tokens.token_response(&claims)
 }
 
 /// A token does not outlive its certificate.
-fn claims(
+pub(crate) fn client_claims(
     tokens: &AuthorizationServer,
     client: &RecognizedClient,
-    audience: &str,
-    scope: Option<String>,
+    ClientTokenRequest { audience, scope }: ClientTokenRequest<'_>,
     now: Timestamp,
 ) -> ClientClaims {
     let name = &client.registration.client_id;
@@ -88,6 +131,14 @@ fn claims(
         exp: now.plus(tokens.lifetime).min(client.not_after).seconds(),
         jti: base64url(&bytes::<16>(&*tokens.context.entropy)),
         cnf: Confirmation { x5t_s256: client.certificate.thumbprint },
+        act: None,
+        device: None,
+        tenant: None,
+        site: None,
+        sid: None,
+        auth_time: None,
+        acr: None,
+        amr: None,
     }
 }
 

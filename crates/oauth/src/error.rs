@@ -50,6 +50,28 @@ impl OAuthError {
         Self::of_protocol("invalid_target", fault)
     }
 
+    /// An error of the authorization endpoint alone (RFC 6749 section 4.1.2.1, OpenID Connect Core section 3.1.2.6).
+    pub(crate) const fn at_authorization(error: &'static str, fault: &'static str) -> Self {
+        Self::of_protocol(error, fault)
+    }
+
+    /// An access token that is not taken (RFC 6750 section 3.1).
+    pub(crate) fn of_token(status: StatusCode, refusal: Refusal) -> Self {
+        let error = if status == StatusCode::FORBIDDEN { "insufficient_scope" } else { "invalid_token" };
+        Self { status, error, refusal, fault: None }
+    }
+
+    /// The device on which a code was granted is in no good standing: the client is, so that it is not told otherwise.
+    pub(crate) fn of_the_device(refusal: Refusal) -> Self {
+        let error = Self::from(refusal);
+        let is_of_client = error.status == StatusCode::UNAUTHORIZED;
+        if is_of_client {
+            Self { status: StatusCode::BAD_REQUEST, error: "invalid_grant", ..error }
+        } else {
+            error
+        }
+    }
+
     /// Reports the same OAuth error with a more specific refusal, whose code support can look up.
     pub(crate) const fn because(self, refusal: Refusal) -> Self {
         Self { refusal, ..self }
@@ -66,7 +88,6 @@ impl OAuthError {
     }
 
     /// The value of the `error` member (RFC 6749 section 5.2).
-    #[cfg(test)]
     pub(crate) const fn error(&self) -> &'static str {
         self.error
     }
@@ -80,7 +101,8 @@ impl OAuthError {
         }
     }
 
-    fn description(&self) -> String {
+    /// `error_description`: the code first, for support.
+    pub(crate) fn description(&self) -> String {
         let text = Language::En;
         match self.fault {
             Some(fault) => format!("{}: {fault}.", self.refusal.code()),
@@ -117,14 +139,17 @@ impl From<Refusal> for OAuthError {
                 (StatusCode::BAD_REQUEST, "unauthorized_client")
             }
             Refusal::RequestTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "invalid_request"),
-            Refusal::SessionEnded | Refusal::PersonElsewhere => (StatusCode::BAD_REQUEST, "invalid_grant"),
+            Refusal::SessionEnded | Refusal::PersonElsewhere | Refusal::CodeRefused => {
+                (StatusCode::BAD_REQUEST, "invalid_grant")
+            }
             Refusal::ProductNotLicensed | Refusal::ProductUnknown => {
                 (StatusCode::BAD_REQUEST, "invalid_target")
             }
             // The proof of a person: RFC 8693 section 2.2.2.
-            Refusal::PersonUnproven | Refusal::RequestMalformed | Refusal::MediaType => {
-                (StatusCode::BAD_REQUEST, "invalid_request")
-            }
+            Refusal::PersonUnproven
+            | Refusal::RequestMalformed
+            | Refusal::MediaType
+            | Refusal::RedirectUnregistered => (StatusCode::BAD_REQUEST, "invalid_request"),
             _ => (StatusCode::UNAUTHORIZED, "invalid_client"),
         };
         Self { status, error, refusal, fault: None }

@@ -11,7 +11,7 @@ use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
 use serde::Serialize;
 use std::sync::Arc;
 use tegata_core::claims::{ACCESS_TOKEN, AccessClaims};
-use tegata_core::{Refusal, Role, Standing, Timestamp};
+use tegata_core::{Refusal, Role, Standing, Thumbprint, Timestamp};
 
 pub(crate) async fn introspect(
     State(tokens): State<Arc<AuthorizationServer>>,
@@ -38,8 +38,9 @@ fn may_ask(asked: &AuthenticatedRequest, own: &OwnToken) -> bool {
         AuthenticatedRequest::Registered(call) => {
             call.client.registration.introspects.iter().any(|product| product == own.audience())
         }
+        AuthenticatedRequest::Public(..) => false,
     };
-    about_others || asked.client_id() == own.client_id()
+    about_others || own.is_of(asked)
 }
 
 /// A token that this server issued.
@@ -56,10 +57,20 @@ impl OwnToken {
         of_device.or_else(|_| serde_json::from_slice(payload).map(Self::Client)).ok()
     }
 
-    pub(crate) fn client_id(&self) -> &str {
+    /// Whether it was issued to the sender: on its own device, where the client is nobody without one.
+    pub(crate) fn is_of(&self, asked: &AuthenticatedRequest) -> bool {
+        let (client_id, device) = match self {
+            Self::Device(claims) => (&claims.client_id, Some(&claims.device)),
+            Self::Client(claims) => (&claims.client_id, claims.device.as_ref()),
+        };
+        client_id == asked.client_id() && asked.public_device().is_none_or(|own| Some(own) == device)
+    }
+
+    /// The certificate that it is bound to.
+    pub(crate) fn certificate(&self) -> &Thumbprint {
         match self {
-            Self::Device(claims) => claims.device.as_str(),
-            Self::Client(claims) => &claims.client_id,
+            Self::Device(claims) => &claims.cnf.x5t_s256,
+            Self::Client(claims) => &claims.cnf.x5t_s256,
         }
     }
 
@@ -94,7 +105,7 @@ impl OwnToken {
 
 impl AuthorizationServer {
     /// A token that this server issued and that may be used now.
-    async fn active(&self, text: &str, now: Timestamp) -> Result<Option<OwnToken>, OAuthError> {
+    pub(crate) async fn active(&self, text: &str, now: Timestamp) -> Result<Option<OwnToken>, OAuthError> {
         let Some(own) = self.own(text, now) else { return Ok(None) };
         let good = match &own {
             OwnToken::Device(claims) => self.stands(claims, now).await?,
@@ -103,10 +114,22 @@ impl AuthorizationServer {
         let status = &self.context.status;
         let denied = match &own {
             OwnToken::Device(claims) => status.denies_token(claims),
-            OwnToken::Client(claims) => status.token_denied(&claims.jti),
+            OwnToken::Client(claims) => self.denies(claims),
         };
         let active = good && !denied && self.knows_product(own.audience());
         Ok(active.then_some(own))
+    }
+
+    /// By its name, by that of its session, or with the device on which it was granted.
+    fn denies(&self, claims: &ClientClaims) -> bool {
+        let status = &self.context.status;
+        let of_device = claims.device.as_ref().zip(claims.tenant.as_ref()).is_some_and(|(device, tenant)| {
+            let issued = Timestamp::from_seconds(claims.iat);
+            status.is_denied(Some(tenant), device, &claims.cnf.x5t_s256)
+                || status.denies_issued(tenant, device, issued)
+        });
+        let of_session = claims.sid.as_deref().is_some_and(|session| status.token_denied(session));
+        of_device || of_session || status.token_denied(&claims.jti)
     }
 
     async fn stands(&self, claims: &AccessClaims, now: Timestamp) -> Result<bool, OAuthError> {

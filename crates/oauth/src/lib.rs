@@ -40,17 +40,23 @@
 //!   `error_description_ja`, the description in Japanese.
 
 mod access_token;
+mod authorization;
 mod authorization_server;
 mod client;
 mod client_grant;
+mod code_facts;
+mod code_grant;
 mod companion;
+mod end_session;
 mod error;
 mod exchange;
 mod form;
+mod id_token;
 mod introspection;
 mod metadata;
 mod people;
 mod product;
+mod pushed_authorization;
 mod refresh_grant;
 mod refresh_token;
 mod revocation;
@@ -59,7 +65,9 @@ mod rules;
 mod scope;
 mod token_endpoint;
 mod token_response;
+mod userinfo;
 
+pub use authorization::{AuthorizationEndpoint, NoSessions, PersonSessions, SessionEnd, SessionLookup};
 pub use authorization_server::AuthorizationServer;
 pub use error::OAuthError;
 pub use people::{DocumentFetcher, IdentityProvider};

@@ -1,9 +1,11 @@
-//! What clients and gates discover (RFC 8414).
+//! What clients and gates discover (RFC 8414, OpenID Connect Discovery): one document at two addresses.
 
 use crate::product::ProductAudience;
+use crate::scope::IDENTITY_SCOPES;
 use axum::body::Bytes;
 use serde::Serialize;
 use std::collections::BTreeSet;
+use tegata_core::claims::acr;
 use tegata_signals::STATUS_LISTS;
 use tegata_signals::metadata::{FEED, GATE_KEYS, JWKS, RECEIPTS};
 use tegata_web::InstallationAddresses;
@@ -13,14 +15,41 @@ pub(crate) const METADATA: &str = "/.well-known/oauth-authorization-server";
 pub(crate) const TOKEN: &str = "/oauth/token";
 pub(crate) const INTROSPECTION: &str = "/oauth/introspect";
 pub(crate) const REVOCATION: &str = "/oauth/revoke";
+pub(crate) const PUSHED_AUTHORIZATION: &str = "/oauth/par";
+pub(crate) const USERINFO: &str = "/oauth/userinfo";
+pub(crate) const END_SESSION: &str = "/end-session";
 
+pub(crate) const OPENID_METADATA: &str = "/.well-known/openid-configuration";
+pub(crate) const AUTHORIZATION: &str = "/authorize";
+
+pub(crate) const AUTHORIZATION_CODE: &str = "authorization_code";
 pub(crate) const CLIENT_CREDENTIALS: &str = "client_credentials";
 pub(crate) const REFRESH_TOKEN: &str = "refresh_token";
 pub(crate) const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 
-const GRANTS: [&str; 3] = [CLIENT_CREDENTIALS, REFRESH_TOKEN, TOKEN_EXCHANGE];
+const GRANTS: [&str; 4] = [AUTHORIZATION_CODE, CLIENT_CREDENTIALS, REFRESH_TOKEN, TOKEN_EXCHANGE];
 
-const METHODS: [&str; 2] = ["tls_client_auth", "self_signed_tls_client_auth"];
+const METHODS: [&str; 3] = ["tls_client_auth", "self_signed_tls_client_auth", "none"];
+
+/// What an ID token may say (OpenID Connect Discovery section 3).
+const CLAIMS: [&str; 16] = [
+    "iss",
+    "sub",
+    "aud",
+    "iat",
+    "exp",
+    "at_hash",
+    "acr",
+    "amr",
+    "nonce",
+    "auth_time",
+    "sid",
+    "tenant",
+    "site",
+    "device",
+    "generation",
+    "cnf",
+];
 
 /// Written once: it changes only with the configuration.
 pub(crate) struct MetadataDocuments {
@@ -34,6 +63,7 @@ impl MetadataDocuments {
 }
 
 #[derive(Serialize)]
+#[allow(clippy::struct_excessive_bools, reason = "the document has them")]
 struct ServerMetadata<'a> {
     issuer: &'a str,
     #[serde(flatten)]
@@ -42,14 +72,25 @@ struct ServerMetadata<'a> {
     /// so both members agree.
     mtls_endpoint_aliases: ServerEndpoints,
     jwks_uri: String,
-    /// The scopes of all products.
-    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    /// The scopes of all products, and what a client may learn of a person.
     scopes_supported: BTreeSet<&'a str>,
-    response_types_supported: [&'static str; 0],
+    response_types_supported: [&'static str; 1],
+    response_modes_supported: [&'static str; 1],
+    authorization_response_iss_parameter_supported: bool,
+    code_challenge_methods_supported: [&'static str; 1],
+    subject_types_supported: [&'static str; 1],
+    id_token_signing_alg_values_supported: [&'static str; 1],
+    acr_values_supported: [&'static str; 3],
+    prompt_values_supported: [&'static str; 4],
+    ui_locales_supported: [&'static str; 2],
+    claims_supported: [&'static str; 16],
+    claims_parameter_supported: bool,
+    request_parameter_supported: bool,
+    request_uri_parameter_supported: bool,
     grant_types_supported: &'static [&'static str],
-    token_endpoint_auth_methods_supported: [&'static str; 2],
-    introspection_endpoint_auth_methods_supported: [&'static str; 2],
-    revocation_endpoint_auth_methods_supported: [&'static str; 2],
+    token_endpoint_auth_methods_supported: [&'static str; 3],
+    introspection_endpoint_auth_methods_supported: [&'static str; 3],
+    revocation_endpoint_auth_methods_supported: [&'static str; 3],
     introspection_signing_alg_values_supported: [&'static str; 1],
     tls_client_certificate_bound_access_tokens: bool,
     status_list_aggregation_endpoint: String,
@@ -62,8 +103,16 @@ struct ServerMetadata<'a> {
 
 #[derive(Serialize)]
 struct ServerEndpoints {
+    #[serde(rename = "authorization_endpoint")]
+    authorization: String,
     #[serde(rename = "token_endpoint")]
     token: String,
+    #[serde(rename = "pushed_authorization_request_endpoint")]
+    pushed_authorization: String,
+    #[serde(rename = "userinfo_endpoint")]
+    userinfo: String,
+    #[serde(rename = "end_session_endpoint")]
+    end_session: String,
     #[serde(rename = "introspection_endpoint")]
     introspection: String,
     #[serde(rename = "revocation_endpoint")]
@@ -82,8 +131,21 @@ impl<'a> ServerMetadata<'a> {
                 .iter()
                 .flat_map(|product| &product.scopes)
                 .map(String::as_str)
+                .chain(IDENTITY_SCOPES)
                 .collect(),
-            response_types_supported: [],
+            response_types_supported: ["code"],
+            response_modes_supported: ["query"],
+            authorization_response_iss_parameter_supported: true,
+            code_challenge_methods_supported: ["S256"],
+            subject_types_supported: ["public"],
+            id_token_signing_alg_values_supported: ["ES256"],
+            acr_values_supported: acr::ALL,
+            prompt_values_supported: ["none", "login", "consent", "select_account"],
+            ui_locales_supported: ["ja", "en"],
+            claims_supported: CLAIMS,
+            claims_parameter_supported: true,
+            request_parameter_supported: false,
+            request_uri_parameter_supported: false,
             grant_types_supported: &GRANTS,
             token_endpoint_auth_methods_supported: METHODS,
             introspection_endpoint_auth_methods_supported: METHODS,
@@ -102,7 +164,11 @@ impl<'a> ServerMetadata<'a> {
 impl ServerEndpoints {
     fn at(device: &str) -> Self {
         Self {
+            authorization: format!("{device}{AUTHORIZATION}"),
             token: format!("{device}{TOKEN}"),
+            pushed_authorization: format!("{device}{PUSHED_AUTHORIZATION}"),
+            userinfo: format!("{device}{USERINFO}"),
+            end_session: format!("{device}{END_SESSION}"),
             introspection: format!("{device}{INTROSPECTION}"),
             revocation: format!("{device}{REVOCATION}"),
         }

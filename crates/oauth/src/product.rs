@@ -1,6 +1,7 @@
 //! The products that tokens are for.
 
 use crate::rules::ConfigurationError;
+use tegata_core::HttpUrl;
 
 /// A product that tokens are for.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -13,6 +14,16 @@ pub struct ProductAudience {
     pub licensed: bool,
     /// Its scopes: what of it a token may be good for.
     pub scopes: Vec<String>,
+    /// Origins under which gates serve it, beside that of its name.
+    pub origins: Vec<String>,
+}
+
+impl ProductAudience {
+    /// The origins at which browsers find it: that of its name, where the name is an address, and the others.
+    pub(crate) fn served_at(&self) -> impl Iterator<Item = String> {
+        let own = HttpUrl::parse(&self.audience).ok().map(|url| url.origin().to_string());
+        own.into_iter().chain(self.origins.iter().cloned())
+    }
 }
 
 /// Names and scopes that can be told apart, and one default at most.

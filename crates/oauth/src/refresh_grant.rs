@@ -1,36 +1,80 @@
 //! Refresh tokens (RFC 6749 section 6, RFC 9700 section 4.14): they belong to the device and outlive its certificates.
+//!
+//! One that came by a code belongs to the client that redeemed it as well, and to the session of the person: a refresh is a
+//! use of the session, and with the session it ends.
 
-use crate::access_token::TokenRequest;
+mod bound;
+
 use crate::authorization_server::AuthorizationServer;
-use crate::client::{AuthenticatedRequest, DeviceRequest};
+use crate::client::AuthenticatedRequest;
 use crate::error::OAuthError;
 use crate::refresh_token::RefreshToken;
 use crate::token_response::TokenResponse;
 use serde_json::json;
 use tegata_core::claims::AccessClaims;
-use tegata_core::{FamilyId, Refusal, Timestamp};
+use tegata_core::{DeviceId, FamilyId, Refusal, SessionId, Timestamp};
 use tegata_storage::{
-    Actor, AuditNote, FamilyEnd, GrantedToken, LedgerError, RefreshTokenFamily, RotateFamily, Rotation,
-    StartFamily,
+    AuditNote, FamilyEnd, GrantedToken, LedgerError, RefreshTokenFamily, RotateFamily, Rotation, StartFamily,
 };
 
 /// Answers a token request with the grant type `refresh_token` (RFC 6749 section 6).
 pub(crate) async fn refresh(
     tokens: &AuthorizationServer,
-    call: &DeviceRequest,
+    asked: &AuthenticatedRequest,
 ) -> Result<TokenResponse, OAuthError> {
-    let text = call.form.require("refresh_token", "refresh_token is missing")?;
+    let text = asked.form().require("refresh_token", "refresh_token is missing")?;
     let presented = RefreshToken::parse(text).ok_or(Refusal::SessionEnded)?;
-    let now = call.at;
-    let family = living_family(tokens, call, &presented, now).await?;
-    check_target(tokens, call, &family).await?;
-    let (audience, person) = (family.audience.as_str(), family.subject.as_deref());
-    let scope = scope_of(tokens, call, &family)?;
-    let claims = tokens.claims(&call.client, TokenRequest { audience, scope, person }, now);
+    let now = asked.at();
+    let family = living_family(tokens, asked, &presented, now).await?;
+    let bound = bound::access_token(tokens, asked, &family, now).await?;
     let next = RefreshToken::next(&family.id, &*tokens.context.entropy);
-    rotate(tokens, &claims, &presented, &next, now).await?;
-    call.authenticate_again(&tokens.context).await?;
-    Ok(tokens.token_response(&claims)?.refreshed_by(next))
+    rotate(tokens, &family.device, bound.token, &presented, &next, now).await?;
+    asked.authenticate_again(tokens).await?;
+    if let Some(device) = &bound.device {
+        tokens.context.holder_of(device, tokens.context.now()).await.map_err(OAuthError::of_the_device)?;
+    }
+    Ok(bound.response.refreshed_by(next))
+}
+
+/// What a new family is for.
+pub(crate) struct FamilyGrant {
+    pub(crate) audience: String,
+    pub(crate) scope: Option<String>,
+    pub(crate) subject: Option<String>,
+    pub(crate) client: Option<String>,
+    pub(crate) session: Option<SessionId>,
+}
+
+impl FamilyGrant {
+    pub(crate) fn starting(
+        self,
+        tokens: &AuthorizationServer,
+        first: &RefreshToken,
+        device: DeviceId,
+        token: GrantedToken,
+        now: Timestamp,
+    ) -> StartFamily {
+        StartFamily {
+            id: first.family.clone(),
+            device,
+            audience: self.audience,
+            subject: self.subject,
+            scope: self.scope,
+            client: self.client,
+            session: self.session,
+            current: first.secret.hash(),
+            idle: tokens.refresh.idle,
+            expires_at: now.plus(tokens.refresh.lifetime),
+            token,
+            at: now,
+        }
+    }
+}
+
+/// The first value of a family of its own.
+pub(crate) fn first_value(tokens: &AuthorizationServer) -> RefreshToken {
+    let entropy = &*tokens.context.entropy;
+    RefreshToken::next(&FamilyId::random(entropy), entropy)
 }
 
 /// A family that begins with these claims. Gives its first value.
@@ -40,21 +84,15 @@ pub(crate) async fn start(
     person: Option<&str>,
     now: Timestamp,
 ) -> Result<RefreshToken, LedgerError> {
-    let entropy = &*tokens.context.entropy;
-    let first = RefreshToken::next(&FamilyId::random(entropy), entropy);
-    let rules = &tokens.refresh;
-    let start = StartFamily {
-        id: first.family.clone(),
-        device: claims.device.clone(),
+    let first = first_value(tokens);
+    let grant = FamilyGrant {
         audience: claims.aud.clone(),
-        subject: person.map(str::to_owned),
         scope: claims.scope.clone(),
-        current: first.secret.hash(),
-        idle: rules.idle,
-        expires_at: now.plus(rules.lifetime),
-        token: granted(claims),
-        at: now,
+        subject: person.map(str::to_owned),
+        client: None,
+        session: None,
     };
+    let start = grant.starting(tokens, &first, claims.device.clone(), granted(claims), now);
     tokens.context.ledger.group(start).await?;
     Ok(first)
 }
@@ -69,32 +107,47 @@ pub(crate) async fn give_back(
 ) -> Result<Option<u64>, OAuthError> {
     let ledger = &tokens.context.ledger;
     let Some(family) = ledger.family(&presented.family).await? else { return Ok(None) };
-    let device = &family.device;
-    if device.as_str() != asked.client_id() {
+    if !is_theirs(asked, &family) {
         return Err(Refusal::TokenNotBound.into());
     }
     let mut transaction = ledger.begin(now).await?;
-    let actor = Actor::Device(device.clone());
-    let event = transaction.end_family(&family.id, device, FamilyEnd::Revoked, &actor).await?;
+    let device = &family.device;
+    let event = transaction.end_family(&family.id, device, FamilyEnd::Revoked, &asked.actor()).await?;
     transaction.commit().await?;
     Ok(event)
 }
 
-/// Another device's attempt is written down: somebody has a copy. It does not end the family, for then anybody who
-/// had read a family's name could.
+/// Whether the family was granted to the sender: to the device, or to a client, and then on its own device where the client is
+/// nobody without one.
+fn is_theirs(asked: &AuthenticatedRequest, family: &RefreshTokenFamily) -> bool {
+    let client = family.client.as_deref().unwrap_or(family.device.as_str());
+    client == asked.client_id() && asked.public_device().is_none_or(|device| *device == family.device)
+}
+
+/// Another's attempt is written down: somebody has a copy. It does not end the family, for then anybody who had read a
+/// family's name could.
 async fn living_family(
     tokens: &AuthorizationServer,
-    call: &DeviceRequest,
+    asked: &AuthenticatedRequest,
     presented: &RefreshToken,
     now: Timestamp,
 ) -> Result<RefreshTokenFamily, OAuthError> {
-    let family = tokens.context.ledger.family(&presented.family).await?.ok_or(Refusal::SessionEnded)?;
-    if family.device != call.client.device {
-        let device = call.client.device.clone();
+    let family = tokens.context.ledger.family(&presented.family).await?;
+    let Some(family) = family else {
+        return Err(not_a_device(asked).unwrap_or(Refusal::SessionEnded).into());
+    };
+    if !is_theirs(asked, &family) {
+        if let Some(refusal) = not_a_device(asked) {
+            return Err(refusal.into());
+        }
+        let device = match asked {
+            AuthenticatedRequest::Holder(call) | AuthenticatedRequest::Public(call, _) => &call.client.device,
+            AuthenticatedRequest::Registered(..) => &family.device,
+        };
         let note = AuditNote {
-            actor: Actor::Device(device.clone()),
+            actor: asked.actor(),
             action: "token_family.refused",
-            device: Some(device),
+            device: Some(device.clone()),
             detail: json!({"family": family.id, "reason": "another device"}),
             at: now,
         };
@@ -104,35 +157,18 @@ async fn living_family(
     if family.lives(now) { Ok(family) } else { Err(Refusal::SessionEnded.into()) }
 }
 
-/// The product stays the one of the grant (RFC 8707 section 2.2), and has to be licensed still.
-async fn check_target(
-    tokens: &AuthorizationServer,
-    call: &DeviceRequest,
-    family: &RefreshTokenFamily,
-) -> Result<(), OAuthError> {
-    let names_one = call.form.get("resource").or(call.form.get("audience")).is_some();
-    if names_one && tokens.product_named(&call.form)? != family.audience {
-        return Err(OAuthError::invalid_target("The refresh token is for another product"));
-    }
-    tokens.check_license(&family.audience, &call.client).await
-}
-
-/// That of the grant, or as much of it as is asked for (RFC 6749 section 6).
-fn scope_of(
-    tokens: &AuthorizationServer,
-    call: &DeviceRequest,
-    family: &RefreshTokenFamily,
-) -> Result<Option<String>, OAuthError> {
-    let granted = family.scope.as_deref().unwrap_or_default();
-    match call.form.get("scope") {
-        Some(_) => tokens.scope_within(&call.form, &family.audience, Some(granted)),
-        None => Ok(tokens.scope_left(granted, &family.audience)),
+/// A gate has only what came to it by codes.
+fn not_a_device(asked: &AuthenticatedRequest) -> Option<Refusal> {
+    match asked {
+        AuthenticatedRequest::Holder(call) => call.of_device().is_err().then_some(Refusal::NotADevice),
+        _ => None,
     }
 }
 
 async fn rotate(
     tokens: &AuthorizationServer,
-    claims: &AccessClaims,
+    device: &DeviceId,
+    token: GrantedToken,
     presented: &RefreshToken,
     next: &RefreshToken,
     now: Timestamp,
@@ -140,12 +176,12 @@ async fn rotate(
     let rules = &tokens.refresh;
     let rotate = RotateFamily {
         id: presented.family.clone(),
-        device: claims.device.clone(),
+        device: device.clone(),
         presented: presented.secret.hash(),
         next: next.secret.hash(),
         grace: rules.grace,
         idle: rules.idle,
-        token: granted(claims),
+        token,
         at: now,
     };
     match tokens.context.ledger.group(rotate).await? {
@@ -158,7 +194,7 @@ async fn rotate(
     }
 }
 
-fn granted(claims: &AccessClaims) -> GrantedToken {
+pub(crate) fn granted(claims: &AccessClaims) -> GrantedToken {
     GrantedToken {
         jti: claims.jti.clone(),
         generation: claims.generation,

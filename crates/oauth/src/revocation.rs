@@ -26,24 +26,28 @@ pub(crate) async fn revoke(
     request: Request,
 ) -> Result<Response, OAuthError> {
     let asked = AuthenticatedRequest::read(&tokens, request).await?;
-    if matches!(&asked, AuthenticatedRequest::Holder(call) if call.client.role != Role::Device) {
-        return Err(Refusal::NotADevice.into());
-    }
     let text = asked.form().require("token", "token is missing")?;
     let now = asked.at();
     if let Some(presented) = RefreshToken::parse(text) {
-        let event = refresh_grant::give_back(&tokens, &asked, &presented, now).await?;
+        let given_back = refresh_grant::give_back(&tokens, &asked, &presented, now).await;
+        let event = given_back.map_err(|error| of_gate(&asked).unwrap_or(error))?;
         tokens.heard(event).await;
         return Ok([(CACHE_CONTROL, "no-store")].into_response());
     }
     // A token nobody knows, or that has ended, is as good as revoked (RFC 7009 section 2.2).
     if let Some(own) = tokens.own(text, now) {
-        if own.client_id() != asked.client_id() {
-            return Err(Refusal::TokenNotBound.into());
+        if !own.is_of(&asked) {
+            return Err(of_gate(&asked).unwrap_or(Refusal::TokenNotBound.into()));
         }
         tokens.deny(&own, now).await?;
     }
     Ok([(CACHE_CONTROL, "no-store")].into_response())
+}
+
+/// A gate gives back what came to it by codes, and may do nothing to the tokens of devices.
+fn of_gate(asked: &AuthenticatedRequest) -> Option<OAuthError> {
+    let is_gate = matches!(asked, AuthenticatedRequest::Holder(call) if call.client.role != Role::Device);
+    is_gate.then(|| Refusal::NotADevice.into())
 }
 
 impl AuthorizationServer {
@@ -52,7 +56,7 @@ impl AuthorizationServer {
     async fn deny(&self, own: &OwnToken, now: Timestamp) -> Result<(), OAuthError> {
         let (device, actor) = match own {
             OwnToken::Device(claims) => (Some(&claims.device), Actor::Device(claims.device.clone())),
-            OwnToken::Client(claims) => (None, Actor::Client(claims.client_id.clone())),
+            OwnToken::Client(claims) => (claims.device.as_ref(), Actor::Client(claims.client_id.clone())),
         };
         let mut transaction = self.context.ledger.begin(now).await?;
         let until = Timestamp::from_seconds(own.exp());

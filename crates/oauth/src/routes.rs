@@ -1,7 +1,10 @@
 //! The routes, by listener.
 
+use crate::authorization::{AuthorizationEndpoint, PersonSessions, authorize};
 use crate::authorization_server::AuthorizationServer;
-use crate::{introspection, metadata, revocation, token_endpoint};
+use crate::{
+    end_session, introspection, metadata, pushed_authorization, revocation, token_endpoint, userinfo,
+};
 use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
@@ -14,20 +17,28 @@ pub fn portal_router(tokens: Arc<AuthorizationServer>) -> Router {
     discovery().with_state(tokens)
 }
 
-/// For the device listener: the endpoints of clients.
-pub fn device_router(tokens: Arc<AuthorizationServer>) -> Router {
+/// For the device listener: the endpoints of clients, and the one that browsers come to.
+pub fn device_router(tokens: Arc<AuthorizationServer>, sessions: Arc<dyn PersonSessions>) -> Router {
+    let browsers = AuthorizationEndpoint::new(tokens.clone(), sessions);
+    let browsers = Router::new()
+        .route(metadata::AUTHORIZATION, get(authorize))
+        .route(metadata::END_SESSION, get(end_session::end))
+        .with_state(browsers);
     discovery()
         .route(metadata::TOKEN, post(token_endpoint::token))
         .route(metadata::INTROSPECTION, post(introspection::introspect))
         .route(metadata::REVOCATION, post(revocation::revoke))
+        .route(metadata::PUSHED_AUTHORIZATION, post(pushed_authorization::push))
+        .route(metadata::USERINFO, get(userinfo::userinfo).post(userinfo::userinfo))
         .with_state(tokens)
+        .merge(browsers)
 }
 
 fn discovery() -> Router<Arc<AuthorizationServer>> {
-    Router::new().route(metadata::METADATA, get(discover))
+    Router::new().route(metadata::METADATA, get(discover)).route(metadata::OPENID_METADATA, get(discover))
 }
 
-/// What clients and gates discover (RFC 8414).
+/// What clients and gates discover (RFC 8414, OpenID Connect Discovery).
 async fn discover(State(tokens): State<Arc<AuthorizationServer>>) -> Response {
     public(tokens.documents.metadata.clone(), "application/json")
 }

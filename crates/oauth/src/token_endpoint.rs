@@ -3,9 +3,9 @@
 use crate::authorization_server::AuthorizationServer;
 use crate::client::{AuthenticatedRequest, DeviceRequest};
 use crate::error::OAuthError;
-use crate::metadata::{CLIENT_CREDENTIALS, REFRESH_TOKEN, TOKEN_EXCHANGE};
+use crate::metadata::{AUTHORIZATION_CODE, CLIENT_CREDENTIALS, REFRESH_TOKEN, TOKEN_EXCHANGE};
 use crate::token_response::TokenResponse;
-use crate::{client_grant, exchange, refresh_grant};
+use crate::{client_grant, code_grant, exchange, refresh_grant};
 use axum::extract::{Request, State};
 use std::sync::Arc;
 
@@ -13,17 +13,28 @@ pub(crate) async fn token(
     State(tokens): State<Arc<AuthorizationServer>>,
     request: Request,
 ) -> Result<TokenResponse, OAuthError> {
-    let call = match AuthenticatedRequest::read(&tokens, request).await? {
-        AuthenticatedRequest::Holder(call) => call.of_device()?,
-        AuthenticatedRequest::Registered(call) => {
-            return client_grant::grant(&tokens, &call).await;
-        }
-    };
-    let grant = call.form.require("grant_type", "grant_type is missing")?;
+    let asked = AuthenticatedRequest::read(&tokens, request).await?;
+    match asked.form().require("grant_type", "grant_type is missing")? {
+        AUTHORIZATION_CODE => code_grant::redeem(&tokens, &asked).await,
+        REFRESH_TOKEN => refresh_grant::refresh(&tokens, &asked).await,
+        grant => match &asked {
+            AuthenticatedRequest::Holder(call) => by_certificate(&tokens, call.of_device()?, grant).await,
+            AuthenticatedRequest::Registered(call) if grant == CLIENT_CREDENTIALS => {
+                client_grant::grant(&tokens, call).await
+            }
+            _ => Err(OAuthError::unsupported_grant_type("There is no such grant for this client")),
+        },
+    }
+}
+
+async fn by_certificate(
+    tokens: &AuthorizationServer,
+    call: &DeviceRequest,
+    grant: &str,
+) -> Result<TokenResponse, OAuthError> {
     match grant {
-        CLIENT_CREDENTIALS => for_the_device(&tokens, &call).await,
-        REFRESH_TOKEN => refresh_grant::refresh(&tokens, &call).await,
-        TOKEN_EXCHANGE => exchange::exchange(&tokens, &call).await,
+        CLIENT_CREDENTIALS => for_the_device(tokens, call).await,
+        TOKEN_EXCHANGE => exchange::exchange(tokens, call).await,
         _ => Err(OAuthError::unsupported_grant_type("There is no such grant here")),
     }
 }

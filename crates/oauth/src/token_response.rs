@@ -25,6 +25,9 @@ pub struct TokenResponse {
     issued_token_type: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token: Option<RefreshToken>,
+    /// Who is signed in, where a code was redeemed (OpenID Connect Core section 3.1.3.3).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id_token: Option<String>,
     /// The product that the token is for, where the client need not have named it.
     #[serde(skip_serializing_if = "Option::is_none")]
     resource: Option<String>,
@@ -60,6 +63,15 @@ impl TokenResponse {
         Self { refresh_token: Some(refresh_token), ..self }
     }
 
+    /// With what the client is to know of whoever signed in.
+    pub(crate) fn identified_by(self, id_token: String) -> Self {
+        Self { id_token: Some(id_token), ..self }
+    }
+
+    pub(crate) fn access_token(&self) -> &str {
+        &self.access_token
+    }
+
     /// With the product's name.
     pub(crate) fn for_resource(self, resource: String) -> Self {
         Self { resource: Some(resource), ..self }
@@ -76,6 +88,7 @@ impl AuthorizationServer {
             scope: claims.scope().map(str::to_owned),
             issued_token_type: None,
             refresh_token: None,
+            id_token: None,
             resource: None,
         })
     }

@@ -49,6 +49,7 @@ pub async fn renew(ledger: &Ledger, policy: &RenewalPolicy, now: Timestamp) -> R
     transaction.forget_acme(now.minus(FORGET_AFTER)).await?;
     transaction.forget_approvals(now.minus(FORGET_AFTER)).await?;
     transaction.forget_ended_sign_ins().await?;
+    transaction.forget_authorizations().await?;
     transaction.commit().await?;
     let (due, overdue) = due(ledger, policy, now).await?;
     Ok(RenewalReport { retired, abandoned, forgotten, due, overdue })

@@ -15,6 +15,7 @@ mod acme;
 mod actor;
 mod approval;
 mod audit;
+mod authorization;
 mod certificate;
 mod commits;
 mod credential;
@@ -77,6 +78,10 @@ pub use actor::Actor;
 pub use approval::{Approval, ApprovalState, NewApproval};
 pub use audit::{
     AuditChain, AuditEntry, AuditFault, AuditGap, AuditLink, AuditNote, AuditRetention, TokenDay,
+};
+pub use authorization::{
+    CodeGrant, CodeRedemption, GrantCode, GrantedPerson, KnownCode, PendingRequest, REQUESTS_OF_A_CLIENT,
+    RedeemCode, SpendCode, StoredRequest,
 };
 pub use certificate::{
     Certificate, DueRenewal, EndedCertificate, HeldCertificate, IssuanceRight, Lineage, ReserveSerial,

@@ -9,7 +9,7 @@ use crate::{Ledger, LedgerError, Result, Transaction, changed_one};
 use serde_json::json;
 use std::time::Duration;
 use tegata_core::feed::{TokenHolder, TokensBefore};
-use tegata_core::{DeviceId, FamilyId, Timestamp};
+use tegata_core::{DeviceId, FamilyId, SessionId, SiteId, TenantId, Timestamp};
 
 pub use rotating::{RotateFamily, Rotation};
 
@@ -20,12 +20,20 @@ pub struct RefreshTokenFamily {
     pub id: FamilyId,
     /// The device that it was granted to.
     pub device: DeviceId,
+    /// Whose device it is by now.
+    pub tenant: TenantId,
+    /// Where the device stands by now.
+    pub site: SiteId,
     /// For which product its access tokens are.
     pub audience: String,
     /// The person they name, as a hash; none where the device acts for itself.
     pub subject: Option<String>,
     /// What of the product they may be good for, separated by spaces.
     pub scope: Option<String>,
+    /// The client that refreshes it, where it is not the device itself.
+    pub client: Option<String>,
+    /// The session of the person that it ends with.
+    pub session: Option<SessionId>,
     /// Whether it was ended.
     pub is_ended: bool,
     /// Its end if nobody uses it, or in any case: whichever is sooner.
@@ -85,6 +93,10 @@ pub struct StartFamily {
     pub subject: Option<String>,
     /// What of the product, separated by spaces.
     pub scope: Option<String>,
+    /// The client that will refresh it, where it is not the device itself.
+    pub client: Option<String>,
+    /// The session that it ends with.
+    pub session: Option<SessionId>,
     /// The hash of its first value.
     pub current: Vec<u8>,
     /// How long it lives without being used.
@@ -114,7 +126,8 @@ impl Ledger {
     pub async fn family(&self, id: &FamilyId) -> Result<Option<RefreshTokenFamily>> {
         let row: Option<RefreshTokenFamilyRow> = on_read!(self, connection => {
             sqlx::query_as(
-                "SELECT id, device, audience, subject, scope, state, idle_until, expires_at FROM token_family WHERE id = $1",
+                "SELECT f.id, f.device, d.tenant, d.site, f.audience, f.subject, f.scope, f.client, f.session, f.state, \
+                 f.idle_until, f.expires_at FROM token_family f JOIN device d ON d.id = f.device WHERE f.id = $1",
             )
             .bind(id.as_str())
             .fetch_optional(connection)
@@ -215,12 +228,12 @@ impl Transaction {
         }))
     }
 
-    async fn start_family(&mut self, new: &StartFamily) -> Result<()> {
+    pub(crate) async fn start_family(&mut self, new: &StartFamily) -> Result<()> {
         let now = self.now;
         let started = on_transaction!(self.engine, connection => {
             sqlx::query(
                 "INSERT INTO token_family (id, device, audience, subject, current_hash, state, created_at, idle_until, \
-                 expires_at, scope) SELECT $1, d.id, $3, $4, $5, 'living', $6, $7, $8, $9 FROM device d \
+                 expires_at, scope, client, session) SELECT $1, d.id, $3, $4, $5, 'living', $6, $7, $8, $9, $10, $11 FROM device d \
                  WHERE d.id = $2 AND d.state = 'active'",
             )
             .bind(new.id.as_str())
@@ -232,6 +245,8 @@ impl Transaction {
             .bind(now.plus(new.idle).millis())
             .bind(new.expires_at.millis())
             .bind(new.scope.as_deref())
+            .bind(new.client.as_deref())
+            .bind(new.session.as_ref().map(SessionId::as_str))
             .execute(connection)
             .await?
             .rows_affected()
@@ -240,7 +255,7 @@ impl Transaction {
         self.grant(&new.id, &new.token).await?;
         let detail = json!({
             "family": new.id, "audience": new.audience, "person": new.subject.is_some(),
-            "scope": new.scope,
+            "scope": new.scope, "client": new.client, "session": new.session,
             "generation": new.token.generation, "jti": new.token.jti, "expires_at": new.expires_at,
         });
         let actor = Actor::Device(new.device.clone());
@@ -275,9 +290,15 @@ impl Transaction {
 struct RefreshTokenFamilyRow {
     id: String,
     device: String,
+    #[sqlx(try_from = "String")]
+    tenant: TenantId,
+    #[sqlx(try_from = "String")]
+    site: SiteId,
     audience: String,
     subject: Option<String>,
     scope: Option<String>,
+    client: Option<String>,
+    session: Option<String>,
     state: String,
     idle_until: i64,
     expires_at: i64,
@@ -287,12 +308,19 @@ impl TryFrom<RefreshTokenFamilyRow> for RefreshTokenFamily {
     type Error = LedgerError;
 
     fn try_from(row: RefreshTokenFamilyRow) -> Result<Self> {
+        let session = row.session.as_deref().map(SessionId::parse);
         Ok(Self {
             id: FamilyId::parse(&row.id).ok_or(LedgerError::Unreadable("token_family.id"))?,
             device: DeviceId::parse(&row.device).ok_or(LedgerError::Unreadable("token_family.device"))?,
+            tenant: row.tenant,
+            site: row.site,
             audience: row.audience,
             subject: row.subject,
             scope: row.scope,
+            client: row.client,
+            session: session
+                .map(|session| session.ok_or(LedgerError::Unreadable("token_family.session")))
+                .transpose()?,
             is_ended: row.state != "living",
             until: row.idle_until.min(row.expires_at).into(),
         })

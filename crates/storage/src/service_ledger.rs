@@ -7,17 +7,18 @@
 
 use crate::{
     AcmeAccount, AcmeOrder, Actor, AnnouncedReselection, Approval, ApprovalState, AuditNote,
-    AuthorizationState, Certificate, FamilyEnd, HeldCertificate, Invitation, InvitationLine, InvitationList,
-    IssuedToken, Kitting, KittingPlace, Ledger, NewAcmeAccount, NewAcmeOrder, NewApproval, NewCredential,
-    NewInvitationList, OpenSetup, Operation, Principal, ReceiptWait, RefreshTokenFamily, RefusalNote,
-    RegisteredServer, Result, RotateFamily, ScepTransaction, ScopedLedger, SerialStatus, StartFamily,
-    StoredCrl, StoredIssuer, TakePlace, TenantScope, Transaction, UseNonce, WrongGuesses,
+    AuthorizationState, Certificate, FamilyEnd, GrantCode, HeldCertificate, Invitation, InvitationLine,
+    InvitationList, IssuedToken, Kitting, KittingPlace, KnownCode, Ledger, LiveSession, NewAcmeAccount,
+    NewAcmeOrder, NewApproval, NewCredential, NewInvitationList, OpenSetup, Operation, PendingRequest,
+    Principal, ReceiptWait, RedeemCode, RefreshTokenFamily, RefusalNote, RegisteredServer, Result,
+    RotateFamily, ScepTransaction, ScopedLedger, SerialStatus, SpendCode, StartFamily, StoredCrl,
+    StoredIssuer, StoredRequest, TakePlace, TenantScope, Transaction, UseNonce, WrongGuesses,
 };
 use tegata_core::id::InvitationCode;
 use tegata_core::{
     AcmeAccountId, AcmeOrderId, ApprovalId, DeviceId, FamilyId, Guidance, InvitationId, InvitationListId,
-    IssuerId, KittingId, PersonId, Serial, ServerId, SetupCode, SiteId, StopCause, TenantId, Thumbprint,
-    Timestamp,
+    IssuerId, KittingId, PersonId, Serial, ServerId, SessionId, SetupCode, SiteId, StopCause, TenantId,
+    Thumbprint, Timestamp,
 };
 
 /// The ledger without what is about the whole installation. Cloning shares it.
@@ -35,6 +36,9 @@ impl ServiceOperation for UseNonce {}
 impl ServiceOperation for StartFamily {}
 impl ServiceOperation for RotateFamily {}
 impl ServiceOperation for AuditNote {}
+impl ServiceOperation for GrantCode {}
+impl ServiceOperation for RedeemCode {}
+impl ServiceOperation for SpendCode {}
 
 impl Ledger {
     /// The ledger for who serves tenants.
@@ -74,6 +78,9 @@ reads! { Ledger =>
     tokens_before(tenant: &TenantId, device: &DeviceId) -> Option<Timestamp>;
     record_token(token: IssuedToken) -> ();
     family(id: &FamilyId) -> Option<RefreshTokenFamily>;
+    session_named(session: &SessionId, device: &DeviceId, now: Timestamp) -> Option<LiveSession>;
+    authorization_code(hash: &[u8]) -> Option<KnownCode>;
+    is_gate(id: &DeviceId) -> bool;
     acme_account(id: &AcmeAccountId) -> Option<AcmeAccount>;
     acme_account_of(thumbprint: &str) -> Option<AcmeAccount>;
     acme_order(id: &AcmeOrderId) -> Option<AcmeOrder>;
@@ -162,6 +169,8 @@ writes! {
     pass_approval_on(id: &ApprovalId, key_hash: &[u8; 32], request: &[u8], actor: &Actor) -> ();
     mark_delivered(thumbprint: &Thumbprint, actor: &Actor) -> bool;
     end_family(id: &FamilyId, device: &DeviceId, end: FamilyEnd, actor: &Actor) -> Option<u64>;
+    keep_request(new: &PendingRequest) -> ();
+    take_request(name_hash: &[u8], device: &DeviceId) -> Option<StoredRequest>;
     deny_token(jti: &str, until: Timestamp, device: Option<&DeviceId>, actor: &Actor) -> Option<u64>;
     add_acme_account(new: &NewAcmeAccount) -> ();
     keep_acme_account(account: &AcmeAccount) -> ();

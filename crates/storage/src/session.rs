@@ -1,15 +1,16 @@
 //! Sessions: a person signed in on one device. A session is a row as long as it lasts, so that any server serves it.
 
+mod dropping;
 mod ending;
 mod starting;
 
 pub use starting::{SecondFactorUse, StartSession, StartedSession};
 
 use crate::credential::assignment;
-use crate::engine::on_transaction;
+use crate::engine::{on_read, on_transaction};
 use crate::person::read_roles;
 use crate::scope::{ScopedTransaction, on_scoped_read};
-use crate::{LedgerError, Result, ScopedLedger};
+use crate::{Ledger, LedgerError, Result, ScopedLedger};
 use std::time::Duration;
 use tegata_core::{
     CLOCKS_APART, DeviceId, DeviceUse, PersonId, Refusal, Roles, SessionId, SiteId, TenantId, Timestamp,
@@ -65,6 +66,46 @@ pub struct ListedSession {
     pub used_at: Timestamp,
 }
 
+/// What is read of a session that is presented on a device: `$1` is what it is presented by, `$2` the device, `$5` the scope.
+macro_rules! live_session {
+    ($by:literal) => {
+        concat!(
+            "SELECT s.id, s.tenant, s.person, p.login, p.name, p.roles, s.amr, s.created_at, s.used_at, s.expires_at, \
+             d.tenant AS device_tenant, \
+             (SELECT COUNT(*) FROM person_site w WHERE w.person = p.id AND w.site = d.site) AS works_at_site, \
+             (SELECT COUNT(*) FROM device_person a WHERE a.device = d.id) AS assigned, \
+             (SELECT COUNT(*) FROM device_person a WHERE a.device = d.id AND a.person = p.id) AS assigned_this \
+             FROM session s JOIN person p ON p.id = s.person JOIN device d ON d.id = s.device WHERE ",
+            $by,
+            " = $1 AND s.device = $2 AND s.idle_until > $3 AND s.expires_at > $3 \
+             AND s.created_at <= $4 AND p.state = 'active' AND d.state = 'active' AND ($5 IS NULL OR s.tenant = $5)"
+        )
+    };
+}
+
+impl Ledger {
+    /// The session that a token or a family of refresh tokens names, as [`ScopedLedger::session`] has it.
+    pub async fn session_named(
+        &self,
+        session: &SessionId,
+        device: &DeviceId,
+        now: Timestamp,
+    ) -> Result<Option<LiveSession>> {
+        let everywhere: Option<&str> = None;
+        let row: Option<SessionRow> = on_read!(self, connection => {
+            sqlx::query_as(live_session!("s.id"))
+                .bind(session.as_str())
+                .bind(device.as_str())
+                .bind(now.millis())
+                .bind(now.plus(CLOCKS_APART).millis())
+                .bind(everywhere)
+                .fetch_optional(connection)
+                .await?
+        });
+        row.map_or(Ok(None), SessionRow::live)
+    }
+}
+
 impl ScopedLedger {
     /// The session with this hash of its token, presented by this device. `None` where there is none that lasts: it was
     /// ended, is too old, is another device's, or its person may sign in no longer, or no longer here.
@@ -75,24 +116,14 @@ impl ScopedLedger {
         now: Timestamp,
     ) -> Result<Option<LiveSession>> {
         let row: Option<SessionRow> = on_scoped_read!(self, connection => {
-            sqlx::query_as(
-                "SELECT s.id, s.tenant, s.person, p.login, p.name, p.roles, s.amr, s.created_at, s.used_at, s.expires_at, \
-                 d.tenant AS device_tenant, \
-                 (SELECT COUNT(*) FROM person_site w WHERE w.person = p.id AND w.site = d.site) AS works_at_site, \
-                 (SELECT COUNT(*) FROM device_person a WHERE a.device = d.id) AS assigned, \
-                 (SELECT COUNT(*) FROM device_person a WHERE a.device = d.id AND a.person = p.id) AS assigned_this \
-                 FROM session s JOIN person p ON p.id = s.person JOIN device d ON d.id = s.device \
-                 WHERE s.token_hash = $1 AND s.device = $2 AND s.idle_until > $3 AND s.expires_at > $3 \
-                 AND s.created_at <= $4 AND p.state = 'active' AND d.state = 'active' \
-                 AND ($5 IS NULL OR s.tenant = $5)",
-            )
-            .bind(token_hash.to_vec())
-            .bind(device.as_str())
-            .bind(now.millis())
-            .bind(now.plus(CLOCKS_APART).millis())
-            .bind(self.scope.bound())
-            .fetch_optional(connection)
-            .await?
+            sqlx::query_as(live_session!("s.token_hash"))
+                .bind(token_hash.to_vec())
+                .bind(device.as_str())
+                .bind(now.millis())
+                .bind(now.plus(CLOCKS_APART).millis())
+                .bind(self.scope.bound())
+                .fetch_optional(connection)
+                .await?
         });
         row.map_or(Ok(None), SessionRow::live)
     }

@@ -208,6 +208,11 @@ impl StatusCache {
         read(&self.denials).denies_token(claims)
     }
 
+    /// Whether tokens that came from this device at a time are refused by their age.
+    pub fn denies_issued(&self, tenant: &TenantId, device: &DeviceId, issued: Timestamp) -> bool {
+        read(&self.denials).tokens_before(tenant, device).is_some_and(|moment| issued < moment)
+    }
+
     /// Tokens of this holder that say they were issued before this moment are refused. Only as fresh as the cache.
     pub fn tokens_before(&self, facts: &CertificateHolder) -> Option<Timestamp> {
         read(&self.denials).tokens_before(&facts.tenant, &facts.device)

@@ -14,6 +14,7 @@ pub mod listeners;
 pub mod metrics;
 pub mod oauth;
 pub mod passes;
+pub mod people_at_devices;
 pub mod previous_run;
 pub mod profiles;
 pub mod proxied;

@@ -9,7 +9,7 @@ use crate::{CertificateKeys, ClientCas, PeerCertificate, ServerContext, TrustVer
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use tegata_core::subject::SubjectRule;
-use tegata_core::{DeviceId, Refusal, Thumbprint, Timestamp};
+use tegata_core::{ClientSignIn, DeviceId, Refusal, Thumbprint, Timestamp};
 use thiserror::Error;
 use tokio::sync::Notify;
 
@@ -28,6 +28,8 @@ pub struct RegisteredClient {
     pub scope: String,
     /// The products whose tokens it may introspect, whoever holds them.
     pub introspects: Vec<String>,
+    /// How people come to it from a sign-in.
+    pub sign_in: ClientSignIn,
 }
 
 /// How a registered client authenticates.
@@ -42,6 +44,8 @@ pub enum ClientAuthentication {
     },
     /// `self_signed_tls_client_auth`, by certificates or keys that may be replaced at any time.
     SelfSigned(ClientKeys),
+    /// `none`: a page in a browser, which has no credential of its own. What it is given belongs to the device that it runs on.
+    Public,
 }
 
 /// What a client vouches for itself with.
@@ -136,7 +140,7 @@ impl ClientRegistry {
     fn own_keys(&self, client_id: &str) -> Option<&ClientKeys> {
         match &self.0.get(client_id)?.method {
             ClientAuthentication::SelfSigned(own) => Some(own),
-            ClientAuthentication::TlsClientAuth { .. } => None,
+            ClientAuthentication::TlsClientAuth { .. } | ClientAuthentication::Public => None,
         }
     }
 
@@ -155,6 +159,11 @@ impl ClientRegistry {
         registration.recognize(context, certificate, now).await
     }
 
+    /// Whether the pages of an origin may send requests from browsers.
+    pub fn has_origin(&self, origin: &str) -> bool {
+        self.0.values().any(|client| client.sign_in.origins.iter().any(|own| own == origin))
+    }
+
     /// The client of this name.
     pub fn get(&self, client_id: &str) -> Option<&Arc<RegisteredClient>> {
         self.0.get(client_id)
@@ -162,6 +171,11 @@ impl ClientRegistry {
 }
 
 impl RegisteredClient {
+    /// Whether it has no credential of its own.
+    pub fn is_public(&self) -> bool {
+        matches!(self.method, ClientAuthentication::Public)
+    }
+
     /// A device's identifier is a client of its own: no registration can stand in for one.
     fn check(&self, is_product: &impl Fn(&str) -> bool) -> Result<(), RegistrationError> {
         let name = &self.client_id;
@@ -180,6 +194,7 @@ impl RegisteredClient {
     pub fn may_hold(&self, certificate: &Thumbprint) -> bool {
         match &self.method {
             ClientAuthentication::TlsClientAuth { .. } => true,
+            ClientAuthentication::Public => false,
             ClientAuthentication::SelfSigned(own) => own.now().may_contain(certificate),
         }
     }
@@ -215,6 +230,7 @@ impl RegisteredClient {
                     return Err(Refusal::NotThisClient);
                 }
             }
+            ClientAuthentication::Public => return Err(Refusal::NotThisClient),
         }
         Ok(RecognizedClient { registration: Arc::clone(self), certificate: certificate.clone(), not_after })
     }

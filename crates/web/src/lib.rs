@@ -33,6 +33,7 @@ pub mod json;
 pub mod language;
 pub mod leaf;
 pub mod listener;
+mod onward;
 pub mod origin;
 pub mod page;
 pub mod peer;
@@ -64,6 +65,7 @@ pub use installation_secret::{InstallationSecret, InstallationSecretSource, Open
 pub use json::StrictJson;
 pub use language::ReaderLanguage;
 pub use listener::{ListenerKind, serve};
+pub use onward::OnwardPage;
 pub use page::HtmlPage;
 pub use probe::ProbeHosts;
 pub use problem::{Problem, WebResult};

@@ -134,15 +134,16 @@ impl Denials {
         device.or_else(tenant).or(certificate)
     }
 
-    /// Whether the token with this `jti` was revoked.
+    /// Whether the token with this `jti` was revoked, or the session with this `sid` ended.
     pub fn token_denied(&self, jti: &str) -> bool {
         self.tokens.contains_key(jti)
     }
 
-    /// Whether a token is refused, by its name or by its age: what is asked of every token.
+    /// Whether a token is refused, by its name, by that of its session, or by its age: what is asked of every token.
     pub fn denies_token(&self, claims: &AccessClaims) -> bool {
         let issued = Timestamp::from_seconds(claims.iat);
         self.token_denied(&claims.jti)
+            || claims.sid.as_deref().is_some_and(|session| self.token_denied(session))
             || self.tokens_before(&claims.tenant, &claims.device).is_some_and(|moment| issued < moment)
     }
 

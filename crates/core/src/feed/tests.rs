@@ -181,5 +181,9 @@ fn claims(entropy: &Seeded) -> AccessClaims {
         site: SiteId::random(entropy),
         device,
         generation: 1,
+        sid: None,
+        auth_time: None,
+        acr: None,
+        amr: None,
     }
 }

@@ -577,6 +577,41 @@ refusals! {
         ja: "そのようなサービスはありません", "サービスの名前を確かめてください。";
         en: "There is no such product", "Name a product by its resource, as the installation's operator has configured it.";
     }
+    /// An authorization code that is unknown, used, too old, another client's or device's, or shown with a wrong verifier.
+    CodeRefused "T-06" 400 {
+        ja: "サインインを完了できませんでした", "サービスの画面を開き直し、サインインからやり直してください。";
+        en: "The sign-in could not be completed", "Open the product again and sign in once more.";
+    }
+    /// A request to authorize that names no client there is.
+    ClientUnknown "T-10" 400 {
+        ja: "登録されていないサービスからのサインインの依頼です", "開こうとしたサービスの担当者に、コードをお知らせください。";
+        en: "The product that asks for a sign-in is not registered", "Tell whoever runs the product you wanted to open this code.";
+    }
+    /// A request to authorize whose answer would go to an address that was not registered.
+    RedirectUnregistered "T-11" 400 {
+        ja: "戻り先が登録されていないため、サインインを続けられません", "開こうとしたサービスの担当者に、コードをお知らせください。";
+        en: "The address to return to is not registered", "Tell whoever runs the product you wanted to open this code.";
+    }
+    /// A request to authorize that was used, is too old, or began on another device.
+    AuthorizationRequestOver "T-12" 400 {
+        ja: "このサインインの依頼は終了しています", "サービスの画面を開き直してください。";
+        en: "This request to sign in is over", "Open the product again.";
+    }
+    /// The product asks for more than the sign-in proves.
+    SignInTooWeak "T-13" 403 {
+        ja: "このサービスには、より確かなサインインが必要です", "緊急用コードではなく、認証アプリの確認コードでサインインしてください。";
+        en: "The product asks for a stronger sign-in", "Sign in with the code of your authenticator app, not with an emergency code.";
+    }
+    /// A request to sign out that names another's sign-in, or an address to go on to that was not registered.
+    SignOutMalformed "T-14" 400 {
+        ja: "サインアウトの依頼を受け付けられません", "サインアウトするには、アカウントの画面をお使いください。";
+        en: "This request to sign out cannot be followed", "Sign out on the page of your account.";
+    }
+    /// A DPoP proof that is missing, used, too old, or of another key, method, address or token.
+    DpopProofInvalid "T-20" 401 {
+        ja: "DPoP の証明を確認できません", "要求ごとに新しい証明を作り、端末の時刻を確かめてください。";
+        en: "The DPoP proof does not hold", "Make a fresh proof for each request, and check the clock of the client.";
+    }
 
     // U: People who sign in, and what they may do (from 20).
     /// The login, the password or the second factor is wrong, or there is no such person: one answer for all of them.

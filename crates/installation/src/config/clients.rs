@@ -4,7 +4,7 @@ use http::Uri;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use tegata_core::subject::{DistinguishedNameValue, SubjectRule};
-use tegata_core::{HttpUrl, SiteId, TenantId};
+use tegata_core::{ClientSignIn, HttpUrl, SiteId, TenantId};
 
 const LONGEST_ID: usize = 128;
 
@@ -36,6 +36,8 @@ pub struct ClientConfig {
     pub scope: String,
     /// The products whose tokens it may ask about.
     pub introspects: Vec<String>,
+    /// How people come to it from a sign-in.
+    pub sign_in: ClientSignIn,
     /// Where it may invite devices by lists; nowhere unless it is written.
     pub invites: Vec<InvitesConfig>,
     /// The registration as `tegata.toml` has it, for the audit log. There is no secret in it.
@@ -64,6 +66,8 @@ pub enum ClientMethod {
     },
     /// By a set of keys with its certificates (RFC 8705 section 2.2).
     SelfSigned(JwksLocation),
+    /// By nothing of its own: a page in a browser.
+    Public,
 }
 
 /// Where a client's own certificates are written down.
@@ -114,6 +118,13 @@ struct WrittenClient {
     introspects: Vec<String>,
     #[serde(default)]
     invites: Vec<InvitesConfig>,
+    #[serde(default)]
+    redirect_uris: Vec<String>,
+    #[serde(default)]
+    post_logout_redirect_uris: Vec<String>,
+    backchannel_logout_uri: Option<String>,
+    #[serde(default)]
+    origins: Vec<String>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -128,12 +139,14 @@ enum WrittenJwks {
 enum WrittenMethod {
     TlsClientAuth,
     SelfSignedTlsClientAuth,
+    None,
 }
 
-#[derive(Deserialize, Serialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum ClientGrant {
     ClientCredentials,
+    AuthorizationCode,
 }
 
 impl ClientConfig {
@@ -150,10 +163,14 @@ impl TryFrom<WrittenClient> for ClientConfig {
         let as_written = serde_json::to_value(&written).map_err(|error| error.to_string())?;
         check_client_id(&written.client_id)?;
         let method = written.method().map_err(|why| format!("client {}: {why}", written.client_id))?;
-        let client_credentials = !written.grants.is_empty();
-        if client_credentials == written.audiences.is_empty() {
-            let name = &written.client_id;
+        let name = written.client_id.clone();
+        if written.grants.is_empty() != written.audiences.is_empty() {
             return Err(format!("client {name}: grants and audiences belong together: what may it ask for?"));
+        }
+        let sign_in = written.sign_in().map_err(|why| format!("client {name}: {why}"))?;
+        let client_credentials = written.grants.contains(&ClientGrant::ClientCredentials);
+        if client_credentials && matches!(method, ClientMethod::Public) {
+            return Err(format!("client {name}: client_credentials needs a certificate of the client's own"));
         }
         Ok(Self {
             client_id: written.client_id,
@@ -162,6 +179,7 @@ impl TryFrom<WrittenClient> for ClientConfig {
             audiences: written.audiences,
             scope: written.scope,
             introspects: written.introspects,
+            sign_in,
             invites: written.invites,
             written: as_written,
         })
@@ -199,11 +217,39 @@ impl WrittenClient {
                 }
                 Ok(ClientMethod::SelfSigned(jwks))
             }
+            (WrittenMethod::None, None, None) => {
+                if self.ca.is_some() || self.crl.is_some() || self.issued_here {
+                    return Err("a client without a certificate has no CA".into());
+                }
+                if !(self.introspects.is_empty() && self.invites.is_empty()) {
+                    return Err("introspects and invites need a certificate of the client's own".into());
+                }
+                Ok(ClientMethod::Public)
+            }
+            (WrittenMethod::None, ..) => Err("the method none has neither subject nor jwks".into()),
             (WrittenMethod::SelfSignedTlsClientAuth, ..) => {
                 Err("self_signed_tls_client_auth needs jwks or jwks_uri, and nothing about the subject"
                     .into())
             }
         }
+    }
+
+    /// Codes go to written addresses alone, and nobody is sent anywhere else.
+    fn sign_in(&mut self) -> Result<ClientSignIn, String> {
+        let sign_in = ClientSignIn {
+            redirect_uris: std::mem::take(&mut self.redirect_uris),
+            post_logout_redirect_uris: std::mem::take(&mut self.post_logout_redirect_uris),
+            backchannel_logout_uri: self.backchannel_logout_uri.take(),
+            origins: std::mem::take(&mut self.origins),
+        };
+        if self.grants.contains(&ClientGrant::AuthorizationCode) == sign_in.redirect_uris.is_empty() {
+            return Err("redirect_uris and the grant authorization_code belong together".into());
+        }
+        if sign_in.redirect_uris.is_empty() && sign_in != ClientSignIn::default() {
+            return Err("sign-outs and origins belong to a client with redirect_uris".into());
+        }
+        sign_in.check().map_err(|unfit| unfit.to_string())?;
+        Ok(sign_in)
     }
 
     fn subjects(&mut self) -> Result<Vec<SubjectRule>, String> {

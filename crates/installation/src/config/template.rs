@@ -149,6 +149,8 @@ grace_days = 7
 audience = {audience}
 # Only for tenants and sites with a license: tegata license grant.
 # licensed = true
+# Where gates serve it to browsers, beside the origin of its audience.
+# origins = ["https://www.rezept.example.jp"]
 
 # Products and programs that are nobody's device, known by their own certificates: by one value of the subject and the
 # CA that issues them ([clients] ca, a ca of their own, or issued_here = true), or by a JWKS with their certificates
@@ -167,6 +169,13 @@ audience = {audience}
 # jwks = "nightly.json"
 # grants = ["client_credentials"]
 # audiences = [{audience}]
+# A page that people sign in to, which calls from their devices.
+# [[client]]
+# client_id = "stock-page"
+# token_endpoint_auth_method = "none"
+# grants = ["authorization_code"]
+# audiences = [{audience}]
+# redirect_uris = ["https://rezept.example.jp/callback"]
 
 {PEOPLE}"#
         )

@@ -4,6 +4,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
+use tegata_core::client_sign_in::check_origin;
 use tegata_core::{HttpUrl, UrlError};
 
 /// How tokens and the keys that sign them live.
@@ -34,6 +35,9 @@ pub struct ProductConfig {
     /// What of it a token may be good for.
     #[serde(default)]
     pub scopes: Vec<String>,
+    /// Origins under which gates serve it to browsers, beside that of its audience.
+    #[serde(default)]
+    pub origins: Vec<String>,
 }
 
 /// Where the people of a tenant sign in.
@@ -99,6 +103,14 @@ impl TokensConfig {
             return Err("tokens.refresh_minutes must not be shorter than tokens.refresh_idle_minutes".into());
         }
         Ok(())
+    }
+}
+
+impl ProductConfig {
+    /// Browsers are sent there with codes.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let unfit = self.origins.iter().try_for_each(|origin| check_origin(origin));
+        unfit.map_err(|unfit| format!("product.origins {unfit}"))
     }
 }
 

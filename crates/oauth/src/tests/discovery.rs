@@ -27,16 +27,20 @@ async fn everything_is_found_from_the_issuer() {
     assert_eq!(metadata, get(fixture.device_door(), "/.well-known/oauth-authorization-server").await);
     assert_eq!(metadata["issuer"], PORTAL, "exactly (RFC 8414 section 3.3)");
     assert_eq!(metadata["tls_client_certificate_bound_access_tokens"], true);
-    let grants =
-        json!(["client_credentials", "refresh_token", "urn:ietf:params:oauth:grant-type:token-exchange"]);
+    assert_eq!(metadata, get(fixture.portal(), "/.well-known/openid-configuration").await);
+    let exchange = "urn:ietf:params:oauth:grant-type:token-exchange";
+    let grants = json!(["authorization_code", "client_credentials", "refresh_token", exchange]);
     assert_eq!(metadata["grant_types_supported"], grants);
-    assert_eq!(metadata["response_types_supported"], json!([]));
+    assert_eq!(metadata["response_types_supported"], json!(["code"]));
+    assert_eq!(metadata["authorization_endpoint"], format!("{DEVICE}/authorize"));
+    assert_eq!(metadata["code_challenge_methods_supported"], json!(["S256"]));
+    assert_eq!(metadata["authorization_response_iss_parameter_supported"], true, "RFC 9207");
     for endpoint in ["token", "introspection", "revocation"] {
         let (url, methods) =
             (format!("{endpoint}_endpoint"), format!("{endpoint}_endpoint_auth_methods_supported"));
         assert!(metadata[&url].as_str().unwrap().starts_with(&format!("{DEVICE}/")), "{metadata}");
         assert_eq!(metadata["mtls_endpoint_aliases"][&url], metadata[&url]);
-        assert_eq!(metadata[methods], json!(["tls_client_auth", "self_signed_tls_client_auth"]));
+        assert_eq!(metadata[methods], json!(["tls_client_auth", "self_signed_tls_client_auth", "none"]));
     }
     assert_eq!(metadata["introspection_signing_alg_values_supported"], json!(["ES256"]), "RFC 9701");
     assert_eq!(metadata["jwks_uri"], format!("{PORTAL}/.well-known/jwks.json"));

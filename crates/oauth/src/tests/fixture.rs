@@ -1,6 +1,6 @@
 //! An authorization server over an installation for tests.
 
-use crate::{AuthorizationServer, ProductAudience, TokenRules, device_router, portal_router};
+use crate::{AuthorizationServer, NoSessions, ProductAudience, TokenRules, device_router, portal_router};
 use axum::Router;
 use axum::body::Body;
 use http::header::CONTENT_TYPE;
@@ -100,7 +100,8 @@ impl OauthFixture {
     }
 
     pub fn device_door(&self) -> Router {
-        device_router(self.tokens.clone()).merge(tegata_signals::device_router(self.signals.clone()))
+        device_router(self.tokens.clone(), Arc::new(NoSessions))
+            .merge(tegata_signals::device_router(self.signals.clone()))
     }
 
     pub fn portal(&self) -> Router {
@@ -123,6 +124,7 @@ pub fn products() -> Vec<ProductAudience> {
         default,
         licensed: false,
         scopes: if default { scopes() } else { vec![] },
+        origins: vec![],
     };
     vec![product(PRODUCT, true), product(OTHER_PRODUCT, false)]
 }

@@ -253,7 +253,8 @@ async fn only_the_grant_for_machines_and_no_scope_unless_asked() {
     let post = async |body: String| fixture.post("/oauth/token", Some(&device.certificate), body).await;
     let id = &device.id;
     post(format!("client_id={id}")).await.is_error(400, "invalid_request", "R-01");
-    for grant in ["password", "implicit", "authorization_code", "CLIENT_CREDENTIALS"] {
+    for grant in ["password", "implicit", "urn:ietf:params:oauth:grant-type:jwt-bearer", "CLIENT_CREDENTIALS"]
+    {
         let answer = post(format!("client_id={id}&grant_type={grant}&username=u&password=p")).await;
         answer.is_error(400, "unsupported_grant_type", "R-01");
     }
@@ -323,6 +324,7 @@ async fn a_configuration_that_cannot_be_meant_is_refused() {
         default,
         licensed: false,
         scopes: vec![],
+        origins: vec![],
     };
     for scope in ["", "a b", "a\"", "在庫"] {
         let odd = ProductAudience { scopes: vec![scope.into()], ..product("a", true) };

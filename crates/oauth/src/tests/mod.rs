@@ -1,3 +1,4 @@
+mod authorization;
 mod companion;
 mod discovery;
 mod exchange;
@@ -9,4 +10,6 @@ mod refresh;
 mod registered;
 mod revocation;
 mod scope;
+mod sign_out;
+mod signing_in;
 mod status_lists;

@@ -88,6 +88,7 @@ fn registration(client_id: &str, method: ClientAuthentication) -> RegisteredClie
         audiences: vec![PRODUCT.into()],
         scope: "stock.read".into(),
         introspects: vec![PRODUCT.into()],
+        sign_in: tegata_core::ClientSignIn::default(),
     }
 }
 

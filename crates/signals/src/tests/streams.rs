@@ -154,6 +154,7 @@ fn registration(name: &str, own: &PeerCertificate) -> RegisteredClient {
         audiences: vec![],
         scope: String::new(),
         introspects: vec![],
+        sign_in: tegata_core::ClientSignIn::default(),
     }
 }
 

@@ -77,6 +77,8 @@ impl Transaction {
                 "UPDATE token_family SET previous_hash = current_hash, previous_until = $5, current_hash = $4, \
                  idle_until = $6 WHERE id = $1 AND device = $2 AND current_hash = $3 AND state = 'living' \
                  AND idle_until > $7 AND expires_at > $7 AND created_at <= $8 \
+                 AND (session IS NULL OR EXISTS (SELECT 1 FROM session s \
+                 WHERE s.id = token_family.session AND s.idle_until > $7 AND s.expires_at > $7)) \
                  AND EXISTS (SELECT 1 FROM device d WHERE d.id = $2 AND d.state = 'active')",
             )
             .bind(wanted.id.as_str())
@@ -103,6 +105,8 @@ impl Transaction {
                 "UPDATE token_family SET previous_hash = current_hash, current_hash = $4, idle_until = $5 \
                  WHERE id = $1 AND device = $2 AND previous_hash = $3 AND previous_until > $6 AND state = 'living' \
                  AND idle_until > $6 AND expires_at > $6 AND created_at <= $7 \
+                 AND (session IS NULL OR EXISTS (SELECT 1 FROM session s \
+                 WHERE s.id = token_family.session AND s.idle_until > $6 AND s.expires_at > $6)) \
                  AND EXISTS (SELECT 1 FROM device d WHERE d.id = $2 AND d.state = 'active')",
             )
             .bind(wanted.id.as_str())
@@ -126,6 +130,8 @@ impl Transaction {
             sqlx::query_as(
                 "SELECT created_at FROM token_family WHERE id = $1 AND device = $2 AND state = 'living' \
                  AND idle_until > $3 AND expires_at > $3 AND created_at <= $4 \
+                 AND (session IS NULL OR EXISTS (SELECT 1 FROM session s \
+                 WHERE s.id = token_family.session AND s.idle_until > $3 AND s.expires_at > $3)) \
                  AND EXISTS (SELECT 1 FROM device d WHERE d.id = $2 AND d.state = 'active')",
             )
             .bind(wanted.id.as_str())
@@ -148,11 +154,28 @@ impl Transaction {
                 .await?;
         });
         self.grant(&wanted.id, &wanted.token).await?;
+        self.use_session_of(&wanted.id).await?;
         let detail = json!({
             "family": wanted.id, "generation": wanted.token.generation, "jti": wanted.token.jti,
             "again": rotation == Rotation::Retried,
         });
         let actor = Actor::Device(wanted.device.clone());
         self.audit(&actor, "token_family.rotated", Some(&wanted.device), detail).await
+    }
+
+    /// Whoever refreshes uses the session too: it lasts as long again as it did from its last use.
+    async fn use_session_of(&mut self, family: &FamilyId) -> Result<()> {
+        let now = self.now.millis();
+        on_transaction!(self.engine, connection => {
+            sqlx::query(
+                "UPDATE session SET idle_until = $2 + (idle_until - used_at), used_at = $2 WHERE used_at < $2 \
+                 AND id IN (SELECT f.session FROM token_family f WHERE f.id = $1 AND f.session IS NOT NULL)",
+            )
+            .bind(family.as_str())
+            .bind(now)
+            .execute(connection)
+            .await?;
+        });
+        Ok(())
     }
 }

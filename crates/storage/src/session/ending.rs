@@ -2,9 +2,10 @@
 
 use crate::actor::Actor;
 use crate::engine::on_transaction;
+use crate::session::dropping::ENDED_BY_THE_CLOCK;
 use crate::{LedgerError, Result, Transaction};
 use serde_json::json;
-use tegata_core::{DeviceId, PersonId, SessionId, TenantId, Timestamp};
+use tegata_core::{PersonId, SessionId};
 
 impl Transaction {
     /// Ends one session of a person.
@@ -12,17 +13,8 @@ impl Transaction {
     /// # Errors
     /// [`LedgerError::Guard`] when the person has no such session.
     pub async fn end_session(&mut self, person: &PersonId, session: &SessionId, actor: &Actor) -> Result<()> {
-        let ended: Option<(String,)> = on_transaction!(self.engine, connection => {
-            sqlx::query_as(
-                "DELETE FROM session WHERE person = $1 AND id = $2 AND ($3 IS NULL OR tenant = $3) RETURNING tenant",
-            )
-            .bind(person.as_str())
-            .bind(session.as_str())
-            .bind(self.scope.bound())
-            .fetch_optional(connection)
-            .await?
-        });
-        let (tenant,) = ended.ok_or(LedgerError::Guard("the person has no such session"))?;
+        let ended = self.drop_session(person, session).await?;
+        let tenant = ended.ok_or(LedgerError::Guard("the person has no such session"))?;
         let detail = json!({"tenant": tenant, "person": person, "session": session});
         self.audit(actor, "session.ended", None, detail).await
     }
@@ -60,10 +52,9 @@ impl Transaction {
     /// how many rows.
     pub async fn forget_ended_sign_ins(&mut self) -> Result<u64> {
         let now = self.now.millis();
-        let mut forgotten = 0;
+        let mut forgotten = self.drop_sessions(&ENDED_BY_THE_CLOCK, None, self.now).await?;
         on_transaction!(self.engine, connection => {
             for statement in [
-                "DELETE FROM session WHERE idle_until <= $1 OR expires_at <= $1",
                 "DELETE FROM person_code WHERE expires_at <= $1",
                 "DELETE FROM used_challenge WHERE expires_at <= $1",
                 // For a day longer, so that whoever comes late reads that it was too late.
@@ -73,46 +64,5 @@ impl Transaction {
             }
         });
         Ok(forgotten)
-    }
-
-    /// All sessions but `kept` of a person who was found within the scope.
-    pub(crate) async fn drop_sessions_of(
-        &mut self,
-        person: &PersonId,
-        kept: Option<&SessionId>,
-    ) -> Result<u64> {
-        Ok(on_transaction!(self.engine, connection => {
-            // No session has the empty identifier.
-            sqlx::query("DELETE FROM session WHERE person = $1 AND id <> $2")
-                .bind(person.as_str())
-                .bind(kept.map_or("", SessionId::as_str))
-                .execute(connection)
-                .await?
-                .rows_affected()
-        }))
-    }
-
-    /// Those sessions on a device that began before a moment: it is stopped, or its people are signed out.
-    pub(crate) async fn drop_sessions_on(&mut self, device: &DeviceId, before: Timestamp) -> Result<u64> {
-        Ok(on_transaction!(self.engine, connection => {
-            sqlx::query("DELETE FROM session WHERE device = $1 AND created_at < $2")
-                .bind(device.as_str())
-                .bind(before.millis())
-                .execute(connection)
-                .await?
-                .rows_affected()
-        }))
-    }
-
-    /// Those sessions of a tenant's people that began before a moment: it is stopped, or they are signed out.
-    pub(crate) async fn drop_sessions_within(&mut self, tenant: &TenantId, before: Timestamp) -> Result<u64> {
-        Ok(on_transaction!(self.engine, connection => {
-            sqlx::query("DELETE FROM session WHERE tenant = $1 AND created_at < $2")
-                .bind(tenant.as_str())
-                .bind(before.millis())
-                .execute(connection)
-                .await?
-                .rows_affected()
-        }))
     }
 }

@@ -153,31 +153,25 @@ impl Transaction {
     /// Sessions that are over, the browser's own before, and the one that was unused for longest.
     async fn make_room(&mut self, new: &StartSession) -> Result<()> {
         let now = self.now.millis();
-        on_transaction!(self.engine, connection => {
-            sqlx::query(
-                "DELETE FROM session WHERE person = $1 AND (idle_until <= $2 OR expires_at <= $2 OR token_hash = $3)",
+        let leaving: Vec<(String,)> = on_transaction!(self.engine, connection => {
+            sqlx::query_as(
+                // Whoever signs in at the same browser takes it over: the session before ends, whosever it was.
+                "SELECT s.id FROM session s WHERE (s.person = $1 AND (s.idle_until <= $2 OR s.expires_at <= $2)) \
+                 OR (s.token_hash = $3 AND (s.person = $1 OR s.device = $4)) \
+                 OR (s.person = $1 AND s.id NOT IN (SELECT o.id FROM session o WHERE o.person = $1 \
+                 AND o.idle_until > $2 AND o.expires_at > $2 AND ($3 IS NULL OR o.token_hash <> $3) \
+                 ORDER BY o.used_at DESC, o.id LIMIT $5))",
             )
             .bind(new.person.as_str())
             .bind(now)
             .bind(new.replaces.clone())
-            .execute(&mut *connection)
-            .await?;
-            // Whoever signs in at the same browser takes it over: the session before ends, whosever it was.
-            sqlx::query("DELETE FROM session WHERE token_hash = $1 AND device = $2")
-                .bind(new.replaces.clone())
-                .bind(new.device.as_str())
-                .execute(&mut *connection)
-                .await?;
-            sqlx::query(
-                "DELETE FROM session WHERE person = $1 AND id NOT IN \
-                 (SELECT s.id FROM session s WHERE s.person = $1 ORDER BY s.used_at DESC, s.id LIMIT $2)",
-            )
-            .bind(new.person.as_str())
+            .bind(new.device.as_str())
             .bind(PER_PERSON - 1)
-            .execute(connection)
-            .await?;
+            .fetch_all(connection)
+            .await?
         });
-        Ok(())
+        let leaving: Vec<_> = leaving.into_iter().map(|(session,)| session).collect();
+        self.replace_sessions(&leaving, &new.person).await
     }
 
     async fn insert_session(&mut self, new: &StartSession, by: StartedSession) -> Result<()> {

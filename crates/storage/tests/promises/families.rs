@@ -50,6 +50,8 @@ impl LedgerFixture {
             audience: "https://product.example".into(),
             subject: Some("person:hash".into()),
             scope: Some("stock.read stock.write".into()),
+            client: None,
+            session: None,
             current: first.to_vec(),
             idle: DAY,
             expires_at: start().plus(DAY * 3),

@@ -7,6 +7,7 @@ mod acme;
 mod ahead;
 mod approvals;
 mod audit;
+mod authorizations;
 mod changed_people;
 mod devices;
 mod engines;

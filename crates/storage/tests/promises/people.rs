@@ -294,6 +294,13 @@ pub(crate) fn session(
     }
 }
 
+pub(crate) async fn sign_out(fixture: &LedgerFixture, session: &tegata_storage::LiveSession, at: Timestamp) {
+    let ended = async |transaction: &mut tegata_storage::Transaction| {
+        transaction.end_session(&session.person, &session.id, &operator()).await
+    };
+    fixture.write(at, ended).await.unwrap();
+}
+
 /// Gives the hash of the token.
 pub(crate) async fn start(
     fixture: &LedgerFixture,

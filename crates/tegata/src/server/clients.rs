@@ -80,6 +80,7 @@ fn registration(
             // Somebody else's server must not keep this one from starting.
             JwksLocation::At(_) => CertificateKeys::default(),
         }),
+        ClientMethod::Public => ClientAuthentication::Public,
     };
     Ok(RegisteredClient {
         client_id: client.client_id.clone(),
@@ -88,5 +89,6 @@ fn registration(
         audiences: client.audiences.clone(),
         scope: client.scope.clone(),
         introspects: client.introspects.clone(),
+        sign_in: client.sign_in.clone(),
     })
 }

@@ -114,6 +114,7 @@ fn products(config: &Config) -> Vec<ProductAudience> {
         default: place == 0,
         licensed: product.licensed,
         scopes: product.scopes.clone(),
+        origins: product.origins.clone(),
     };
     config.products.iter().enumerate().map(product).collect()
 }

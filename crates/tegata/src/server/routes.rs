@@ -1,6 +1,7 @@
 //! Which routes each listener has.
 
 use crate::server::Server;
+use crate::server::people_at_devices::PeopleAtDevices;
 use crate::server::public::{self, PublicContext};
 use crate::server::services::Services;
 use axum::Router;
@@ -59,7 +60,7 @@ fn device(services: &Services, profiles: ProfileService) -> Router {
         .merge(services.bulk.routes())
         .merge(profiles.device_routes())
         .merge(tegata_signals::device_router(opened.signals.clone()))
-        .merge(tegata_oauth::device_router(opened.tokens.clone()))
+        .merge(tegata_oauth::device_router(opened.tokens.clone(), PeopleAtDevices::of(&services.identity)))
 }
 
 fn public(server: &Server, services: &Services) -> Router {

@@ -1,0 +1,118 @@
+//! A code is granted.
+
+use super::CodeGrant;
+use crate::actor::Actor;
+use crate::engine::on_transaction;
+use crate::group_commit::Operation;
+use crate::{Result, Transaction, changed_one};
+use serde_json::json;
+use tegata_core::{DeviceId, PersonId, SessionId, Timestamp};
+
+/// A code to be granted on a device that is active, of a session that lasts.
+#[derive(Clone, Debug)]
+pub struct GrantCode {
+    /// The hash of the code.
+    pub hash: Vec<u8>,
+    /// What it stands for.
+    pub grant: CodeGrant,
+    /// Whose session it is, for the audit log.
+    pub person: Option<PersonId>,
+    /// When it is granted.
+    pub at: Timestamp,
+}
+
+impl Operation for GrantCode {
+    type Output = ();
+
+    fn now(&self) -> Timestamp {
+        self.at
+    }
+
+    async fn apply(&self, transaction: &mut Transaction) -> Result<()> {
+        transaction.grant_code(self).await
+    }
+}
+
+impl Transaction {
+    async fn grant_code(&mut self, new: &GrantCode) -> Result<()> {
+        let (grant, person) = (&new.grant, new.grant.person.as_ref());
+        let now = self.now.millis();
+        let granted = on_transaction!(self.engine, connection => {
+            sqlx::query(
+                "INSERT INTO authorization_code (code_hash, client, redirect_uri, challenge, device, thumbprint, session, \
+                 subject, auth_time, amr, audience, scope, nonce, state, created_at, expires_at) \
+                 SELECT $1, $2, $3, $4, d.id, $6, $7, $8, $9, $10, $11, $12, $13, 'open', $14, $15 FROM device d \
+                 WHERE d.id = $5 AND d.state = 'active' AND ($7 IS NULL OR EXISTS (SELECT 1 FROM session s \
+                 WHERE s.id = $7 AND s.device = d.id AND s.idle_until > $14 AND s.expires_at > $14))",
+            )
+            .bind(new.hash.clone())
+            .bind(grant.client.as_str())
+            .bind(grant.redirect_uri.as_str())
+            .bind(grant.challenge.as_str())
+            .bind(grant.device.as_str())
+            .bind(grant.thumbprint.as_bytes().to_vec())
+            .bind(person.map(|person| person.session.as_str()))
+            .bind(person.map(|person| person.subject.as_str()))
+            .bind(person.map(|person| person.auth_time.millis()))
+            .bind(grant.amr.as_str())
+            .bind(grant.audience.as_str())
+            .bind(grant.scope.as_deref())
+            .bind(grant.nonce.as_deref())
+            .bind(now)
+            .bind(grant.expires_at.millis())
+            .execute(connection)
+            .await?
+            .rows_affected()
+        });
+        changed_one(granted, "the device is not active, or the session has ended")?;
+        if let Some(person) = person {
+            self.note_client(&person.session, &grant.client).await?;
+        }
+        let session = person.map(|person| &person.session);
+        let detail = json!({"client": grant.client, "audience": grant.audience, "session": session});
+        let device = &grant.device;
+        let actor = new.person.clone().map_or_else(|| Actor::Device(device.clone()), Actor::Person);
+        self.audit(&actor, "code.granted", Some(device), detail).await
+    }
+
+    /// Whoever was given something of a session hears of its end.
+    async fn note_client(&mut self, session: &SessionId, client: &str) -> Result<()> {
+        on_transaction!(self.engine, connection => {
+            sqlx::query("INSERT INTO session_client (session, client) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+                .bind(session.as_str())
+                .bind(client)
+                .execute(connection)
+                .await?;
+        });
+        Ok(())
+    }
+
+    /// Forgets requests that nobody came back with, and codes of which nothing lives any more. Each ended by itself at its
+    /// time. Gives how many rows.
+    pub async fn forget_authorizations(&mut self) -> Result<u64> {
+        let now = self.now.millis();
+        let mut forgotten = 0;
+        on_transaction!(self.engine, connection => {
+            for statement in [
+                "DELETE FROM authorization_request WHERE expires_at <= $1",
+                // For an hour longer, so that whoever shows a used one ends what came of it.
+                "DELETE FROM authorization_code WHERE expires_at <= $1 - 3600000",
+                "DELETE FROM session_client WHERE $1 > 0 AND session NOT IN (SELECT s.id FROM session s)",
+            ] {
+                forgotten += sqlx::query(statement).bind(now).execute(&mut *connection).await?.rows_affected();
+            }
+        });
+        Ok(forgotten)
+    }
+
+    /// Codes that nobody has redeemed, of a device that is signed out or stopped.
+    pub(crate) async fn drop_codes_on(&mut self, device: &DeviceId) -> Result<()> {
+        on_transaction!(self.engine, connection => {
+            sqlx::query("DELETE FROM authorization_code WHERE device = $1 AND state = 'open'")
+                .bind(device.as_str())
+                .execute(connection)
+                .await?;
+        });
+        Ok(())
+    }
+}

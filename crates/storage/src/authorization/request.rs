@@ -1,0 +1,101 @@
+//! Requests to authorize that were pushed, or wait for a sign-in.
+
+use crate::engine::on_transaction;
+use crate::{LedgerError, Result, Transaction};
+use tegata_core::{DeviceId, Timestamp};
+
+/// Requests that wait on one device at most; the oldest makes room.
+const ON_A_DEVICE: i64 = 20;
+
+/// Requests that one client has pushed and nobody has come with at most.
+pub const REQUESTS_OF_A_CLIENT: i64 = 1000;
+
+/// A request to be kept.
+#[derive(Clone, Debug)]
+pub struct PendingRequest {
+    /// The hash of its name.
+    pub name_hash: Vec<u8>,
+    /// What is kept.
+    pub request: StoredRequest,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+/// A request as it was kept.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct StoredRequest {
+    /// Who asks.
+    pub client: String,
+    /// The device on which it waits for a sign-in; none as long as nobody has come with it.
+    pub device: Option<DeviceId>,
+    /// What was asked for, in words of whoever keeps it.
+    pub parameters: String,
+    /// When somebody first came with it, or when it was pushed.
+    pub begun_at: Timestamp,
+}
+
+impl Transaction {
+    /// Keeps a request. Where too many wait on the device, the oldest makes room.
+    ///
+    /// # Errors
+    /// [`LedgerError::Guard`] when the client has pushed too many already.
+    pub async fn keep_request(&mut self, new: &PendingRequest) -> Result<()> {
+        let (request, now) = (&new.request, self.now.millis());
+        let kept = on_transaction!(self.engine, connection => {
+            if let Some(device) = &request.device {
+                sqlx::query(
+                    "DELETE FROM authorization_request WHERE device = $1 AND name_hash NOT IN (SELECT r.name_hash \
+                     FROM authorization_request r WHERE r.device = $1 ORDER BY r.expires_at DESC, r.name_hash LIMIT $2)",
+                )
+                .bind(device.as_str())
+                .bind(ON_A_DEVICE - 1)
+                .execute(&mut *connection)
+                .await?;
+            }
+            sqlx::query(
+                "INSERT INTO authorization_request (name_hash, client, device, parameters, begun_at, expires_at) \
+                 SELECT $1, $2, $3, $4, $5, $6 WHERE $3 IS NOT NULL OR (SELECT COUNT(*) FROM authorization_request r \
+                 WHERE r.client = $2 AND r.device IS NULL AND r.expires_at > $7) < $8",
+            )
+            .bind(new.name_hash.clone())
+            .bind(request.client.as_str())
+            .bind(request.device.as_ref().map(DeviceId::as_str))
+            .bind(request.parameters.as_str())
+            .bind(request.begun_at.millis())
+            .bind(new.expires_at.millis())
+            .bind(now)
+            .bind(REQUESTS_OF_A_CLIENT)
+            .execute(connection)
+            .await?
+            .rows_affected()
+        });
+        if kept == 1 { Ok(()) } else { Err(LedgerError::Guard("the client has pushed too many requests")) }
+    }
+
+    /// Takes a request that is not over, once: one that waits on a device is taken by that device alone.
+    pub async fn take_request(
+        &mut self,
+        name_hash: &[u8],
+        device: &DeviceId,
+    ) -> Result<Option<StoredRequest>> {
+        let (name_hash, now) = (name_hash.to_vec(), self.now.millis());
+        let taken: Option<(String, Option<String>, String, i64)> = on_transaction!(self.engine, connection => {
+            sqlx::query_as(
+                "DELETE FROM authorization_request WHERE name_hash = $1 AND expires_at > $2 \
+                 AND (device IS NULL OR device = $3) RETURNING client, device, parameters, begun_at",
+            )
+            .bind(name_hash)
+            .bind(now)
+            .bind(device.as_str())
+            .fetch_optional(connection)
+            .await?
+        });
+        taken
+            .map(|(client, device, parameters, begun_at)| {
+                let device = device.map(DeviceId::try_from).transpose();
+                let device = device.map_err(|_| LedgerError::Unreadable("authorization_request.device"))?;
+                Ok(StoredRequest { client, device, parameters, begun_at: begun_at.into() })
+            })
+            .transpose()
+    }
+}

@@ -1,0 +1,185 @@
+//! Requests to authorize and codes: each works once, on its device, in its time; and whatever came of a session ends with it.
+
+use crate::engines::on_both_engines;
+use crate::fixture::{Everything, LedgerFixture, day, guarded};
+use crate::people::{set_up, sign_out, start};
+use futures_util::future::join_all;
+use std::time::Duration;
+use tegata_core::entropy::bytes;
+use tegata_core::{DeviceId, FamilyId, Thumbprint, Timestamp};
+use tegata_storage::{
+    Actor, CodeGrant, CodeRedemption, DeviceAction, GrantCode, GrantedPerson, GrantedToken, LiveSession,
+    PendingRequest, REQUESTS_OF_A_CLIENT, RedeemCode, SpendCode, StartFamily, StoredRequest,
+};
+
+const CLIENT: &str = "stock";
+const MINUTE: Duration = Duration::from_mins(1);
+
+fn soon(seconds: u64) -> Timestamp {
+    day(1).plus(Duration::from_secs(seconds))
+}
+
+/// A person who is signed in on a device.
+struct SignedIn {
+    device: DeviceId,
+    session: LiveSession,
+}
+
+async fn signed_in(fixture: &LedgerFixture) -> SignedIn {
+    let person = set_up(fixture, "tanaka").await;
+    let device = fixture.enroll(day(0)).await.0;
+    let token = start(fixture, &person, &device, 1, day(1)).await.unwrap();
+    let session =
+        fixture.ledger.everything().session(&token, &device, day(1)).await.unwrap().expect("a session");
+    SignedIn { device, session }
+}
+
+impl SignedIn {
+    async fn grant(&self, fixture: &LedgerFixture, person: bool) -> Vec<u8> {
+        let hash = bytes::<32>(&fixture.entropy).to_vec();
+        let granted = GrantedPerson {
+            session: self.session.id.clone(),
+            subject: "person:hash".into(),
+            auth_time: day(1),
+        };
+        let grant = CodeGrant {
+            client: CLIENT.into(),
+            redirect_uri: "https://stock.example/callback".into(),
+            challenge: "challenge".into(),
+            device: self.device.clone(),
+            thumbprint: Thumbprint::of(b"certificate"),
+            person: person.then_some(granted),
+            amr: "pwd otp mfa".into(),
+            audience: "https://product.example".into(),
+            scope: None,
+            nonce: None,
+            expires_at: day(1).plus(MINUTE),
+        };
+        let granting = GrantCode { hash: hash.clone(), grant, person: None, at: day(1) };
+        fixture.ledger.group(granting).await.unwrap();
+        hash
+    }
+
+    fn redeeming(&self, fixture: &LedgerFixture, hash: &[u8], at: Timestamp) -> RedeemCode {
+        let jti = tegata_core::encoding::hex(&bytes::<16>(&fixture.entropy));
+        let family = StartFamily {
+            id: FamilyId::random(&fixture.entropy),
+            device: self.device.clone(),
+            audience: "https://product.example".into(),
+            subject: Some("person:hash".into()),
+            scope: None,
+            client: Some(CLIENT.into()),
+            session: Some(self.session.id.clone()),
+            current: bytes::<32>(&fixture.entropy).to_vec(),
+            idle: Duration::from_hours(3),
+            expires_at: at.plus(Duration::from_hours(16)),
+            token: GrantedToken { jti, generation: 1, until: at.plus(5 * MINUTE) },
+            at,
+        };
+        RedeemCode { hash: hash.to_vec(), client: CLIENT.into(), family }
+    }
+}
+
+on_both_engines! {
+    async fn a_code_is_redeemed_once_however_many_come_and_a_replay_ends_the_family(fixture: LedgerFixture) {
+        let own = signed_in(fixture).await;
+        let hash = own.grant(fixture, true).await;
+        let all: Vec<_> = (0..6).map(|_| own.redeeming(fixture, &hash, soon(1))).collect();
+        let families: Vec<_> = all.iter().map(|wanted| wanted.family.id.clone()).collect();
+        let outcomes = join_all(all.into_iter().map(|wanted| fixture.ledger.group(wanted))).await;
+        let outcomes: Vec<_> = outcomes.into_iter().map(Result::unwrap).collect();
+        assert_eq!(outcomes.iter().filter(|outcome| **outcome == CodeRedemption::Redeemed).count(), 1);
+        assert!(outcomes.iter().any(|outcome| matches!(outcome, CodeRedemption::Replayed(Some(_)))), "{outcomes:?}");
+        for family in families {
+            let family = fixture.ledger.family(&family).await.unwrap();
+            assert!(family.is_none_or(|family| family.is_ended));
+        }
+    }
+
+    async fn a_code_ends_by_the_clock_with_its_session_and_with_its_device(fixture: LedgerFixture) {
+        let own = signed_in(fixture).await;
+        let redeem = async |hash: &[u8], at| fixture.ledger.group(own.redeeming(fixture, hash, at)).await.unwrap();
+        let late = own.grant(fixture, true).await;
+        assert_eq!(redeem(&late, soon(60)).await, CodeRedemption::Refused);
+        let wrong = own.grant(fixture, true).await;
+        let spend = SpendCode { hash: wrong.clone(), actor: Actor::Client(CLIENT.into()), reason: "test", at: soon(1) };
+        assert_eq!(fixture.ledger.group(spend).await.unwrap(), None);
+        assert_eq!(redeem(&wrong, soon(2)).await, CodeRedemption::Replayed(None));
+        let other = RedeemCode { client: "other".into(), ..own.redeeming(fixture, &own.grant(fixture, true).await, soon(2)) };
+        assert_eq!(fixture.ledger.group(other).await.unwrap(), CodeRedemption::Refused);
+        let signed_out = own.grant(fixture, true).await;
+        sign_out(fixture, &own.session, day(1)).await;
+        assert_eq!(redeem(&signed_out, soon(2)).await, CodeRedemption::Refused);
+        let stopped = own.grant(fixture, false).await;
+        fixture.act(&own.device, DeviceAction::Suspend, day(1)).await.unwrap();
+        assert_eq!(redeem(&stopped, soon(2)).await, CodeRedemption::Refused);
+    }
+
+    async fn the_end_of_a_session_denies_its_name_and_ends_its_families(fixture: LedgerFixture) {
+        let own = signed_in(fixture).await;
+        let hash = own.grant(fixture, true).await;
+        let redeem = own.redeeming(fixture, &hash, soon(1));
+        let (family, jti) = (redeem.family.id.clone(), redeem.family.token.jti.clone());
+        assert_eq!(fixture.ledger.group(redeem).await.unwrap(), CodeRedemption::Redeemed);
+        sign_out(fixture, &own.session, soon(2)).await;
+        assert!(fixture.ledger.family(&family).await.unwrap().unwrap().is_ended);
+        let denials = fixture.ledger.denials(soon(3)).await.unwrap();
+        assert!(denials.token_denied(own.session.id.as_str()) && denials.token_denied(&jti));
+        let kept = fixture.ledger.denials(own.session.expires_at).await.unwrap();
+        assert!(kept.token_denied(own.session.id.as_str()), "until it would have ended in any case");
+    }
+
+    async fn a_session_that_no_client_was_given_anything_of_ends_quietly(fixture: LedgerFixture) {
+        let own = signed_in(fixture).await;
+        sign_out(fixture, &own.session, soon(2)).await;
+        assert!(!fixture.ledger.denials(soon(3)).await.unwrap().token_denied(own.session.id.as_str()));
+    }
+
+    async fn a_request_is_taken_once_on_the_device_where_it_waits(fixture: LedgerFixture) {
+        let (device, other) = (fixture.enroll(day(0)).await.0, fixture.enroll(day(0)).await.0);
+        let keep = async |name: &[u8], device: Option<&DeviceId>| {
+            let request = StoredRequest {
+                client: CLIENT.into(),
+                device: device.cloned(),
+                parameters: "{}".into(),
+                begun_at: day(1),
+            };
+            let pending = PendingRequest { name_hash: name.to_vec(), request, expires_at: day(1).plus(MINUTE) };
+            fixture.write(day(1), async |transaction| transaction.keep_request(&pending).await).await
+        };
+        let take = async |name: &[u8], device: &DeviceId, at| {
+            fixture.write(at, async |transaction| transaction.take_request(name, device).await).await.unwrap()
+        };
+        keep(b"waits", Some(&device)).await.unwrap();
+        assert_eq!(take(b"waits", &other, day(1)).await, None);
+        assert!(take(b"waits", &device, day(1)).await.is_some());
+        assert_eq!(take(b"waits", &device, day(1)).await, None);
+        keep(b"pushed", None).await.unwrap();
+        assert_eq!(take(b"pushed", &other, soon(60)).await, None, "too late");
+        for number in 0..25u8 {
+            keep(&[number], Some(&device)).await.unwrap();
+        }
+        let mut kept = 0;
+        for number in 0..25u8 {
+            kept += usize::from(take(&[number], &device, day(1)).await.is_some());
+        }
+        assert_eq!(kept, 20, "the oldest made room");
+    }
+
+    async fn one_client_pushes_so_many_requests_and_no_more(fixture: LedgerFixture) {
+        let outcome = fixture.write(day(1), async |transaction| {
+            for number in 0..=REQUESTS_OF_A_CLIENT {
+                let request = StoredRequest {
+                    client: CLIENT.into(),
+                    device: None,
+                    parameters: "{}".into(),
+                    begun_at: day(1),
+                };
+                let name_hash = number.to_be_bytes().to_vec();
+                transaction.keep_request(&PendingRequest { name_hash, request, expires_at: day(2) }).await?;
+            }
+            Ok(())
+        });
+        assert!(guarded(&outcome.await));
+    }
+}
