@@ -23,9 +23,14 @@ export class Visitor {
   #cookies = new Map();
   #codes = [];
 
-  /** `fetch` presents the certificate of the device. */
-  constructor(fetch) {
+  /** `fetch` presents the certificate of the device; `codes` are recovery codes that are left. */
+  constructor(fetch, codes = []) {
     this.fetch = fetch;
+    this.#codes = codes;
+  }
+
+  get codes() {
+    return this.#codes;
   }
 
   async open(url, form) {

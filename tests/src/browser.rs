@@ -111,11 +111,24 @@ impl Browser {
         Self::open_as(installation, Guise::Plain)
     }
 
+    /// A fresh Chromium that presents its certificate at a gate on this port, too.
+    #[must_use]
+    pub fn open_for_gate(installation: &RunningInstallation, gate: u16) -> Self {
+        Self::open_with(installation, Guise::Plain, &[gate])
+    }
+
     /// Opens a browser that the page takes for another one.
     #[must_use]
     pub fn open_as(installation: &RunningInstallation, guise: Guise) -> Self {
-        let policy = chromium::policy(installation);
+        Self::open_with(installation, guise, &[])
+    }
+
+    fn open_with(installation: &RunningInstallation, guise: Guise, gates: &[u16]) -> Self {
+        let policy = chromium::policy(installation, gates);
         let home = chromium::home(&installation.tls_ca);
+        if !gates.is_empty() {
+            chromium::trust(home.path(), &installation.front().join("ca.pem"));
+        }
         Self::start("chromium.mjs", home, BrowserKind::Chromium { _policy: policy }, guise)
     }
 
@@ -123,6 +136,14 @@ impl Browser {
     #[must_use]
     pub fn open_firefox(installation: &RunningInstallation) -> Self {
         Self::start("firefox.mjs", firefox::home(&installation.tls_ca), BrowserKind::Firefox, Guise::Plain)
+    }
+
+    /// A fresh Firefox that trusts the certificate of gates, too.
+    #[must_use]
+    pub fn open_firefox_for_gate(installation: &RunningInstallation) -> Self {
+        let home = firefox::home(&installation.tls_ca);
+        trust(&home.path().join("profile"), "gate", &installation.front().join("ca.pem"));
+        Self::start("firefox.mjs", home, BrowserKind::Firefox, Guise::Plain)
     }
 
     /// A fresh Chromium beside a machine with a name, whose device listener is at this port; it trusts this CA.
@@ -342,8 +363,13 @@ fn create_certificate_store(folder: &Path, tls_ca: &Path) {
     std::fs::create_dir_all(folder).expect("a folder");
     let store = store(folder);
     run("certutil", &["-N", "-d", &store, "--empty-password"]);
-    let anchor = tls_ca.display().to_string();
-    run("certutil", &["-A", "-d", &store, "-n", "tls", "-t", "C,,", "-i", &anchor]);
+    trust(folder, "tls", tls_ca);
+}
+
+/// One more CA of servers.
+fn trust(folder: &Path, name: &str, ca: &Path) {
+    let (store, ca) = (store(folder), ca.display().to_string());
+    run("certutil", &["-A", "-d", &store, "-n", name, "-t", "C,,", "-i", &ca]);
 }
 
 /// The name of a certificate store in the form that the programs of NSS take.

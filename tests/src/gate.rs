@@ -2,7 +2,9 @@
 
 use crate::another_server::AnotherServer;
 use crate::binary::tegata;
+use crate::command::CommandOutcome;
 use crate::curl::Curl;
+use crate::identity::DeviceIdentity;
 use crate::installation::RunningInstallation;
 use crate::process::Process;
 use crate::stopwatch::eventually;
@@ -23,6 +25,14 @@ pub struct GateProcess {
     pub id: String,
     /// The URI in its certificate.
     pub uri: String,
+}
+
+/// For a product that browsers find at this port.
+fn session_options(installation: &RunningInstallation, origin: u16) -> Vec<String> {
+    let keys = installation.folder("gate-keys").join("session.keys").display().to_string();
+    let (chain, origin) = (installation.chain.display().to_string(), format!("https://localhost:{origin}"));
+    let options = ["--session", "--session-key", &keys, "--client-ca", &chain, "--origin", &origin];
+    options.map(str::to_owned).into()
 }
 
 impl GateProcess {
@@ -60,6 +70,28 @@ impl GateProcess {
         Self::start(installation, &installation.product, "nginx", [port, health], &[&own[..], &tls].concat())
     }
 
+    /// A gate with sessions, before a product on this port, which terminates TLS itself.
+    pub(crate) fn for_browsers(installation: &RunningInstallation, product: u16, port: u16) -> Self {
+        let health = ports::free();
+        let (upstream, health_at) = (format!("http://127.0.0.1:{product}"), format!("127.0.0.1:{health}"));
+        let folder = installation.front();
+        let file = |name: &str| folder.join(name).display().to_string();
+        let front = ["--upstream", &upstream, "--health", &health_at, "--certificate", &file("server.pem")];
+        let key = ["--key", &file("server.key")];
+        let sessions = session_options(installation, port);
+        let sessions: Vec<_> = sessions.iter().map(String::as_str).collect();
+        let more = [&front[..], &key, &sessions].concat();
+        Self::start(installation, &installation.product, "nginx", [port, health], &more)
+    }
+
+    /// A gate with sessions that nginx asks, for a product that browsers find at this port.
+    pub(crate) fn asked_for_browsers(installation: &RunningInstallation, origin: u16) -> Self {
+        let port = ports::free();
+        let sessions = session_options(installation, origin);
+        let sessions: Vec<_> = sessions.iter().map(String::as_str).collect();
+        Self::start(installation, &installation.product, "nginx", [port, port], &sessions)
+    }
+
     fn start(
         installation: &RunningInstallation,
         audience: &str,
@@ -82,6 +114,24 @@ impl GateProcess {
         let gate = Self { process, port, health, uri, id: identity.device };
         eventually("the gate decides", Duration::from_secs(20), || gate.is_deciding());
         gate
+    }
+
+    /// What a gate answers who is started with these options beside the usual ones, and should not start.
+    pub fn misused(
+        installation: &RunningInstallation,
+        identity: &DeviceIdentity,
+        audience: &str,
+        more: &[&str],
+    ) -> CommandOutcome {
+        let mut command = Command::new(tegata());
+        command.args(["gate", "--issuer", &installation.issuer, "--audience", audience]);
+        command.arg("--identity").arg(&identity.folder).arg("--tls-ca").arg(&installation.tls_ca);
+        CommandOutcome::of(command.args(["--listen", "127.0.0.1:0"]).args(more))
+    }
+
+    /// What it logged.
+    pub fn log(&self) -> String {
+        self.process.log()
     }
 
     /// Whether it decides, as its health says.

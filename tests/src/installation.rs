@@ -8,6 +8,7 @@ use crate::gate::GateProcess;
 use crate::identity::DeviceIdentity;
 use crate::ports;
 use crate::process::Process;
+use crate::recipe::issued_server;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -218,6 +219,36 @@ impl RunningInstallation {
     /// `tegata gate --upstream` that terminates TLS itself, with `server.pem` and `server.key` of this folder.
     pub fn gate_alone(&self, product: u16, folder: &Path) -> GateProcess {
         GateProcess::alone(self, product, folder)
+    }
+
+    /// The folder with the certificate by which browsers know gates: `server.pem`, `server.key` and its CA in `ca.pem`.
+    pub fn front(&self) -> PathBuf {
+        let folder = self.folder("front");
+        if !folder.join("server.key").exists() {
+            issued_server(&folder);
+        }
+        folder
+    }
+
+    /// Starts a gate with sessions that terminates TLS at this port, before a product on that one.
+    pub fn gate_for_browsers(&self, product: u16, port: u16) -> GateProcess {
+        GateProcess::for_browsers(self, product, port)
+    }
+
+    /// Starts a gate with sessions that nginx asks, where browsers find the product at this port.
+    pub fn gate_asked_for_browsers(&self, origin: u16) -> GateProcess {
+        GateProcess::asked_for_browsers(self, origin)
+    }
+
+    /// Lets browsers find the product at these ports of this machine.
+    pub fn serve_product_at(&mut self, ports: &[u16]) {
+        let audience = format!("audience = \"{}\"", self.product);
+        let origins = ports.iter().map(|port| format!("\"https://localhost:{port}\"")).collect::<Vec<_>>();
+        let origins = format!("{audience}\norigins = [{}]", origins.join(", "));
+        self.reconfigure(|text| {
+            assert!(text.contains(&audience), "the product is configured");
+            text.replacen(&audience, &origins, 1)
+        });
     }
 
     /// `tegata gate` that finds another server beside this one.

@@ -89,6 +89,6 @@ pub use process::Process;
 pub use product::TestProductServer;
 pub use proxied::{Proxied, configure as configure_proxy};
 pub use receiver::Receiver;
-pub use recipe::{ProductLanguage, Recipe, self_signed_server};
+pub use recipe::{ProductLanguage, Recipe, WebApplication, self_signed_server};
 pub use self_signed::Own;
 pub use strongswan::StrongSwan;

@@ -1,9 +1,11 @@
 //! The recipes of `docs/recipes`, running: the files themselves, with a test's addresses in place of those a reader
 //! finds there.
 
+mod people;
 mod products;
 mod proxies;
 
+pub use people::WebApplication;
 pub use products::ProductLanguage;
 
 use crate::command::run_in;
@@ -49,6 +51,22 @@ pub fn self_signed_server(folder: &Path) -> PathBuf {
     let names = [&names[..], &["-addext", "basicConstraints=critical,CA:FALSE"]].concat();
     run_in(folder, "openssl", &[&certificate[..], &names, &key].concat());
     folder.join("server.pem")
+}
+
+/// Makes `server.pem` and `server.key` for localhost, issued by a CA of its own as browsers want it, and returns the CA.
+pub(crate) fn issued_server(folder: &Path) -> PathBuf {
+    let key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "1"];
+    let authority = ["req", "-x509", "-subj", "/CN=front", "-out", "ca.pem", "-keyout", "ca.key"];
+    run_in(
+        folder,
+        "openssl",
+        &[&authority[..], &key, &["-addext", "keyUsage=critical,keyCertSign"]].concat(),
+    );
+    let server = ["req", "-x509", "-CA", "ca.pem", "-CAkey", "ca.key", "-subj", "/CN=localhost"];
+    let files = ["-out", "server.pem", "-keyout", "server.key", "-addext", "subjectAltName=DNS:localhost"];
+    let kind = ["-addext", "basicConstraints=critical,CA:FALSE", "-addext", "extendedKeyUsage=serverAuth"];
+    run_in(folder, "openssl", &[&server[..], &files, &kind, &key].concat());
+    folder.join("ca.pem")
 }
 
 /// Where one recipe runs, and what stands there for its addresses.

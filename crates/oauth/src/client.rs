@@ -3,6 +3,7 @@
 use crate::authorization_server::AuthorizationServer;
 use crate::error::OAuthError;
 use crate::form::{Charset, FormParameters, check_media_type};
+use crate::page_origin::PageOrigin;
 use axum::extract::Request;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName};
@@ -60,14 +61,17 @@ impl AuthenticatedRequest {
         }
         // Not before the body is in: whoever sends it slowly is judged by what is known when it has come.
         let at = context.now();
+        let page = PageOrigin::of(&parts.headers, &context.addresses.device)?;
         if let Some(registration) = form.get("client_id").and_then(|name| tokens.clients().get(name)) {
             if registration.is_public() {
+                page.must_be_of(registration)?;
                 let registration = registration.clone();
                 let client = context.device(presented.0.as_ref(), at).await?;
                 let place = context.shares.enter(TenantWork::Tokens, client.tenant.as_str()).await?;
                 let call = DeviceRequest { form, client, at, presented, _place: place };
                 return Ok(Self::Public(call, registration));
             }
+            page.must_be_none()?;
             let client = registration.recognize(context, presented.0.as_ref(), at).await;
             let client = client.map_err(unrecognized)?;
             // It is nobody's device: what it has under way is its own.
@@ -75,6 +79,7 @@ impl AuthenticatedRequest {
             let place = context.shares.enter(TenantWork::Tokens, whose).await?;
             return Ok(Self::Registered(RegisteredClientRequest { form, client, at, _place: place }));
         }
+        page.must_be_none()?;
         let client = authenticate(context, &form, &presented, at).await?;
         let place = context.shares.enter(TenantWork::Tokens, client.tenant.as_str()).await?;
         Ok(Self::Holder(DeviceRequest { form, client, at, presented, _place: place }))

@@ -54,6 +54,7 @@ mod form;
 mod id_token;
 mod introspection;
 mod metadata;
+mod page_origin;
 mod people;
 mod product;
 mod pushed_authorization;
@@ -72,7 +73,7 @@ pub use authorization_server::AuthorizationServer;
 pub use error::OAuthError;
 pub use people::{DocumentFetcher, IdentityProvider};
 pub use product::ProductAudience;
-pub use routes::{device_router, portal_router};
+pub use routes::{cross_origin_rules, device_router, portal_router};
 pub use rules::{ConfigurationError, RefreshRules, TokenRules};
 pub use token_response::TokenResponse;
 

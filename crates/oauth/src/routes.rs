@@ -10,6 +10,7 @@ use axum::extract::State;
 use axum::response::Response;
 use axum::routing::{get, post};
 use std::sync::Arc;
+use tegata_web::CrossOriginRules;
 use tegata_web::document::public;
 
 /// For the portal: what anybody may discover.
@@ -32,6 +33,14 @@ pub fn device_router(tokens: Arc<AuthorizationServer>, sessions: Arc<dyn PersonS
         .route(metadata::USERINFO, get(userinfo::userinfo).post(userinfo::userinfo))
         .with_state(tokens)
         .merge(browsers)
+}
+
+/// What pages of registered clients may ask on the device listener.
+pub fn cross_origin_rules(tokens: &AuthorizationServer) -> CrossOriginRules {
+    CrossOriginRules {
+        paths: &[metadata::TOKEN, metadata::REVOCATION, metadata::USERINFO],
+        origins: tokens.clients().origins().map(str::to_owned).collect(),
+    }
 }
 
 fn discovery() -> Router<Arc<AuthorizationServer>> {

@@ -159,9 +159,9 @@ impl ClientRegistry {
         registration.recognize(context, certificate, now).await
     }
 
-    /// Whether the pages of an origin may send requests from browsers.
-    pub fn has_origin(&self, origin: &str) -> bool {
-        self.0.values().any(|client| client.sign_in.origins.iter().any(|own| own == origin))
+    /// The origins whose pages may send requests from browsers.
+    pub fn origins(&self) -> impl Iterator<Item = &str> {
+        self.0.values().flat_map(|client| client.sign_in.origins.iter().map(String::as_str))
     }
 
     /// The client of this name.

@@ -23,6 +23,7 @@ mod client_registry;
 pub mod connection;
 mod connection_registry;
 pub mod context;
+mod cross_origin;
 pub mod document;
 mod form;
 pub mod forwarded;
@@ -60,6 +61,7 @@ pub use client_registry::{
 pub use connection::{BehindProxy, ConnectionControl, PeerAddress, PeerCertificate, Presented, ServerName};
 pub use connection_registry::ConnectionRegistry;
 pub use context::{InstallationAddresses, ServerContext, ServiceContext};
+pub use cross_origin::CrossOriginRules;
 pub use form::StrictForm;
 pub use installation_secret::{InstallationSecret, InstallationSecretSource, OpenInstallationSecret};
 pub use json::StrictJson;

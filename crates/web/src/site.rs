@@ -1,5 +1,6 @@
 //! The headers that every response carries, and the checks that every request must pass.
 
+use crate::cross_origin::{CrossOriginRequest, CrossOriginRules};
 use crate::problem::{Problem, ProblemReader};
 use crate::{host, origin};
 use axum::Router;
@@ -31,6 +32,8 @@ const ALWAYS: [(HeaderName, &str); 4] = [
 pub struct ListenerRules {
     /// The origins whose pages may change something here.
     pub origins: Vec<String>,
+    /// What pages of other origins may ask here, although they may change nothing else.
+    pub cross_origin: CrossOriginRules,
     /// Whether browsers are told to use HTTPS only, for a year (RFC 6797). Not on a developer's
     /// `localhost`, where it would catch every other server.
     pub hsts: bool,
@@ -57,9 +60,17 @@ impl ListenerRules {
         RuledRouter { site: Some(Arc::new(self)), ..RuledRouter::from(router) }
     }
 
-    fn check(&self, request: &Request) -> Result<(), Refusal> {
+    fn check(&self, request: &Request, cross_origin: Option<&CrossOriginRequest>) -> Result<(), Refusal> {
         host::check(request)?;
+        if cross_origin.is_some_and(CrossOriginRequest::is_allowed) {
+            return Ok(());
+        }
         origin::check(request, &self.origins)
+    }
+
+    /// What rules about other origins say of the request.
+    fn cross_origin(&self, request: &Request) -> Option<CrossOriginRequest> {
+        self.cross_origin.read(request.method(), request.uri().path(), request.headers())
     }
 
     fn refused(&self, path: &str, problem: Problem) -> Response {
@@ -96,11 +107,19 @@ impl RuledRouter {
         let router = if Span::current().is_disabled() { self.router } else { self.traced };
         let Some(site) = self.site else { return routed(router, request).await };
         let reader = ProblemReader::of(&request);
-        let response = match site.check(&request) {
-            Ok(()) => routed(router, request).await,
+        let cross_origin = site.cross_origin(&request);
+        let response = match site.check(&request, cross_origin.as_ref()) {
+            Ok(()) => match cross_origin.as_ref().and_then(CrossOriginRequest::preflight) {
+                Some(preflight) => preflight,
+                None => routed(router, request).await,
+            },
             Err(refusal) => site.refused(request.uri().path(), refusal.into()),
         };
-        site.secure(reader.written(response, site.why.as_deref(), site.contact.as_ref()))
+        let mut response = site.secure(reader.written(response, site.why.as_deref(), site.contact.as_ref()));
+        if let Some(cross_origin) = cross_origin {
+            cross_origin.open(&mut response);
+        }
+        response
     }
 
     /// The refusal of a request that is not even looked at.

@@ -8,11 +8,13 @@ use crate::ports;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-/// At all hosts of the device listener, the browser chooses by itself.
-pub(super) fn policy(installation: &RunningInstallation) -> Policy {
+/// At all hosts of the device listener, and at gates on these ports, the browser chooses by itself.
+pub(super) fn policy(installation: &RunningInstallation, gates: &[u16]) -> Policy {
     let port = ports::of(&installation.device);
-    let hosts = ["localhost", "127.0.0.1", "[*.]probe.localhost"];
-    Policy::auto_select(&hosts.map(|host| format!("https://{host}:{port}")))
+    let hosts =
+        ["localhost", "127.0.0.1", "[*.]probe.localhost"].map(|host| format!("https://{host}:{port}"));
+    let gates = gates.iter().map(|port| format!("https://localhost:{port}"));
+    Policy::auto_select(&hosts.into_iter().chain(gates).collect::<Vec<_>>())
 }
 
 /// The policy for an installation at a host name of its own.
@@ -25,6 +27,11 @@ pub(super) fn home(tls_ca: &Path) -> TempDir {
     let home = temporary();
     create_certificate_store(&database(home.path()), tls_ca);
     home
+}
+
+/// Trusts the servers of one more CA.
+pub(super) fn trust(home: &Path, ca: &Path) {
+    super::trust(&database(home), "gate", ca);
 }
 
 pub(super) fn import(home: &Path, file: &Path, password: &str) {

@@ -18,6 +18,22 @@ impl Recipe {
         Self::nginx_by(include_str!("../../../docs/recipes/nginx.conf"), installation, gate, product)
     }
 
+    /// nginx before a web application, at this port of its own: browsers come by a session.
+    #[must_use]
+    pub fn nginx_with_sessions(
+        installation: &RunningInstallation,
+        gate: u16,
+        product: u16,
+        port: u16,
+    ) -> Self {
+        let recipe = include_str!("../../../docs/recipes/nginx-session.conf");
+        let place = RecipePlace { port, ..behind_a_gate(installation, "nginx", gate, product) };
+        for name in ["server.pem", "server.key"] {
+            fs::copy(installation.front().join(name), place.path(name)).expect("a copy");
+        }
+        Self::nginx_at(recipe, place)
+    }
+
     /// The recipe for nginx, changed to demand a certificate of everybody.
     #[must_use]
     pub fn nginx_demanding(installation: &RunningInstallation, gate: u16, product: u16) -> Self {
@@ -28,7 +44,10 @@ impl Recipe {
     }
 
     fn nginx_by(recipe: &str, installation: &RunningInstallation, gate: u16, product: u16) -> Self {
-        let place = behind_a_gate(installation, "nginx", gate, product);
+        Self::nginx_at(recipe, behind_a_gate(installation, "nginx", gate, product))
+    }
+
+    fn nginx_at(recipe: &str, place: RecipePlace) -> Self {
         let at = place.path("");
         let path = |kind: &str| format!("{kind}_temp_path {at}/{kind};");
         let paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(path).concat();

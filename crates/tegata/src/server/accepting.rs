@@ -15,7 +15,8 @@ use tegata_installation::{Failure, FailureContext};
 use tegata_web::tls::{DeviceTls, ServerIdentity, TlsVersions, portal_config};
 use tegata_web::trust_verdict::DistinguishedName;
 use tegata_web::{
-    ConnectionRegistry, Limits, ListenerKind, ListenerRules, ProbeHosts, TrustedIssuers, forwarded, listener,
+    ConnectionRegistry, CrossOriginRules, Limits, ListenerKind, ListenerRules, ProbeHosts, TrustedIssuers,
+    forwarded, listener,
 };
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -106,7 +107,7 @@ impl AcceptLoops<'_> {
     fn device(&mut self, tcp: tokio::net::TcpListener, routes: axum::Router, tls: &DeviceTlsSource) {
         let clock = self.server.context.clock.clone();
         let kind = ListenerKind::Device(tls.current.clone(), clock, tls.connections.clone());
-        let routes = self.rules(&[&self.server.context.addresses.device]).around(routes);
+        let routes = self.device_rules().around(routes);
         let open = self.services.metrics.connections.device.clone();
         self.set.spawn(listener::serve_counting(tcp, kind, routes, Limits::default(), open, self.stopped()));
     }
@@ -131,7 +132,7 @@ impl AcceptLoops<'_> {
         let kind = proxied::port(proxy, &self.services.opened.certificates.device)?;
         let clock = self.server.context.clock.clone();
         let proxies = proxied::proxies(config, proxy, tls.current.clone(), clock)?;
-        let routes = self.rules(&[&self.server.context.addresses.device]).around(proxies.before(routes));
+        let routes = self.device_rules().around(proxies.before(routes));
         self.set.spawn(listener::serve(tcp, kind, routes, Limits::default().for_proxies(), self.stopped()));
         Ok(())
     }
@@ -143,9 +144,15 @@ impl AcceptLoops<'_> {
         self.set.spawn(metrics::serve(listener, metrics, context, authorities, issuer, self.stopped()));
     }
 
+    fn device_rules(&self) -> ListenerRules {
+        let cross_origin = tegata_oauth::cross_origin_rules(&self.services.opened.tokens);
+        ListenerRules { cross_origin, ..self.rules(&[&self.server.context.addresses.device]) }
+    }
+
     fn rules(&self, origins: &[&String]) -> ListenerRules {
         ListenerRules {
             origins: origins.iter().map(ToString::to_string).collect(),
+            cross_origin: CrossOriginRules::default(),
             hsts: false,
             why: Some(self.server.context.addresses.device.clone()),
             protocol_problem: Some(tegata_enroll::acme_problem),

@@ -4,8 +4,8 @@ use crate::problem::WebResult;
 use crate::proxy::{ProxyCertificate, ProxyConfigError, TrustedProxies};
 use crate::tls::{DeviceTls, ServerIdentity, TlsVersions, portal_config, proxy_config};
 use crate::{
-    ConnectionControl, ConnectionRegistry, Limits, ListenerKind, ListenerRules, PeerAddress, Presented,
-    ProbeHosts, StrictJson, TrustVerdict, TrustedIssuers, serve,
+    ConnectionControl, ConnectionRegistry, CrossOriginRules, Limits, ListenerKind, ListenerRules,
+    PeerAddress, Presented, ProbeHosts, StrictJson, TrustVerdict, TrustedIssuers, serve,
 };
 use arc_swap::ArcSwap;
 use axum::body::{Body, Bytes};
@@ -190,6 +190,7 @@ impl WebFixture {
         let (stop, stopped) = oneshot::channel::<()>();
         let router = ListenerRules {
             origins: vec![ORIGIN.into()],
+            cross_origin: CrossOriginRules::default(),
             hsts: true,
             why: None,
             protocol_problem: None,
@@ -329,6 +330,7 @@ pub async fn seen(response: Response<Bytes>) -> SeenAnswer {
 pub async fn call(request: Request<Body>) -> Response<Bytes> {
     let site = ListenerRules {
         origins: vec![ORIGIN.into()],
+        cross_origin: CrossOriginRules::default(),
         hsts: false,
         why: None,
         protocol_problem: None,
@@ -350,6 +352,7 @@ pub async fn call_through(
     request.extensions_mut().insert(ProxyCertificate(shown.map(|made| Thumbprint::of(&made.der))));
     let site = ListenerRules {
         origins: vec![ORIGIN.into()],
+        cross_origin: CrossOriginRules::default(),
         hsts: false,
         why: None,
         protocol_problem: None,
