@@ -1,7 +1,7 @@
 //! `tegata gate`: what proxies ask before they let a request through, or a proxy itself.
 
 use crate::cli::gate::front::FrontOptions;
-use crate::cli::gate::sessions::{OpenedSessions, SessionOptions};
+use crate::cli::gate::sessions::{OpenedSessions, SessionOptions, SessionProduct};
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use std::net::SocketAddr;
@@ -94,7 +94,12 @@ pub async fn run(options: &GateOptions, system: &SystemContext) -> Result<(), Fa
 
 async fn serve(options: &GateOptions, gate: Gate, entropy: &dyn Entropy) -> Result<(), Failure> {
     let certificates = options.certificate_header.trusting(options.trusted.clone());
-    let opened = options.sessions.open(options, &gate, entropy)?;
+    let product = SessionProduct {
+        audience: &options.audience,
+        wants_scopes: !options.scope.is_empty(),
+        client_ca: &options.front.client_ca,
+    };
+    let opened = options.sessions.open(product, &gate, entropy)?;
     let sessions = opened.as_ref().map(OpenedSessions::sessions);
     let front = options.front.open(&certificates, sessions.as_ref())?;
     let listener = bind(options.listen).await?;

@@ -1,6 +1,5 @@
 //! `tegata gate --session`: browsers at the product.
 
-use super::GateOptions;
 use clap::{Args, ValueEnum};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -29,6 +28,15 @@ enum SessionOf {
     Device,
 }
 
+/// What other options say of the product.
+#[derive(Clone, Copy)]
+pub struct SessionProduct<'a> {
+    pub audience: &'a str,
+    /// Whether tokens need scopes.
+    pub wants_scopes: bool,
+    pub client_ca: &'a Option<PathBuf>,
+}
+
 /// Sessions whose files have been read.
 pub struct OpenedSessions {
     sessions: Arc<BrowserSessions>,
@@ -42,12 +50,12 @@ impl SessionOptions {
     /// The sessions, if they are wanted.
     pub fn open(
         &self,
-        options: &GateOptions,
+        product: SessionProduct<'_>,
         gate: &Gate,
         entropy: &dyn Entropy,
     ) -> Result<Option<OpenedSessions>, Failure> {
         let Some(who) = self.session else { return Ok(None) };
-        if !options.scope.is_empty() {
+        if product.wants_scopes {
             return Err(Failure::misuse(
                 "--scope is about access tokens, and a session has none: do without one of --scope and --session",
             ));
@@ -55,12 +63,12 @@ impl SessionOptions {
         let needed = |what: &Option<PathBuf>, why: &str| what.clone().ok_or_else(|| Failure::misuse(why));
         let keys = needed(&self.session_key, "--session needs --session-key FILE, which the gate makes")?;
         let why = "--session needs --client-ca PEM, the chain of the devices: root and issuing CA";
-        let client_ca = needed(&options.front.client_ca, why)?;
+        let client_ca = needed(product.client_ca, why)?;
         // Made before it is watched, so that it is no news.
         let read = SessionKeys::read_or_make(&keys, entropy).map_err(Failure::misuse)?;
         let watched = WatchedFiles::new(vec![keys.clone(), client_ca.clone()]);
         let config = SessionConfig {
-            origin: self.origin(&options.audience)?,
+            origin: self.origin(product.audience)?,
             requires: match who {
                 SessionOf::Person => RequiredSignIn::Person,
                 SessionOf::Device => RequiredSignIn::Device,
