@@ -1,7 +1,6 @@
 //! What clients and gates discover (RFC 8414, OpenID Connect Discovery): one document at two addresses.
 
 use crate::product::ProductAudience;
-use crate::scope::IDENTITY_SCOPES;
 use axum::body::Bytes;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -26,6 +25,9 @@ pub(crate) const AUTHORIZATION_CODE: &str = "authorization_code";
 pub(crate) const CLIENT_CREDENTIALS: &str = "client_credentials";
 pub(crate) const REFRESH_TOKEN: &str = "refresh_token";
 pub(crate) const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
+
+/// What a client may learn of a person: that they are signed in, and what they are called.
+pub(crate) const IDENTITY_SCOPES: [&str; 2] = ["openid", "profile"];
 
 const GRANTS: [&str; 4] = [AUTHORIZATION_CODE, CLIENT_CREDENTIALS, REFRESH_TOKEN, TOKEN_EXCHANGE];
 

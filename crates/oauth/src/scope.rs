@@ -5,9 +5,7 @@
 use crate::authorization_server::AuthorizationServer;
 use crate::error::OAuthError;
 use crate::form::FormParameters;
-
-/// What a client may learn of a person: that they are signed in, and what they are called.
-pub(crate) const IDENTITY_SCOPES: [&str; 2] = ["openid", "profile"];
+use crate::metadata::IDENTITY_SCOPES;
 
 /// A refresh token comes anyway, and the rest is not kept of anybody.
 const UNKNOWN_HERE: [&str; 4] = ["offline_access", "email", "phone", "address"];
