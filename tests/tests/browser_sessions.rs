@@ -320,7 +320,7 @@ fn whoever_starts_a_gate_with_sessions_wrongly_reads_what_to_do() {
     for (audience, more, why) in [
         (&*installation.product, &["--session"][..], "--session-key"),
         (&*installation.product, &["--session", "--session-key", &keys], "--client-ca"),
-        ("rezept", &["--session", "--session-key", "none", "--client-ca", &chain], "--origin"),
+        ("rezept", &["--session", "--session-key", &keys, "--client-ca", &chain], "--origin"),
         (&*installation.product, &["--session", "--session-key", &keys, "--client-ca", &chain], "chmod 600"),
         (&*installation.product, &["--session", "--scope", "a", "--session-key", &keys], "--scope"),
         (&*installation.product, &["--client-ca", &chain], "--session"),

@@ -7,7 +7,7 @@ use tegata_core::{DeviceId, SiteId, TenantId, Timestamp};
 /// the last use.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SessionFacts {
-    /// `device:{id}`, or `person:{hash}`.
+    /// Who asks: `device:{id}`, or `person:{hash}` where a person uses the device.
     pub subject: Box<str>,
     /// The device that signed in.
     pub device: DeviceId,

@@ -64,11 +64,12 @@ impl SessionOptions {
         let keys = needed(&self.session_key, "--session needs --session-key FILE, which the gate makes")?;
         let why = "--session needs --client-ca PEM, the chain of the devices: root and issuing CA";
         let client_ca = needed(product.client_ca, why)?;
+        let origin = self.origin(product.audience)?;
         // Made before it is watched, so that it is no news.
         let read = SessionKeys::read_or_make(&keys, entropy).map_err(Failure::misuse)?;
         let watched = WatchedFiles::new(vec![keys.clone(), client_ca.clone()]);
         let config = SessionConfig {
-            origin: self.origin(product.audience)?,
+            origin,
             requires: match who {
                 SessionOf::Person => RequiredSignIn::Person,
                 SessionOf::Device => RequiredSignIn::Device,
