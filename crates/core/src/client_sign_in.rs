@@ -21,7 +21,7 @@ pub struct ClientSignIn {
 /// An address that nobody is sent to.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct UnfitAddress {
-    /// As it was written.
+    /// The text that somebody wrote for one.
     pub text: String,
     /// What to write instead.
     pub why: String,

@@ -36,7 +36,7 @@ impl CodeFacts {
         Self { person: Some(person), amr: words(&session.amr) }
     }
 
-    /// As they were when a code was granted.
+    /// What was known when a code was granted.
     pub(crate) fn of_code(grant: &CodeGrant) -> Self {
         let person = grant.person.clone().map(|person| KnownPerson {
             subject: person.subject,

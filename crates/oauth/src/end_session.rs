@@ -20,7 +20,7 @@ const ACCOUNT: &str = "/account";
 const SIGN_IN: &str = "/sign-in";
 
 /// What a request to sign out says.
-struct SignOut {
+struct EndSessionRequest {
     /// The name of the session to end.
     session: Option<String>,
     /// Where to go on, with the client's state.
@@ -44,7 +44,8 @@ pub(crate) async fn end(
         form.get("ui_locales").and_then(|tags| tags.split(' ').find_map(Language::parse)).unwrap_or(language);
     let asked = endpoint.tokens.sign_out(&form).await?;
     let local = |path: &str| see_other(&format!("{path}?lang={}", language.tag()));
-    let onward = |asked: &SignOut| asked.onward.as_deref().map_or_else(|| local(SIGN_IN), see_other);
+    let onward =
+        |asked: &EndSessionRequest| asked.onward.as_deref().map_or_else(|| local(SIGN_IN), see_other);
     let Some(session) = endpoint.sessions.current(certificate.as_ref(), &headers, now).await? else {
         // It is over already, which is what was wanted.
         return Ok(onward(&asked));
@@ -60,7 +61,7 @@ pub(crate) async fn end(
 
 impl AuthorizationServer {
     /// Who asks for what. An ID token may be over by now: it says which session it was of.
-    async fn sign_out(&self, form: &FormParameters) -> Result<SignOut, Refusal> {
+    async fn sign_out(&self, form: &FormParameters) -> Result<EndSessionRequest, Refusal> {
         let hint = form.get("id_token_hint").map(|text| self.id_token_hint(text)).transpose()?;
         let named = form.get("client_id");
         let of_hint = hint.as_ref().map(|hint| hint.aud.as_str());
@@ -70,7 +71,7 @@ impl AuthorizationServer {
         let session = hint.as_ref().and_then(|hint| hint.sid.clone());
         let session = session.or_else(|| form.get("logout_hint").map(str::to_owned));
         let Some(address) = form.get("post_logout_redirect_uri") else {
-            return Ok(SignOut { session, onward: None });
+            return Ok(EndSessionRequest { session, onward: None });
         };
         let client = self.requesting_client(named.or(of_hint)).await.map_err(|problem| problem.refusal)?;
         if !client.may_go_on_to(self, address) {
@@ -80,7 +81,7 @@ impl AuthorizationServer {
             Some(state) => with_parameter(address.to_owned(), "state", state),
             None => address.to_owned(),
         };
-        Ok(SignOut { session, onward: Some(onward) })
+        Ok(EndSessionRequest { session, onward: Some(onward) })
     }
 
     fn id_token_hint(&self, text: &str) -> Result<IdTokenHint, Refusal> {

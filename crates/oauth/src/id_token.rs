@@ -13,7 +13,7 @@ use tegata_storage::CertificateHolder;
 pub(crate) const ID_TOKEN: &str = "JWT";
 
 #[derive(Serialize)]
-struct IdTokenClaims<'a> {
+struct IdTokenStatement<'a> {
     iss: &'a str,
     sub: &'a str,
     aud: &'a str,
@@ -40,7 +40,7 @@ struct IdTokenClaims<'a> {
 #[derive(Deserialize)]
 pub(crate) struct IdTokenHint {
     pub(crate) iss: String,
-    /// The client.
+    /// The client that it was issued to.
     pub(crate) aud: String,
     /// The session; none of a device for itself.
     pub(crate) sid: Option<String>,
@@ -64,7 +64,7 @@ impl AuthorizationServer {
     ) -> Result<String, OAuthError> {
         let (holder, person) = (about.holder, facts.person.as_ref());
         let device = device_subject(&holder.device);
-        let claims = IdTokenClaims {
+        let claims = IdTokenStatement {
             iss: self.issuer(),
             sub: person.map_or(&device, |person| &person.subject),
             aud: about.client_id,

@@ -125,7 +125,7 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// As RFC 6750 section 3 has it: whoever brought no token hears of no error.
+/// Whoever brought no token hears of no error (RFC 6750 section 3).
 fn refused(refusal: Refusal) -> Response {
     let (status, challenge) = match refusal {
         Refusal::NoCertificate | Refusal::TokenMissing => (StatusCode::UNAUTHORIZED, "Bearer"),

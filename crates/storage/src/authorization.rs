@@ -35,7 +35,7 @@ pub struct CodeGrant {
     pub scope: Option<String>,
     /// What the ID token is to repeat (OpenID Connect Core section 3.1.2.1).
     pub nonce: Option<String>,
-    /// When it ends.
+    /// From when on nobody can redeem it.
     pub expires_at: Timestamp,
 }
 

@@ -10,7 +10,7 @@ use tegata_web::{OnwardPage, Problem};
 
 /// Where an answer goes, and what the client wants to hear again.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub(crate) struct ClientAddress {
+pub(crate) struct ReturnAddress {
     /// One that was registered.
     pub(crate) redirect_uri: String,
     pub(crate) state: Option<String>,
@@ -26,8 +26,8 @@ pub(crate) struct AuthorizationAnswer {
 }
 
 impl AuthorizationAnswer {
-    pub(crate) fn to(address: &ClientAddress, issuer: &str) -> Self {
-        let ClientAddress { redirect_uri, state } = address.clone();
+    pub(crate) fn to(address: &ReturnAddress, issuer: &str) -> Self {
+        let ReturnAddress { redirect_uri, state } = address.clone();
         Self { location: redirect_uri, issuer: issuer.to_owned(), state, by_page: None }
     }
 

@@ -8,14 +8,14 @@ use std::sync::Arc;
 use tegata_core::{DeviceId, Refusal};
 use tegata_web::{Problem, RegisteredClient};
 
-use super::answer::ClientAddress;
+use super::answer::ReturnAddress;
 
 /// Where every gate that serves browsers takes its codes.
 const GATE_CALLBACK: &str = "/.tegata/callback";
 
 /// Who asks. It has not proved to be that: whoever redeems the code does.
 pub(crate) enum RequestingClient {
-    /// A registered client.
+    /// A client that somebody registered.
     Registered(Arc<RegisteredClient>),
     /// A gate, for whatever product it stands before.
     Gate(DeviceId),
@@ -50,7 +50,7 @@ impl RequestingClient {
         &self,
         tokens: &AuthorizationServer,
         form: &FormParameters,
-    ) -> Result<ClientAddress, Problem> {
+    ) -> Result<ReturnAddress, Problem> {
         let unregistered = || Problem::from(Refusal::RedirectUnregistered);
         let redirect_uri = form.get("redirect_uri").ok_or_else(unregistered)?;
         let is_registered = match self {
@@ -60,7 +60,7 @@ impl RequestingClient {
         if !is_registered {
             return Err(unregistered());
         }
-        Ok(ClientAddress {
+        Ok(ReturnAddress {
             redirect_uri: redirect_uri.to_owned(),
             state: form.get("state").map(str::to_owned),
         })

@@ -1,6 +1,6 @@
 //! What a client asks of the authorization endpoint (OpenID Connect Core section 3.1.2.1), as it was understood.
 
-use super::answer::ClientAddress;
+use super::answer::ReturnAddress;
 use super::client::RequestingClient;
 use crate::authorization_server::AuthorizationServer;
 use crate::error::OAuthError;
@@ -46,7 +46,7 @@ pub(crate) struct AuthorizationRequest {
 enum Prompt {
     /// To sign in, where nobody is signed in.
     IfNeeded,
-    /// Nothing: `prompt=none`.
+    /// Nothing at all: `prompt=none`.
     Nothing,
     /// To sign in anew: `login`, and `select_account`, which is the same where one browser has one person.
     SignIn,
@@ -87,8 +87,8 @@ impl AuthorizationRequest {
     }
 
     /// Where the answer goes.
-    pub(crate) fn address(&self) -> ClientAddress {
-        ClientAddress { redirect_uri: self.redirect_uri.clone(), state: self.state.clone() }
+    pub(crate) fn address(&self) -> ReturnAddress {
+        ReturnAddress { redirect_uri: self.redirect_uri.clone(), state: self.state.clone() }
     }
 
     /// What a client's address is looked up by.

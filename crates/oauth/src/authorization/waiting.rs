@@ -120,7 +120,7 @@ impl AuthorizationServer {
 }
 
 impl ToSignIn {
-    /// The way there.
+    /// A redirect that leads there.
     pub(crate) fn in_language(self, language: Language) -> Response {
         let next = percent_encoded(&format!("/authorize?continue={}", self.name.reveal()));
         let hint = self.login_hint.map(|hint| format!("&login_hint={}", percent_encoded(&hint)));

@@ -15,7 +15,7 @@ use tegata_testkit::Everything;
 const MINUTE: Duration = Duration::from_mins(1);
 
 #[tokio::test]
-async fn a_page_learns_who_signed_in_on_which_device_and_its_tokens_fit_the_device() {
+async fn a_page_learns_who_signed_in_and_its_tokens_fit_the_device() {
     let asked = SignInFixture::new().await;
     let session = asked.sign_in().await;
     let told =
@@ -97,7 +97,7 @@ async fn a_gate_redeems_its_own_code_and_refreshes_for_the_certificate_it_sees()
 }
 
 #[tokio::test]
-async fn a_backend_gets_tokens_of_its_own_certificate_which_no_gate_takes_for_a_device_s() {
+async fn a_backend_s_token_fits_its_own_certificate_and_is_no_device_s() {
     let asked = SignInFixture::new().await;
     let session = asked.sign_in().await;
     let told = returned(&asked.authorize_for_backend(&[]).await, BACKEND_CALLBACK);
@@ -197,7 +197,7 @@ async fn a_product_that_wants_a_fresh_sign_in_gets_one() {
 }
 
 #[tokio::test]
-async fn open_redirect_an_address_that_is_not_registered_letter_by_letter_gets_nothing() {
+async fn open_redirect_an_address_that_was_not_registered_gets_nothing() {
     let asked = SignInFixture::new().await;
     asked.sign_in().await;
     for address in [

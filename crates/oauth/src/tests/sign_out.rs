@@ -109,7 +109,7 @@ async fn a_pushed_request_is_come_with_once_by_its_client_and_soon() {
 }
 
 #[tokio::test]
-async fn a_request_is_pushed_by_clients_that_authenticate_and_understood_at_once() {
+async fn a_request_is_pushed_by_whoever_authenticates_and_read_at_once() {
     let asked = SignInFixture::new().await;
     let device = asked.device.id.to_string();
     for (certificate, client) in [(&asked.device.certificate, SPA), (&asked.device.certificate, &device)] {
@@ -156,7 +156,7 @@ async fn a_product_ends_the_sign_in_it_knows_and_leads_on_to_its_own_address() {
 }
 
 #[tokio::test]
-async fn open_redirect_nobody_is_led_from_a_sign_out_to_an_address_of_a_stranger() {
+async fn open_redirect_no_sign_out_leads_to_an_address_of_a_stranger() {
     let asked = SignInFixture::new().await;
     let (session, answer) = asked.signed_in().await;
     let (hint, access) = (answer["id_token"].as_str().unwrap(), answer["access_token"].as_str().unwrap());

@@ -36,7 +36,7 @@ pub enum CodeRedemption {
 pub struct SpendCode {
     /// The hash of what was shown.
     pub hash: Vec<u8>,
-    /// Who showed it.
+    /// Whoever showed the code.
     pub actor: Actor,
     /// What was wrong, for the audit log.
     pub reason: &'static str,

@@ -15,16 +15,16 @@ pub const REQUESTS_OF_A_CLIENT: i64 = 1000;
 pub struct PendingRequest {
     /// The hash of its name.
     pub name_hash: Vec<u8>,
-    /// What is kept.
+    /// What is kept of it until then.
     pub request: StoredRequest,
-    /// When it ends.
+    /// From when on nobody can take it.
     pub expires_at: Timestamp,
 }
 
 /// A request as it was kept.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct StoredRequest {
-    /// Who asks.
+    /// The client that asks.
     pub client: String,
     /// The device on which it waits for a sign-in; none as long as nobody has come with it.
     pub device: Option<DeviceId>,

@@ -20,21 +20,21 @@ fn soon(seconds: u64) -> Timestamp {
 }
 
 /// A person who is signed in on a device.
-struct SignedIn {
+struct SignedInPerson {
     device: DeviceId,
     session: LiveSession,
 }
 
-async fn signed_in(fixture: &LedgerFixture) -> SignedIn {
+async fn signed_in(fixture: &LedgerFixture) -> SignedInPerson {
     let person = set_up(fixture, "tanaka").await;
     let device = fixture.enroll(day(0)).await.0;
     let token = start(fixture, &person, &device, 1, day(1)).await.unwrap();
     let session =
         fixture.ledger.everything().session(&token, &device, day(1)).await.unwrap().expect("a session");
-    SignedIn { device, session }
+    SignedInPerson { device, session }
 }
 
-impl SignedIn {
+impl SignedInPerson {
     async fn grant(&self, fixture: &LedgerFixture, person: bool) -> Vec<u8> {
         let hash = bytes::<32>(&fixture.entropy).to_vec();
         let granted = GrantedPerson {

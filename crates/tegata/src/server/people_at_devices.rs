@@ -12,7 +12,7 @@ use tegata_web::PeerCertificate;
 pub struct PeopleAtDevices(IdentityService);
 
 impl PeopleAtDevices {
-    /// As this service keeps them.
+    /// Those that this service keeps.
     pub fn of(identity: &IdentityService) -> Arc<Self> {
         Arc::new(Self(identity.clone()))
     }
