@@ -24,6 +24,7 @@ from kit.means import IDENTITIES, Client, Means  # noqa: E402
 from kit.server import Server  # noqa: E402
 from kit.wire import Trust  # noqa: E402
 
+ENDPOINTS = ("authorization_endpoint", "token_endpoint", "introspection_endpoint", "revocation_endpoint")
 KINDS = ("subject_dn", "san_dns", "san_uri", "san_ip", "san_email", "elsewhere", "another_ca", "intermediate", "self_signed")
 CLAIMS = {"iss": "yes", "sub": "yes", "aud": "yes", "client_id": "yes", "iat": 1, "exp": 2**33, "jti": "yes", "cnf": {}}
 TOKEN = jose.unsigned({"alg": "none", "typ": "JWT", "kid": "yes"}, CLAIMS)
@@ -82,7 +83,7 @@ def serve(folder, handler):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.socket = context.wrap_socket(server.socket, server_side=True)
     url = f"https://localhost:{server.server_address[1]}"
-    endpoints = {name: f"{url}/{name}" for name in ("token_endpoint", "introspection_endpoint", "revocation_endpoint")}
+    endpoints = {name: f"{url}/{name}" for name in ENDPOINTS}
     server.metadata = {
         "issuer": f"{url}/yes", "jwks_uri": f"{url}/jwks", **endpoints,
         "grant_types_supported": ["client_credentials", "refresh_token"],
@@ -111,6 +112,7 @@ def everything(folder, url, trust, handler):
     means.configure = lambda two_fields: (handler is Yes, {"text": "said", "names_the_line": True})
     means.signing_key = str(folder / "published.key")
     means.subject_token = {"token": "yes"}
+    means.page = {"client_id": "page", "redirect_uri": "https://product.invalid/callback"}
     means.gates = [Gate(f"{url}/check", trust)]
     means.scoped_gate, means.scope = means.gates[0], "yes"
     return means

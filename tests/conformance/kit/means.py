@@ -30,6 +30,7 @@ OTHERS = {
     "scope": "the scope that it demands (--scope)",
     "other_resource": "the name of a second product (--other-resource)",
     "subject_token": "a person's token for token exchange (--subject-token)",
+    "page": "a public client that devices enter for themselves (page in --means)",
     "stop_device": "a command that revokes a device (stop_device in --means)",
     "stop_certificate": "a command that revokes a certificate (stop_certificate in --means)",
     "renew": "a command that renews a client's certificate (renew in --means)",

@@ -25,6 +25,17 @@ from .wire import Trust
 PRODUCT = "https://product.localhost"
 SCOPE = "conformance.read"
 OTHER_PRODUCT = "https://other-product.localhost"
+PAGE = {
+    "client_id": "conformance-page", "redirect_uri": f"{PRODUCT}/callback", "acr_values": "urn:tegata:acr:device",
+}  # fmt: skip
+PAGE_SECTION = f"""
+[[client]]
+client_id = "{PAGE["client_id"]}"
+token_endpoint_auth_method = "none"
+grants = ["authorization_code"]
+audiences = ["{PRODUCT}"]
+redirect_uris = ["{PAGE["redirect_uri"]}"]
+"""
 START = 60
 ANY_PORTS = ["--portal-port", "0", "--device-port", "0", "--public-port", "0"]
 
@@ -76,12 +87,14 @@ class ThrowAway:
         with open(configuration, "a", encoding="utf-8") as opened:
             opened.write(f'\n[[product]]\naudience = "{OTHER_PRODUCT}"\n{registrations.configuration()}')
             opened.write(people.configuration(self.tenant()))
+            opened.write(PAGE_SECTION)
         ready = self.start()
         means = Means(ready["issuer"], Trust(ready["tls_ca"]), PRODUCT)
         means.clients, means.other_resource = registrations.clients, OTHER_PRODUCT
         means.configure = lambda two_fields: self.configure(registrations.faulty(two_fields))
         self.enroll_everybody(means)
         self.impersonate(means)
+        means.page = PAGE
         means.subject_token = {"token": people.id_token()}
         means.signing_key = self.opened_token_key()
         means.gates = [self.gate(means), self.front(means, ready["chain"])]

@@ -69,7 +69,8 @@ impl Transaction {
             });
             changed_one(added, "the device's tenant has no such person, or the person was named twice")?;
         }
-        let detail = json!({"tenant": tenant, "people": people});
+        let ended = self.drop_sessions_of_others(device).await?;
+        let detail = json!({"tenant": tenant, "people": people, "sessions": ended});
         self.audit(actor, "device.assigned", Some(device), detail).await
     }
 }

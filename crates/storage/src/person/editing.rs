@@ -4,7 +4,7 @@ use super::read_roles;
 use crate::actor::Actor;
 use crate::credential::assignment;
 use crate::engine::on_transaction;
-use crate::{LedgerError, Result, Transaction, changed_one};
+use crate::{LedgerError, Result, Transaction};
 use serde_json::json;
 use tegata_core::{DeviceUse, Name, PersonId, PersonRole, Roles, SiteId, TenantId};
 
@@ -112,7 +112,7 @@ impl Transaction {
             .fetch_all(connection)
             .await?
         });
-        let mut ended = 0;
+        let mut elsewhere = Vec::new();
         for (session, device_tenant, works_at_site, assigned, assigned_this) in rows {
             let device_tenant =
                 TenantId::try_from(device_tenant).map_err(|_| LedgerError::Unreadable("device.tenant"))?;
@@ -124,13 +124,9 @@ impl Transaction {
                 assigned: assignment(assigned, assigned_this),
             };
             if here.check().is_err() {
-                on_transaction!(self.engine, connection => {
-                    let one = sqlx::query("DELETE FROM session WHERE id = $1").bind(session).execute(connection).await?;
-                    changed_one(one.rows_affected(), "the session is there")?;
-                });
-                ended += 1;
+                elsewhere.push(session);
             }
         }
-        Ok(ended)
+        self.drop_named_sessions(&elsewhere, person).await
     }
 }

@@ -82,19 +82,42 @@ impl Transaction {
                 .fetch_all(connection)
                 .await?
         });
+        let found: Vec<_> = found.into_iter().map(|(session,)| session).collect();
+        self.drop_named_sessions(&found, person).await
+    }
+
+    /// These sessions of a person. Gates hear of it at once. Gives how many there were.
+    pub(crate) async fn drop_named_sessions(
+        &mut self,
+        sessions: &[String],
+        person: &PersonId,
+    ) -> Result<u64> {
         let mut ended = 0;
-        for (session,) in found {
-            ended += self.deny_and_drop(&session, &Actor::Person(person.clone())).await?;
+        for session in sessions {
+            ended += self.deny_and_drop(session, &Actor::Person(person.clone())).await?;
         }
         Ok(ended)
     }
 
-    /// Sessions that make room for others of the same person.
-    pub(super) async fn replace_sessions(&mut self, sessions: &[String], person: &PersonId) -> Result<()> {
-        for session in sessions {
-            self.deny_and_drop(session, &Actor::Person(person.clone())).await?;
+    /// Those sessions on a device whose people are not among those it is for. Gates hear of it at once.
+    pub(crate) async fn drop_sessions_of_others(&mut self, device: &DeviceId) -> Result<u64> {
+        let own = device.as_str().to_owned();
+        let others: Vec<(String, String)> = on_transaction!(self.engine, connection => {
+            sqlx::query_as(
+                "SELECT s.id, s.person FROM session s WHERE s.device = $1 \
+                 AND EXISTS (SELECT 1 FROM device_person a WHERE a.device = $1) \
+                 AND NOT EXISTS (SELECT 1 FROM device_person a WHERE a.device = $1 AND a.person = s.person) ORDER BY s.id",
+            )
+            .bind(own)
+            .fetch_all(connection)
+            .await?
+        });
+        let mut ended = 0;
+        for (session, person) in others {
+            let person = PersonId::try_from(person).map_err(|_| LedgerError::Unreadable("session.person"))?;
+            ended += self.deny_and_drop(&session, &Actor::Person(person)).await?;
         }
-        Ok(())
+        Ok(ended)
     }
 
     /// Those sessions on a device that began before a moment: it is stopped, or its people are signed out. Gates hear of the

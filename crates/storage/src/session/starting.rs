@@ -171,7 +171,7 @@ impl Transaction {
             .await?
         });
         let leaving: Vec<_> = leaving.into_iter().map(|(session,)| session).collect();
-        self.replace_sessions(&leaving, &new.person).await
+        self.drop_named_sessions(&leaving, &new.person).await.map(drop)
     }
 
     async fn insert_session(&mut self, new: &StartSession, by: StartedSession) -> Result<()> {

@@ -129,6 +129,16 @@ on_both_engines! {
         assert!(kept.token_denied(own.session.id.as_str()), "until it would have ended in any case");
     }
 
+    async fn whoever_may_use_the_device_no_longer_is_out_at_gates_too(fixture: LedgerFixture) {
+        let own = signed_in(fixture).await;
+        own.grant(fixture, true).await;
+        let other = set_up(fixture, "sato").await;
+        fixture.write(soon(2), async |transaction| {
+            transaction.assign_device(&own.device, std::slice::from_ref(&other), &crate::fixture::operator()).await
+        }).await.unwrap();
+        assert!(fixture.ledger.denials(soon(3)).await.unwrap().token_denied(own.session.id.as_str()));
+    }
+
     async fn a_session_that_no_client_was_given_anything_of_ends_quietly(fixture: LedgerFixture) {
         let own = signed_in(fixture).await;
         sign_out(fixture, &own.session, soon(2)).await;

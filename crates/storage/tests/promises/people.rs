@@ -206,7 +206,7 @@ on_both_engines! {
         assert!(is_guard(&assign(&[PersonId::random(&fixture.entropy)]).await));
         assert_eq!(fixture.ledger.everything().assigned_people(&device).await.unwrap(), [own]);
         assign(&[]).await.unwrap();
-        assert!(lasts(fixture, &theirs, &device, day(1)).await);
+        assert!(!lasts(fixture, &theirs, &device, day(1)).await, "it is over, and not only hidden");
     }
 
     async fn one_person_has_twenty_sessions_and_one_at_a_browser(fixture: LedgerFixture) {
