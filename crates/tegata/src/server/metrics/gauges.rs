@@ -203,10 +203,13 @@ impl Collector for GroupWriterMetrics {
     }
 }
 
+/// One of the numbers that are counted.
+type CountOf = fn(&ShareCounts) -> u64;
+
 impl Collector for ShareMetrics {
     fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
         let counts = self.0.counts();
-        let counters: [(&str, &str, fn(&ShareCounts) -> u64); 2] = [
+        let counters: [(&str, &str, CountOf); 2] = [
             ("tenant_requests_waited", "Requests that waited since their tenant had its share", |of| {
                 of.waited
             }),
