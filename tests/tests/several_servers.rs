@@ -1,7 +1,7 @@
 //! Three servers on one PostgreSQL, without a common folder: each has its own disk and revocation log, and whichever is asked
 //! does the next thing.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fs;
 use std::io::copy;
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -56,7 +56,16 @@ fn three_servers_without_a_common_folder_take_turns_and_are_one() {
         together.servers.iter().all(|server| fs::read_to_string(server.log()).unwrap().contains(&device))
     });
     assert!(!together.introspect_is_active(&token));
-    together.servers[1].run(&["check"]).good();
+    let check = together.servers[1].run(&["check"]).good().json();
+    let bypassed = check["findings"].as_array().expect("findings").iter();
+    let bypassed = bypassed.filter(|finding| finding["code"] == "row-security-bypassed").count();
+    // What an auditor is shown: this test's own role may be a superuser, and then the report says so.
+    let tenant = text_of(&together.servers[1].tell(&["tenant", "list"])[0], "tenant");
+    let outcome = together.servers[1].run(&["tenant", "isolation-report", &tenant]);
+    let report = outcome.json();
+    let wall = if bypassed == 0 { "on" } else { "bypassed" };
+    assert_eq!((&report["walls"]["row_security"], &report["ok"]), (&json!(wall), &json!(wall == "on")));
+    assert_eq!(outcome.code, i32::from(wall != "on"), "{report}");
 }
 
 /// Three servers, and what stands before them.

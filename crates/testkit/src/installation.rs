@@ -79,6 +79,18 @@ impl TestInstallation {
         Self { context, clock, follower, issuer, tenant, site, _folder: folder }
     }
 
+    /// Another tenant with a site, whose devices are enrolled from now on.
+    pub async fn add_tenant(&mut self, name: &str) {
+        let entropy = &*self.context.entropy;
+        let tenant = Tenant::new(TenantId::random(entropy), name);
+        let site = Site { id: SiteId::random(entropy), tenant: tenant.id.clone(), name: "本店".into() };
+        let mut transaction = self.context.ledger.begin(self.context.now()).await.unwrap();
+        transaction.add_tenant(&tenant, &OPERATOR).await.unwrap();
+        transaction.add_site(&site, &OPERATOR).await.unwrap();
+        transaction.commit().await.unwrap();
+        (self.tenant, self.site) = (tenant.id, site.id);
+    }
+
     /// Lets time pass, and the cache notice.
     pub async fn advance(&self, by: Duration) {
         let now = self.context.now().plus(by);

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tegata_core::jws::{KeySet, SigningKey};
 use tegata_signals::{SignalIssuer, Signals, SigningKeys};
 use tegata_testkit::TestInstallation;
-use tegata_web::{ClientRegistry, PeerCertificate, RegisteredClient};
+use tegata_web::{ClientRegistry, PeerCertificate, RegisteredClient, SharedPlaces, TenantShares};
 
 pub use tegata_testkit::{CertificateHolderFixture, DEVICE, PORTAL, START, TestResponse, YEAR, act, until};
 
@@ -47,9 +47,19 @@ impl OauthFixture {
         Self::with_clients([]).await
     }
 
+    /// With so many places for requests under way.
+    pub async fn with_places(places: SharedPlaces) -> Self {
+        let mut installation = TestInstallation::new().await;
+        installation.context.shares = TenantShares::new(places);
+        Self::over(installation, [])
+    }
+
     /// With registered clients.
     pub async fn with_clients(clients: impl IntoIterator<Item = RegisteredClient>) -> Self {
-        let installation = TestInstallation::new().await;
+        Self::over(TestInstallation::new().await, clients)
+    }
+
+    fn over(installation: TestInstallation, clients: impl IntoIterator<Item = RegisteredClient>) -> Self {
         let clients =
             Arc::new(ClientRegistry::new(clients, |name| [PRODUCT, OTHER_PRODUCT].contains(&name)).unwrap());
         let issuer = SignalIssuer::new(installation.context.clone(), keys());

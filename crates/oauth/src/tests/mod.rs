@@ -10,6 +10,7 @@ mod refresh;
 mod registered;
 mod revocation;
 mod scope;
+mod shares;
 mod sign_out;
 mod signing_in;
 mod status_lists;
