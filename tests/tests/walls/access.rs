@@ -33,6 +33,8 @@ const CLASSES: &[(&str, [Expected; 6])] = &[
     ("gate", [NO_CERTIFICATE, Refused("C-10"), Answered, FOREIGN, STOPPED, Refused("C-10")]),
     ("client", [NO_CERTIFICATE, OTHERS, OTHERS, Answered, STOPPED, OTHERS]),
     ("receiver", [NO_CERTIFICATE, OTHERS, OTHERS, OTHERS, OTHERS, OTHERS]),
+    // Whoever presents a token: it is bound to another certificate.
+    ("token", [NO_CERTIFICATE, Answered, Answered, Answered, Answered, Answered]),
     ("person", [NO_CERTIFICATE, SignIn, Refused("C-09"), FOREIGN, STOPPED, Answered]),
 ];
 
@@ -100,17 +102,6 @@ impl AccessTable {
         Some(paths.iter().filter_map(Value::as_str).map(str::to_owned).collect())
     }
 
-    /// A path with something for each of its parameters.
-    pub(crate) fn filled(&self, path: &str) -> String {
-        let parts = path.split('/').map(|part| match part.strip_prefix('{') {
-            Some("file}") => "0.crl",
-            Some("list}") => "0123456789abcdefghjkmnpqrs",
-            Some(_) => "0",
-            None => part,
-        });
-        parts.collect::<Vec<_>>().join("/")
-    }
-
     /// What is sent with an operation that openapi.json does not describe: the media type, and the body.
     pub(crate) fn body(&self, operation: &Operation) -> Option<(&'static str, &str)> {
         let kinds = [
@@ -125,8 +116,13 @@ impl AccessTable {
         })
     }
 
+    /// The token that is presented.
+    pub(crate) fn bearer(&self, operation: &Operation) -> Option<&str> {
+        self.0["bearer"].get(operation.name())?.as_str()
+    }
+
     pub(crate) fn query(&self, operation: &Operation) -> Option<&str> {
-        self.0["query"].get(&operation.name())?.as_str()
+        self.0["query"].get(operation.name())?.as_str()
     }
 
     /// The class of each operation.
@@ -174,4 +170,15 @@ impl AccessTable {
 
 fn text<'a>(line: &'a Table, name: &str) -> &'a str {
     line[name].as_str().unwrap_or_else(|| panic!("no {name} in {line}"))
+}
+
+/// A path with something for each of its parameters.
+pub(crate) fn filled(path: &str) -> String {
+    let parts = path.split('/').map(|part| match part.strip_prefix('{') {
+        Some("file}") => "0.crl",
+        Some("list}") => "0123456789abcdefghjkmnpqrs",
+        Some(_) => "0",
+        None => part,
+    });
+    parts.collect::<Vec<_>>().join("/")
 }

@@ -1,6 +1,6 @@
 //! The operations of all listeners, as the program has them: nobody writes them down.
 
-use crate::access::AccessTable;
+use crate::access::{AccessTable, filled};
 use crate::sending::{BatchedRequest, Told, send_batch};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,7 +12,7 @@ use tegata_tests::RunningInstallation;
 pub(crate) struct Operation {
     pub(crate) listener: &'static str,
     pub(crate) method: String,
-    /// As the router writes it, with parameters in braces.
+    /// The path that the router has, with parameters in braces.
     pub(crate) path: String,
     /// A body that fits its description, as JSON; nothing where it is not described.
     pub(crate) body: Option<String>,
@@ -48,7 +48,7 @@ pub(crate) fn find_operations(installation: &RunningInstallation, table: &Access
     for (listener, origin) in listeners {
         for (path, bodies) in &paths {
             for (method, body) in bodies {
-                let url = format!("{origin}{}", table.filled(path));
+                let url = format!("{origin}{}", filled(path));
                 let operation =
                     Operation { listener, method: (*method).into(), path: path.clone(), body: body.clone() };
                 asked.push((operation, BatchedRequest::new(method, url)));

@@ -1,6 +1,6 @@
 //! Many requests of one actor by one curl, over kept connections.
 
-use crate::access::AccessTable;
+use crate::access::{AccessTable, filled};
 use crate::actors::{Actor, Cast};
 use crate::operations::Operation;
 use serde_json::Value;
@@ -55,13 +55,16 @@ fn request(cast: &Cast, actor: &Actor, operation: &Operation, table: &AccessTabl
         _ => &cast.installation.public,
     };
     let query = table.query(operation).map_or_else(String::new, |query| format!("?{query}"));
-    let url = cast.filled(&format!("{origin}{}{query}", table.filled(&operation.path)), actor);
+    let url = cast.filled(&format!("{origin}{}{query}", filled(&operation.path)), actor);
     let mut request = BatchedRequest::new(&operation.method, url);
     if let Some(cookie) = &actor.cookie {
         request.headers.push(format!("cookie: {cookie}"));
     }
     if operation.method != "GET" {
         request.headers.push(format!("origin: {origin}"));
+    }
+    if let Some(token) = table.bearer(operation) {
+        request.headers.push(cast.filled(&format!("authorization: Bearer {token}"), actor));
     }
     if let Some((media, body)) = table.body(operation) {
         request.headers.push(format!("content-type: {media}"));
