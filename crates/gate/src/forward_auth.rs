@@ -13,11 +13,11 @@
 //! the sign-in. nginx knows 401 alone, so it asks `/check` first and, when that refuses, `/refused` for the answer. What is
 //! below `/.tegata/` at the product goes to the same paths here.
 
-use crate::admission::OwnAnswer;
 use crate::assertion::AssertedRequest;
 use crate::certificate::{ClientCertificate, HeaderSource, told_by};
 use crate::gate::Gate;
 use crate::identity_headers::introduce;
+use crate::request_outcome::OwnAnswer;
 use crate::session::{
     AdmittedSession, BrowserRequest, BrowserSessions, OwnRequest, comes_with_a_token, may_sign_in,
     without_own_cookies,

@@ -2,12 +2,12 @@
 //! kept-alive and HTTP/2 connections of a denied device are of no use to it. An answer that is still on its way when
 //! the device is denied does not leave, or ends where it is.
 
-use crate::admission::{Admission, OwnAnswer};
 use crate::certificate::{CertificateSource, ClientAddress, ClientCertificate, strip};
 use crate::cookies;
 use crate::gate::Gate;
 use crate::guarded_body::GuardedBody;
 use crate::problem::RefusedReader;
+use crate::request_outcome::{OwnAnswer, RequestOutcome};
 use crate::session::BrowserSessions;
 use crate::verified_request::VerifiedRequest;
 use http::header::SET_COOKIE;
@@ -88,24 +88,24 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         match self.layer.receive(&mut request) {
-            Admission::Admitted { verified, renewed } => {
+            RequestOutcome::Admitted { verified, renewed } => {
                 let reader = RefusedReader::of(request.headers());
                 let inner = Box::pin(self.inner.call(request));
                 GateFuture::Admitted { inner, gate: self.layer.gate.clone(), verified, reader, renewed }
             }
-            Admission::Refused(refusal) => {
+            RequestOutcome::Refused(refusal) => {
                 GateFuture::Refused(Some(Box::new(self.layer.gate.refuse(refusal, request.headers()))))
             }
-            Admission::Answered(answer) => GateFuture::Answered(answer),
+            RequestOutcome::Answered(answer) => GateFuture::Answered(answer),
         }
     }
 }
 
 impl GateLayer {
-    fn receive<B>(&self, request: &mut Request<B>) -> Admission {
+    fn receive<B>(&self, request: &mut Request<B>) -> RequestOutcome {
         let presented = match self.presented(request) {
             Ok(presented) => presented,
-            Err(refusal) => return Admission::Refused(refusal),
+            Err(refusal) => return RequestOutcome::Refused(refusal),
         };
         strip(request.headers_mut(), &self.source);
         cookies::join(request.headers_mut());
@@ -116,7 +116,7 @@ impl GateLayer {
                 .check(request.headers(), request.uri().query(), presented.map(|one| one.thumbprint()))
                 .into(),
         };
-        if let Admission::Admitted { verified, .. } = &admission {
+        if let RequestOutcome::Admitted { verified, .. } = &admission {
             request.extensions_mut().insert(Arc::clone(verified));
         }
         admission

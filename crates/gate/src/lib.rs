@@ -37,7 +37,6 @@ pub mod problem;
 pub mod reverse_proxy;
 pub mod session;
 
-mod admission;
 mod assertion;
 mod backoff;
 mod certificate_name;
@@ -55,6 +54,7 @@ mod layer;
 mod line_reader;
 mod policy;
 mod receipts;
+mod request_outcome;
 mod state;
 mod store;
 mod verified_request;

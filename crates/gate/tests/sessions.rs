@@ -6,7 +6,7 @@ mod support;
 use http::Method;
 use serde_json::{Value, json};
 use std::time::Duration;
-use support::browser::{FETCH, NAVIGATION, TestBrowser};
+use support::browser::{DeviceBrowser, FETCH, NAVIGATION};
 use support::client::ClientAnswer;
 use support::provider::{Asked, PERSON};
 use support::sessioned::{self, SOON, SessionedProduct};
@@ -102,7 +102,7 @@ async fn a_program_without_a_session_reads_a_code_and_is_led_nowhere() {
 #[tokio::test]
 async fn whoever_has_no_certificate_or_a_strange_one_is_not_sent_to_the_sign_in() {
     let built = SessionedProduct::build().await;
-    let mut nobody = TestBrowser::new(built.client(None).await);
+    let mut nobody = DeviceBrowser::new(built.client(None).await);
     assert_eq!(code(&nobody.open("/").await), (401, "C-01"));
     let stranger = support::Authority::new().device(&device());
     assert_eq!(code(&built.browser(&stranger).await.open("/").await), (401, "C-02"));
@@ -187,7 +187,7 @@ async fn a_cookie_moved_to_another_device_is_refused() {
     thief.cookies.clone_from(&signed_in.cookies);
     assert_eq!(code(&thief.fetch("/").await), (401, "G-23"));
     assert_eq!(thief.open("/").await.status.as_u16(), 303, "a person signs in there");
-    let mut nobody = TestBrowser::new(built.client(None).await);
+    let mut nobody = DeviceBrowser::new(built.client(None).await);
     nobody.cookies.clone_from(&signed_in.cookies);
     assert_eq!(code(&nobody.open("/").await), (401, "C-01"));
 }
@@ -296,7 +296,7 @@ async fn open_redirect_nobody_is_sent_to_a_foreign_host() {
 async fn csrf_a_page_of_a_sibling_host_changes_nothing_by_the_session() {
     let built = SessionedProduct::build().await;
     let mut browser = built.signed_in().await;
-    let send = async |browser: &mut TestBrowser, headers: &[(&str, &str)]| {
+    let send = async |browser: &mut DeviceBrowser, headers: &[(&str, &str)]| {
         let answer = browser.send(Method::POST, "/orders", headers).await;
         (answer.status.as_u16(), answer.header("tegata-refusal").to_owned())
     };

@@ -14,13 +14,13 @@ use tegata_gate::session::RequiredSignIn;
 use tegata_gate::{HeaderSource, Network};
 use tokio::net::TcpListener;
 
-struct AskedGate {
+struct GateOfProxy {
     platform: TestPlatform,
     party: Party,
     client: TestClient,
 }
 
-impl AskedGate {
+impl GateOfProxy {
     async fn build() -> Self {
         let platform = TestPlatform::start().await;
         let gate = platform.gate().await;
@@ -75,7 +75,7 @@ fn pair(cookie: &str) -> String {
 
 #[tokio::test]
 async fn a_proxy_that_knows_401_alone_asks_a_second_time_for_the_answer() {
-    let mut gate = AskedGate::build().await;
+    let mut gate = GateOfProxy::build().await;
     let original = ("GET", "/orders?page=2");
     let checked = gate.ask("/check", original, &NAVIGATION, "").await;
     assert_eq!((checked.status.as_u16(), checked.header("tegata-refusal")), (401, "G-20"));
@@ -102,7 +102,7 @@ async fn a_proxy_that_knows_401_alone_asks_a_second_time_for_the_answer() {
 
 #[tokio::test]
 async fn a_proxy_learns_who_is_there_and_which_cookies_go_on() {
-    let mut gate = AskedGate::build().await;
+    let mut gate = GateOfProxy::build().await;
     let session = gate.sign_in().await;
     let cookies = format!("a=1; {session}; b=2");
     for path in ["/check", "/enter"] {

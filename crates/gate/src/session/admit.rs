@@ -4,10 +4,10 @@ use super::answers::OwnRequest;
 use super::browser_request::BrowserRequest;
 use super::check::AdmittedSession;
 use super::{BrowserSessions, cookie};
-use crate::admission::Admission;
 use crate::bearer::names_a_token;
 use crate::certificate::ClientCertificate;
 use crate::gate::Gate;
+use crate::request_outcome::RequestOutcome;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, Request};
 use std::sync::Arc;
@@ -20,7 +20,7 @@ impl BrowserSessions {
         gate: &Gate,
         request: &mut Request<B>,
         presented: Option<ClientCertificate>,
-    ) -> Admission {
+    ) -> RequestOutcome {
         let target = request.uri().path_and_query().map_or("/", |target| target.as_str()).to_owned();
         if Self::owns(request.uri().path()) {
             return self.answered(request, target, presented, Way::Own);
@@ -36,11 +36,11 @@ impl BrowserSessions {
                 presented: presented.as_ref(),
             };
             match self.check(&asked) {
-                Ok(AdmittedSession { verified, renewed }) => Admission::Admitted { verified, renewed },
+                Ok(AdmittedSession { verified, renewed }) => RequestOutcome::Admitted { verified, renewed },
                 Err(refusal) if may_sign_in(refusal, &asked) => {
                     self.answered(request, target, presented, Way::SignIn)
                 }
-                Err(refusal) => Admission::Refused(refusal),
+                Err(refusal) => RequestOutcome::Refused(refusal),
             }
         };
         cookie::strip_own(request.headers_mut());
@@ -53,11 +53,11 @@ impl BrowserSessions {
         target: String,
         presented: Option<ClientCertificate>,
         way: Way,
-    ) -> Admission {
+    ) -> RequestOutcome {
         let (method, headers) = (request.method().clone(), request.headers().clone());
         let own = OwnRequest { method, target, headers, presented };
         let sessions = Arc::clone(self);
-        Admission::Answered(Box::pin(async move {
+        RequestOutcome::Answered(Box::pin(async move {
             match way {
                 Way::Own => sessions.serve(own).await,
                 Way::SignIn => sessions.sign_in(own).await,

@@ -1,7 +1,7 @@
 //! The way back from the sign-in: what the platform sends by the browser, and what the gate makes of it.
 
 use super::answers::{self, OwnRequest};
-use super::endpoints::Endpoints;
+use super::endpoints::SignInEndpoints;
 use super::id_token::{IdTokenClaims, IdTokenExpectation};
 use super::sign_in::{SignInFlow, cookie_name};
 use super::{BrowserSessions, CALLBACK, cookie};
@@ -136,7 +136,7 @@ impl BrowserSessions {
     /// Exchanges the code, with the gate's own certificate, for an ID token.
     async fn exchange(
         &self,
-        endpoints: &Endpoints,
+        endpoints: &SignInEndpoints,
         code: &str,
         flow: &SignInFlow,
     ) -> Result<String, Refusal> {

@@ -18,7 +18,7 @@ const KEPT: Duration = Duration::from_mins(10);
 const BETWEEN_FAILURES: Duration = Duration::from_secs(1);
 
 #[derive(Deserialize)]
-struct ProviderMetadata {
+struct SignInMetadata {
     issuer: String,
     authorization_endpoint: String,
     token_endpoint: String,
@@ -26,7 +26,7 @@ struct ProviderMetadata {
 }
 
 /// The endpoints that a sign-in needs.
-pub(super) struct Endpoints {
+pub(super) struct SignInEndpoints {
     pub(super) authorization: String,
     pub(super) token: Uri,
     pub(super) end_session: Option<String>,
@@ -41,7 +41,7 @@ pub(super) struct ProviderEndpoints {
 
 #[derive(Default)]
 struct FoundEndpoints {
-    endpoints: Option<Arc<Endpoints>>,
+    endpoints: Option<Arc<SignInEndpoints>>,
     asked: Option<Instant>,
 }
 
@@ -54,7 +54,7 @@ impl ProviderEndpoints {
 
     /// What the platform says, or said when it was last there. Whoever needs it at the same time waits for the one who
     /// asks.
-    pub(super) async fn get(&self, gate: &Gate) -> Option<Arc<Endpoints>> {
+    pub(super) async fn get(&self, gate: &Gate) -> Option<Arc<SignInEndpoints>> {
         let mut found = self.found.lock().await;
         let patience = if found.endpoints.is_some() { KEPT } else { BETWEEN_FAILURES };
         if found.asked.is_some_and(|asked| asked.elapsed() < patience) {
@@ -68,14 +68,14 @@ impl ProviderEndpoints {
         found.endpoints.clone()
     }
 
-    async fn ask(&self, gate: &Gate) -> Result<Endpoints, ClientError> {
+    async fn ask(&self, gate: &Gate) -> Result<SignInEndpoints, ClientError> {
         let client = gate.platform_client(false).map_err(|_| ClientError::Malformed)?;
-        let metadata: ProviderMetadata = client.get_json(&self.metadata).await?;
+        let metadata: SignInMetadata = client.get_json(&self.metadata).await?;
         if metadata.issuer != self.issuer {
             return Err(ClientError::Malformed);
         }
         let is_https = |url: &String| require_https(url).is_ok();
-        Ok(Endpoints {
+        Ok(SignInEndpoints {
             authorization: Some(metadata.authorization_endpoint)
                 .filter(is_https)
                 .ok_or(ClientError::NotHttps)?,

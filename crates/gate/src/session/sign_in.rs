@@ -2,7 +2,7 @@
 
 use super::answers::{self, OwnRequest};
 use super::config::RequiredSignIn;
-use super::endpoints::Endpoints;
+use super::endpoints::SignInEndpoints;
 use super::fields::{FieldReader, FieldWriter};
 use super::sealed::Purpose;
 use super::{BrowserSessions, CALLBACK, cookie};
@@ -109,7 +109,12 @@ impl BrowserSessions {
         }
     }
 
-    fn begin(&self, request: &OwnRequest, device: DeviceId, endpoints: &Endpoints) -> Response<Full<Bytes>> {
+    fn begin(
+        &self,
+        request: &OwnRequest,
+        device: DeviceId,
+        endpoints: &SignInEndpoints,
+    ) -> Response<Full<Bytes>> {
         let (now, entropy) = (self.gate.now(), self.gate.entropy());
         let flow = SignInFlow::begin(device, request.as_browser().return_to(), now, entropy);
         let state = flow.state();
@@ -129,7 +134,7 @@ impl BrowserSessions {
     fn authorization_request(
         &self,
         flow: &SignInFlow,
-        endpoints: &Endpoints,
+        endpoints: &SignInEndpoints,
         headers: &HeaderMap,
     ) -> Option<String> {
         let (state, nonce, challenge) = (flow.state(), flow.nonce(), flow.challenge());

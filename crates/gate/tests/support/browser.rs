@@ -4,7 +4,7 @@ use super::client::{ClientAnswer, TestClient};
 use http::Method;
 use std::collections::BTreeMap;
 
-pub struct TestBrowser {
+pub struct DeviceBrowser {
     client: TestClient,
     pub cookies: BTreeMap<String, String>,
 }
@@ -21,7 +21,7 @@ pub const NAVIGATION: [(&str, &str); 4] = [
 pub const FETCH: [(&str, &str); 3] =
     [("accept", "*/*"), ("sec-fetch-mode", "cors"), ("sec-fetch-site", "same-origin")];
 
-impl TestBrowser {
+impl DeviceBrowser {
     pub fn new(client: TestClient) -> Self {
         Self { client, cookies: BTreeMap::new() }
     }

@@ -1,6 +1,6 @@
 //! A product that lets browsers in, behind a gate that terminates TLS.
 
-use super::browser::TestBrowser;
+use super::browser::DeviceBrowser;
 use super::client::{ClientAnswer, TestClient, tls};
 use super::product::TestProduct;
 use super::provider::Asked;
@@ -80,8 +80,8 @@ impl SessionedProduct {
     }
 
     /// A browser with this certificate.
-    pub async fn browser(&self, party: &Party) -> TestBrowser {
-        TestBrowser::new(self.client(Some(party)).await)
+    pub async fn browser(&self, party: &Party) -> DeviceBrowser {
+        DeviceBrowser::new(self.client(Some(party)).await)
     }
 
     pub async fn client(&self, party: Option<&Party>) -> TestClient {
@@ -93,7 +93,7 @@ impl SessionedProduct {
     }
 
     /// A browser of the device that has signed in.
-    pub async fn signed_in(&self) -> TestBrowser {
+    pub async fn signed_in(&self) -> DeviceBrowser {
         let mut browser = self.browser(&self.device).await;
         let answer = self.sign_in(&mut browser, "/").await;
         assert_eq!((answer.status.as_u16(), answer.header("location")), (303, "https://localhost/"));
@@ -101,13 +101,13 @@ impl SessionedProduct {
     }
 
     /// Opens a page and goes the whole way to the sign-in and back: the answer of the callback.
-    pub async fn sign_in(&self, browser: &mut TestBrowser, page: &str) -> ClientAnswer {
+    pub async fn sign_in(&self, browser: &mut DeviceBrowser, page: &str) -> ClientAnswer {
         let back = self.way_back(browser, page).await;
         browser.open(&back).await
     }
 
     /// Opens a page, and signs in at the platform: path and query of the way back.
-    pub async fn way_back(&self, browser: &mut TestBrowser, page: &str) -> String {
+    pub async fn way_back(&self, browser: &mut DeviceBrowser, page: &str) -> String {
         let answer = browser.open(page).await;
         assert_eq!(answer.status.as_u16(), 303, "{}", answer.body);
         let asked = Asked::of(answer.header("location"));

@@ -12,7 +12,7 @@ use tegata_core::Refusal;
 pub(crate) type OwnAnswer = Pin<Box<dyn Future<Output = Response<Full<Bytes>>> + Send>>;
 
 /// What becomes of a request.
-pub(crate) enum Admission {
+pub(crate) enum RequestOutcome {
     /// It goes on to the product.
     Admitted {
         verified: Arc<VerifiedRequest>,
@@ -25,7 +25,7 @@ pub(crate) enum Admission {
     Answered(OwnAnswer),
 }
 
-impl From<Result<Arc<VerifiedRequest>, Refusal>> for Admission {
+impl From<Result<Arc<VerifiedRequest>, Refusal>> for RequestOutcome {
     fn from(checked: Result<Arc<VerifiedRequest>, Refusal>) -> Self {
         match checked {
             Ok(verified) => Self::Admitted { verified, renewed: None },
