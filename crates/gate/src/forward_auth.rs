@@ -167,7 +167,9 @@ pub fn answer<B>(
                 let mut response = admitted(&verified, assertion);
                 if config.sessions.is_some() {
                     let headers = response.headers_mut();
-                    headers.extend(without_own_cookies(request.headers()).map(|left| (COOKIE, left)));
+                    // Empty rather than missing: some proxies replace only what they are given.
+                    let left = without_own_cookies(request.headers());
+                    headers.insert(COOKIE, left.unwrap_or(HeaderValue::from_static("")));
                     headers.extend(renewed.map(|cookie| (SET_COOKIE, cookie)));
                 }
                 response

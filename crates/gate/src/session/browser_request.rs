@@ -45,7 +45,10 @@ impl BrowserRequest<'_> {
     /// and with what a script opens as a WebSocket there.
     pub(super) fn may_be_forged(&self, origin: &str) -> bool {
         let is_safe = matches!(*self.method, Method::GET | Method::HEAD | Method::OPTIONS);
-        let changes_something = !is_safe || self.headers.contains_key(UPGRADE);
+        // Proxies that ask keep `Upgrade` to themselves and pass the key on, which no page's script can set (RFC 6455 section 11.3.1).
+        let opens_a_socket =
+            self.headers.contains_key(UPGRADE) || self.headers.contains_key("sec-websocket-key");
+        let changes_something = !is_safe || opens_a_socket;
         changes_something && self.is_foreign(origin) == Some(true)
     }
 

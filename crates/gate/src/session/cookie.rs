@@ -71,7 +71,24 @@ pub(super) fn remove(name: &str) -> Option<HeaderValue> {
     set(name, "", Some(0))
 }
 
+/// Those of others may be of any octets, and hide none beside them.
 fn pairs(headers: &HeaderMap) -> impl Iterator<Item = &str> {
-    let fields = headers.get_all(COOKIE).iter().filter_map(|field| field.to_str().ok());
-    fields.flat_map(|field| field.split(';')).map(str::trim)
+    let fields =
+        headers.get_all(COOKIE).iter().flat_map(|field| field.as_bytes().split(|byte| *byte == b';'));
+    fields.filter_map(|pair| str::from_utf8(pair).ok()).map(str::trim)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cookie_of_somebody_else_hides_no_session() {
+        for other in ["店舗=本店".as_bytes(), b"a=\xff\xfe", b"a", b"="] {
+            let field = [other, b"; __Host-tegata-session=sealed"].concat();
+            let headers = HeaderMap::from_iter([(COOKIE, HeaderValue::from_bytes(&field).unwrap())]);
+            assert_eq!(value(&headers, SESSION), Some("sealed"), "{other:?}");
+            assert_eq!(without_own_cookies(&headers).unwrap().as_bytes(), other);
+        }
+    }
 }

@@ -17,11 +17,14 @@ impl BrowserSessions {
         }
         let own = cookie::own_cookies(&request.headers).filter_map(|(name, _)| cookie::remove(name));
         let own: Vec<_> = own.collect();
-        let location = match self.sid_of(&request.as_browser()) {
-            Some(sid) => self.end_session_request(request, &sid).await,
-            None => None,
+        let Some(sid) = self.sid_of(&request.as_browser()) else {
+            return answers::redirect(&self.url(SIGNED_OUT), own);
         };
-        answers::redirect(&location.unwrap_or_else(|| self.url(SIGNED_OUT)), own)
+        // Nobody has signed out whom the platform still lets in: then the cookie stays, and the person can try again.
+        match self.end_session_request(request, &sid).await {
+            Some(location) => answers::redirect(&location, own),
+            None => self.gate.refuse(Refusal::SignInUnavailable, &request.headers),
+        }
     }
 
     async fn end_session_request(&self, request: &OwnRequest, sid: &str) -> Option<String> {
