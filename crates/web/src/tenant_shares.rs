@@ -3,7 +3,8 @@
 //! For each kind of work a server has a number of *places*, for requests that are under way. Up to half of them are anybody's: while
 //! the server is not busy, one tenant may have them all. Beyond that, each tenant that has something under way gets an equal share
 //! of the other half. So whoever asks for less than its share is served whatever others do, and nobody is held up while there
-//! is room. Who has to wait does so for [`PATIENCE`]; then it is told to come again.
+//! is room. Who has to wait does so for [`TenantWork::patience`]; then it is told
+//! to come again.
 //!
 //! A share is of requests under way and not of requests a second: it needs no number that is right for every machine, and a
 //! request that takes long counts for as long as it takes.
@@ -18,9 +19,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tegata_core::Refusal;
 use tokio::time::sleep;
-
-/// How long a request waits for a place. A flood that is answered at once comes back at once.
-const PATIENCE: Duration = Duration::from_millis(500);
 
 /// How often it looks.
 const LOOK: Duration = Duration::from_millis(20);
@@ -112,6 +110,16 @@ impl TenantWork {
         self as usize
     }
 
+    /// How long a request waits for a place. A program that is answered at once comes back at once; people who all come at one
+    /// time, to enroll or to sign in, would read a refusal and rather wait.
+    const fn patience(self) -> Duration {
+        match self {
+            Self::Tokens | Self::Invitations => Duration::from_millis(500),
+            Self::Enrollment => Duration::from_secs(20),
+            Self::SignIn => Duration::from_secs(5),
+        }
+    }
+
     /// The word in metrics.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -199,7 +207,7 @@ impl TenantShares {
     ) -> Result<TakenPlace, Refusal> {
         let of = &self.works[work.index()];
         if let Some(_waiting) = WaitingRequest::begin(&holder, work) {
-            for _ in 0..PATIENCE.as_millis() / LOOK.as_millis() {
+            for _ in 0..work.patience().as_millis() / LOOK.as_millis() {
                 sleep(LOOK).await;
                 match self.try_enter(work, holder) {
                     Ok(place) => {
@@ -312,7 +320,7 @@ mod tests {
             let shares = shares.clone();
             async move { shares.enter(Tokens, "a").await.is_ok() }
         });
-        sleep(PATIENCE / 2).await;
+        sleep(Tokens.patience() / 2).await;
         taken.pop();
         assert!(waiting.await.unwrap());
         assert_eq!(shares.counts()[0].waited, 1);
