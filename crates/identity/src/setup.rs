@@ -18,7 +18,7 @@ use tegata_core::encoding::base64;
 use tegata_core::{Language, Refusal, SetupCode, Timestamp};
 use tegata_storage::{NewCredential, OpenSetup};
 use tegata_web::qr::qr_svg;
-use tegata_web::{HtmlPage, ReaderLanguage, RequestTime, StrictForm, WebResult};
+use tegata_web::{HtmlPage, ReaderLanguage, RequestTime, StrictForm, TenantWork, WebResult};
 use zeroize::Zeroizing;
 
 /// Recovery codes that a person gets.
@@ -147,6 +147,7 @@ impl IdentityService {
         now: Timestamp,
     ) -> Result<Vec<OneTimeCode>, Refusal> {
         let entropy = self.context.entropy.clone();
+        let _place = self.context.shares.enter(TenantWork::SignIn, open.tenant.as_str()).await?;
         let password = self.hasher.hash(password, Arc::clone(&entropy)).await?;
         let codes: Vec<_> = (0..RECOVERY_CODES).map(|_| OneTimeCode::random(entropy.as_ref())).collect();
         let chosen = NewCredential {

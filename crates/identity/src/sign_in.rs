@@ -183,12 +183,18 @@ impl IdentityService {
         };
         let password = Password::typed(&form.password);
         // A company whose staff all come at nine, or somebody with one of its devices, leaves room for others.
-        let _place = self.context.shares.enter(TenantWork::SignIn, holder.tenant.as_str()).await?;
+        let _place = match self.context.shares.enter(TenantWork::SignIn, holder.tenant.as_str()).await {
+            Ok(place) => place,
+            Err(busy) => {
+                counted.was_not_looked_at();
+                return Err(busy);
+            }
+        };
         let hash = candidate.as_ref().map(|candidate| candidate.password.as_str());
         let is_right = match self.hasher.verify(password, hash).await {
             Ok(is_right) => is_right,
             Err(refusal) => {
-                counted.was_right();
+                counted.was_not_looked_at();
                 return Err(refusal);
             }
         };
@@ -210,7 +216,10 @@ impl IdentityService {
                 Ok(secret)
             }
             Err(LedgerError::Refused(refusal)) => Err(refused(refusal).await),
-            Err(error) => Err(refusal(error)),
+            Err(error) => {
+                counted.was_not_looked_at();
+                Err(refusal(error))
+            }
         }
     }
 

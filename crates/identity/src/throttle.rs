@@ -158,7 +158,24 @@ impl ThrottleWindow {
 }
 
 impl CountedAttempt<'_> {
-    /// It was the right person, or nobody looked.
+    /// Nobody looked at it: this attempt is taken back, and none before it.
+    pub(crate) fn was_not_looked_at(self) {
+        let mut window = self.throttle.window();
+        for key in &self.keys {
+            let is_at_home = matches!(key, AttemptKey::Home(..));
+            let table = if is_at_home { &mut window.at_home } else { &mut window.strangers };
+            if let Some(wrong) = table.get_mut(key) {
+                *wrong = wrong.saturating_sub(1);
+                if *wrong == 0 {
+                    table.remove(key);
+                }
+            }
+        }
+        drop(window);
+        self.unsettled.into_iter().for_each(UnsettledGuess::was_right);
+    }
+
+    /// It was the right person.
     pub(crate) fn was_right(self) {
         let mut window = self.throttle.window();
         for key in &self.keys {

@@ -17,13 +17,13 @@ use crate::form::{Charset, FormParameters};
 use answer::AuthorizationAnswer;
 use axum::extract::{FromRef, State};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, Uri};
+use http::{HeaderMap, HeaderName, Uri};
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::claims::person_subject;
 use tegata_core::{AuthorizationCode, Clock, Language, PersonId, Refusal, Timestamp};
 use tegata_storage::{CertificateHolder, CodeGrant, GrantCode, GrantedPerson, LiveSession};
-use tegata_web::{PeerCertificate, Presented, Problem, ReaderLanguage, RequestTime, WebResult};
+use tegata_web::{PeerCertificate, Presented, Problem, ReaderLanguage, RequestTime, TenantWork, WebResult};
 
 pub(crate) use answer::{see_other, with_parameter};
 pub(crate) use client::RequestingClient;
@@ -36,6 +36,9 @@ const CODE_LIFETIME: Duration = Duration::from_mins(1);
 
 /// The longest request that is looked at, in bytes.
 const LONGEST: usize = 8 * 1024;
+
+/// What a browser wants the answer for (Fetch Metadata Request Headers).
+const DESTINATION: HeaderName = HeaderName::from_static("sec-fetch-dest");
 
 /// The authorization endpoint, and where it learns who is signed in. Cloning shares both.
 #[derive(Clone)]
@@ -83,8 +86,10 @@ pub(crate) async fn authorize(
     headers: HeaderMap,
     uri: Uri,
 ) -> WebResult<Response> {
-    let at = time.now();
-    let holder = endpoint.tokens.context.device(certificate.as_ref(), at).await?;
+    must_open_a_page(&headers)?;
+    let (at, context) = (time.now(), &endpoint.tokens.context);
+    let holder = context.device(certificate.as_ref(), at).await?;
+    let _place = context.shares.enter(TenantWork::SignIn, holder.tenant.as_str()).await?;
     let visitor = Visitor { holder, certificate: certificate.as_ref(), headers: &headers, language, at };
     let form = read(&uri)?;
     let begun = match form.get("continue") {
@@ -103,6 +108,16 @@ pub(crate) async fn authorize(
             Ok(to.in_language(visitor.language(&begun.request)))
         }
         Err(error) => Ok(answer.with_error(error).into_response()),
+    }
+}
+
+/// A picture, a script or a frame of any page on the device must neither take a code nor make room among the requests that
+/// wait, nor end a session. Programs say nothing of what they want the answer for.
+pub(crate) fn must_open_a_page(headers: &HeaderMap) -> Result<(), Refusal> {
+    if headers.get_all(DESTINATION).iter().all(|wanted| wanted == "document") {
+        Ok(())
+    } else {
+        Err(Refusal::ForeignOrigin)
     }
 }
 

@@ -9,7 +9,7 @@ use crate::code_facts::CodeFacts;
 use crate::error::OAuthError;
 use crate::form::FormParameters;
 use crate::id_token::IdTokenSubject;
-use crate::refresh_grant::{FamilyGrant, first_value, granted};
+use crate::refresh_grant::{FamilyGrant, first_value, granted, must_be_registered_for};
 use crate::token_response::TokenResponse;
 use serde_json::json;
 use std::sync::Arc;
@@ -35,6 +35,7 @@ pub(crate) async fn redeem(
     let known = living(tokens, asked, &hash, now).await?;
     check(tokens, asked, &known.grant, verifier, &hash, now).await?;
     let grant = &known.grant;
+    must_be_registered_for(asked, &grant.audience)?;
     let holder = device_of(tokens, asked, grant).await?;
     tokens.check_license(&grant.audience, &holder).await?;
     let facts = CodeFacts::of_code(grant);

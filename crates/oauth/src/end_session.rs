@@ -4,7 +4,9 @@
 //! not. Everybody else is sent to the page of the account, where the person signs out. Browsers are led on to registered
 //! addresses alone.
 
-use crate::authorization::{AuthorizationEndpoint, RequestingClient, see_other, with_parameter};
+use crate::authorization::{
+    AuthorizationEndpoint, RequestingClient, must_open_a_page, see_other, with_parameter,
+};
 use crate::authorization_server::AuthorizationServer;
 use crate::form::{Charset, FormParameters};
 use crate::id_token::{ID_TOKEN, IdTokenHint};
@@ -12,12 +14,15 @@ use axum::extract::State;
 use axum::response::Response;
 use http::header::SET_COOKIE;
 use http::{HeaderMap, Uri};
-use tegata_core::{Language, Refusal};
-use tegata_web::{Presented, ReaderLanguage, RequestTime, WebResult};
+use tegata_core::{DeviceId, Language, Refusal, Timestamp};
+use tegata_web::{Presented, Problem, ReaderLanguage, RequestTime, WebResult};
 
 /// The page of the account, and the one that whoever has left comes to.
 const ACCOUNT: &str = "/account";
 const SIGN_IN: &str = "/sign-in";
+
+/// The longest request that is looked at, in bytes: an ID token and an address are in it.
+const LONGEST: usize = 8 * 1024;
 
 /// What a request to sign out says.
 struct EndSessionRequest {
@@ -35,9 +40,13 @@ pub(crate) async fn end(
     headers: HeaderMap,
     uri: Uri,
 ) -> WebResult<Response> {
+    must_open_a_page(&headers)?;
     let now = time.now();
-    endpoint.tokens.context.device(certificate.as_ref(), now).await?;
+    let holder = endpoint.tokens.context.device(certificate.as_ref(), now).await?;
     let query = uri.query().unwrap_or_default();
+    if query.len() > LONGEST {
+        return Err(Refusal::RequestTooLarge.into());
+    }
     let form =
         FormParameters::parse(query.as_bytes(), Charset::Utf8).map_err(|_| Refusal::SignOutMalformed)?;
     let language =
@@ -47,7 +56,10 @@ pub(crate) async fn end(
     let onward =
         |asked: &EndSessionRequest| asked.onward.as_deref().map_or_else(|| local(SIGN_IN), see_other);
     let Some(session) = endpoint.sessions.current(certificate.as_ref(), &headers, now).await? else {
-        // It is over already, which is what was wanted.
+        // It has idled out here, and products may go on by what they were given of it.
+        if let Some(session) = &asked.session {
+            endpoint.tokens.end_named(session, &holder.device, now).await?;
+        }
         return Ok(onward(&asked));
     };
     if asked.session.as_deref() != Some(session.id.as_str()) {
@@ -60,6 +72,14 @@ pub(crate) async fn end(
 }
 
 impl AuthorizationServer {
+    async fn end_named(&self, session: &str, device: &DeviceId, now: Timestamp) -> Result<(), Problem> {
+        let mut transaction = self.context.ledger.begin(now).await?;
+        if transaction.end_session_on(device, session).await? {
+            transaction.commit().await?;
+        }
+        Ok(())
+    }
+
     /// Who asks for what. An ID token may be over by now: it says which session it was of.
     async fn sign_out(&self, form: &FormParameters) -> Result<EndSessionRequest, Refusal> {
         let hint = form.get("id_token_hint").map(|text| self.id_token_hint(text)).transpose()?;

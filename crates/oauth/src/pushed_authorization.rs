@@ -12,7 +12,7 @@ use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::{Refusal, RequestReference, Role};
-use tegata_storage::{LedgerError, StoredRequest};
+use tegata_storage::StoredRequest;
 
 /// How long a browser may take to come with the name (FAPI 2.0 Security Profile section 5.3.2.2: under ten minutes).
 const LIFETIME: Duration = Duration::from_mins(1);
@@ -38,12 +38,7 @@ pub(crate) async fn push(
         parameters: serde_json::to_string(&request).map_err(|_| Refusal::Internal)?,
         begun_at: now,
     };
-    match tokens.keep(&name, stored, now, now.plus(LIFETIME)).await {
-        Ok(()) => {}
-        // Of one client there are as many as may be: those that nobody comes with are over in a minute.
-        Err(LedgerError::Guard(_)) => return Err(Refusal::Unavailable.into()),
-        Err(error) => return Err(error.into()),
-    }
+    tokens.keep(&name, stored, now, now.plus(LIFETIME)).await?;
     let body = json!({
         "request_uri": format!("{REQUEST_URI}{}", name.reveal()),
         "expires_in": LIFETIME.as_secs(),

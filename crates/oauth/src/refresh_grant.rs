@@ -10,6 +10,7 @@ use crate::client::AuthenticatedRequest;
 use crate::error::OAuthError;
 use crate::refresh_token::RefreshToken;
 use crate::token_response::TokenResponse;
+pub(crate) use bound::must_be_registered_for;
 use serde_json::json;
 use tegata_core::claims::AccessClaims;
 use tegata_core::{DeviceId, FamilyId, Refusal, SessionId, Timestamp};

@@ -6,7 +6,7 @@ use crate::engine::on_transaction;
 use crate::scope::on_scoped_read;
 use crate::{LedgerError, Result, ScopedLedger, Transaction, changed_one};
 use serde_json::json;
-use tegata_core::{DeviceId, PasskeyId, PersonId, Refusal, Timestamp};
+use tegata_core::{DeviceId, PasskeyId, PersonId, Refusal, SessionId, Timestamp};
 
 /// A passkey in its person's list.
 #[derive(Clone, PartialEq, Eq, Debug, sqlx::FromRow)]
@@ -158,16 +158,18 @@ impl Transaction {
         self.audit(actor, "person.passkey_added", None, detail).await
     }
 
-    /// Takes a passkey from a person: it proves nothing from now on.
+    /// Takes a passkey from a person: it proves nothing from now on. It may be another's who has signed in with it, so all
+    /// sessions but `kept` end. Gives how many.
     ///
     /// # Errors
     /// [`LedgerError::Guard`] when the person has no such passkey.
     pub async fn remove_passkey(
         &mut self,
         person: &PersonId,
+        kept: &SessionId,
         passkey: &PasskeyId,
         actor: &Actor,
-    ) -> Result<()> {
+    ) -> Result<u64> {
         let removed = on_transaction!(self.engine, connection => {
             sqlx::query(
                 "DELETE FROM passkey WHERE id = $1 AND person = $2 AND person IN \
@@ -181,8 +183,11 @@ impl Transaction {
             .rows_affected()
         });
         changed_one(removed, "the person has no such passkey")?;
-        let detail = json!({"tenant": self.tenant_of(person).await?, "person": person, "passkey": passkey});
-        self.audit(actor, "person.passkey_removed", None, detail).await
+        let ended = self.drop_sessions_of(person, Some(kept)).await?;
+        let tenant = self.tenant_of(person).await?;
+        let detail = json!({"tenant": tenant, "person": person, "passkey": passkey, "sessions": ended});
+        self.audit(actor, "person.passkey_removed", None, detail).await?;
+        Ok(ended)
     }
 
     /// Notes that a passkey has signed, unless its counter went back: then two have its key.

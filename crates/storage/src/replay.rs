@@ -16,16 +16,18 @@ use crate::actor::Actor;
 use crate::engine::{HEAD, on_read, on_transaction};
 use crate::head::LedgerHead;
 use crate::revocation_log::{
-    LogEnd, LogError, LogLines, LogRecord, LogReport, LogScan, RevocationLog, WantedLogPlace,
+    LogEnd, LogError, LogLines, LogRecord, LogReport, LogScan, PersonRecordState, RevocationLog,
+    WantedLogPlace,
 };
 use crate::{Ledger, LedgerError, Result, Transaction};
 use applying::{LOG, ReplayedEvent};
 use serde_json::json;
 use several::MissedRecords;
+use std::collections::HashMap;
 use std::sync::Arc;
 use tegata_core::encoding::hex;
 use tegata_core::feed::Event;
-use tegata_core::{Entropy, IssuerId, Timestamp};
+use tegata_core::{Entropy, IssuerId, PersonId, Timestamp};
 
 /// Events written to the log at a time.
 const PAGE: i64 = 1000;
@@ -173,8 +175,18 @@ impl Transaction {
 
     async fn apply_all(&mut self, missed: &MissedRecords) -> Result<ReplayedEvent> {
         let mut done = ReplayedEvent::default();
-        for record in &missed.in_order {
-            self.apply(record, &mut done).await?;
+        let let_in_again = places_of_entry(&missed.in_order);
+        for (place, record) in missed.in_order.iter().enumerate() {
+            match record {
+                // What a later line takes back only ends what was begun before it: done again, it would stand as the latest.
+                LogRecord::PersonMoved { person, state, at, .. }
+                    if *state != PersonRecordState::Active
+                        && let_in_again.get(person).is_some_and(|later| *later > place) =>
+                {
+                    self.drop_sessions_again(person, *at).await?;
+                }
+                _ => self.apply(record, &mut done).await?,
+            }
         }
         for stray in &missed.strays {
             self.apply_stray(stray, &mut done).await?;
@@ -277,3 +289,12 @@ impl Transaction {
 
 /// Hash, identity, note and time of a blocked key.
 type BlockedRow = (Vec<u8>, Option<Vec<u8>>, String, i64);
+
+/// Of each person, where the last line stands that lets them in.
+fn places_of_entry(records: &[LogRecord]) -> HashMap<&PersonId, usize> {
+    let entry = |(place, record)| match record {
+        &LogRecord::PersonMoved { ref person, state: PersonRecordState::Active, .. } => Some((person, place)),
+        _ => None,
+    };
+    records.iter().enumerate().filter_map(entry).collect()
+}

@@ -169,6 +169,7 @@ writes! {
     pass_approval_on(id: &ApprovalId, key_hash: &[u8; 32], request: &[u8], actor: &Actor) -> ();
     mark_delivered(thumbprint: &Thumbprint, actor: &Actor) -> bool;
     end_family(id: &FamilyId, device: &DeviceId, end: FamilyEnd, actor: &Actor) -> Option<u64>;
+    end_session_on(device: &DeviceId, session: &str) -> bool;
     keep_request(new: &PendingRequest) -> ();
     take_request(name_hash: &[u8], device: &DeviceId) -> Option<StoredRequest>;
     deny_token(jti: &str, until: Timestamp, device: Option<&DeviceId>, actor: &Actor) -> Option<u64>;

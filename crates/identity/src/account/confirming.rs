@@ -6,6 +6,7 @@ use crate::session::SessionHolder;
 use crate::throttle::SignInAttempt;
 use std::net::IpAddr;
 use tegata_core::{Language, LoginId, Refusal};
+use tegata_web::TenantWork;
 
 /// What somebody typed as their password, and from where.
 #[derive(Clone, Copy)]
@@ -33,6 +34,7 @@ impl IdentityService {
     ) -> Result<Result<ConfirmedPassword, PasswordFault>, Refusal> {
         let session = &by.session;
         let login_key = LoginId::parse(&session.login).map_or_else(|_| String::new(), |login| login.key());
+        let _place = self.context.shares.enter(TenantWork::SignIn, session.tenant.as_str()).await?;
         let known = self.rows_of(by).sign_in_candidate(&login_key, &by.holder.device).await;
         let known = known.map_err(refusal)?.ok_or(Refusal::SignInNeeded)?;
         let attempt = SignInAttempt {
@@ -54,7 +56,7 @@ impl IdentityService {
             }
             Ok(false) => {}
             Err(refusal) => {
-                counted.was_right();
+                counted.was_not_looked_at();
                 return Err(refusal);
             }
         }

@@ -176,7 +176,8 @@ pub(crate) async fn remove(
     let actor = Actor::Person(by.session.person.clone());
     let removed = async {
         let mut transaction = service.rows(&by.holder).begin(by.at).await?;
-        transaction.remove_passkey(&by.session.person, &form.passkey, &actor).await?;
+        let (person, kept) = (&by.session.person, &by.session.id);
+        transaction.remove_passkey(person, kept, &form.passkey, &actor).await?;
         transaction.commit().await
     };
     match removed.await {

@@ -15,6 +15,9 @@ use tegata_core::{Language, Timestamp};
 /// Longer ones are nobody's: a client keeps what it needs by a name of its own.
 const LONGEST_STATE: usize = 2048;
 
+/// It comes back in the ID token, and is kept until then.
+const LONGEST_NONCE: usize = 512;
+
 /// A login hint beyond this is none.
 const LONGEST_HINT: usize = 128;
 
@@ -69,6 +72,9 @@ impl AuthorizationRequest {
         if state.as_ref().is_some_and(|state| state.len() > LONGEST_STATE) {
             return Err(OAuthError::invalid_request("state is too long"));
         }
+        if form.get("nonce").is_some_and(|nonce| nonce.len() > LONGEST_NONCE) {
+            return Err(OAuthError::invalid_request("nonce is too long"));
+        }
         let text = |name| form.get(name).map(str::to_owned);
         Ok(Self {
             client_id: client.client_id().to_owned(),
@@ -84,6 +90,10 @@ impl AuthorizationRequest {
             language: language(form.get("ui_locales")).map(|language| language.tag().to_owned()),
             login_hint: text("login_hint").filter(|hint| hint.len() <= LONGEST_HINT),
         })
+    }
+
+    pub(crate) fn without_login_hint(self) -> Self {
+        Self { login_hint: None, ..self }
     }
 
     /// Where the answer goes.
@@ -187,9 +197,15 @@ fn max_age(text: Option<&str>) -> Result<Option<u32>, OAuthError> {
 /// Of `acr_values`, or of the `claims` parameter where that asks for some (OpenID Connect Core section 5.5.1.1). Values that
 /// nobody knows are nobody's wish.
 fn wanted_acr(form: &FormParameters) -> Result<Vec<String>, OAuthError> {
-    let known = |value: &&str| acr::ALL.contains(value);
+    let mut seen = Vec::new();
+    let mut known = |value: &&str| {
+        let is_new = acr::ALL.contains(value) && !seen.contains(&(*value).to_owned());
+        seen.extend(is_new.then(|| (*value).to_owned()));
+        is_new
+    };
     if let Some(values) = acr_claim(form.get("claims"))? {
-        let wanted: Vec<_> = values.iter().map(String::as_str).filter(known).map(str::to_owned).collect();
+        let wanted: Vec<_> =
+            values.iter().map(String::as_str).filter(&mut known).map(str::to_owned).collect();
         if wanted.is_empty() && !values.is_empty() {
             let fault = "No value of acr in claims can be reached here";
             return Err(OAuthError::at_authorization("unmet_authentication_requirements", fault));

@@ -60,7 +60,9 @@ impl AuthorizationServer {
         if stored.device.is_some() || stored.client != client.client_id() {
             return Err(Refusal::AuthorizationRequestOver.into());
         }
-        Ok(BegunRequest { resumed: false, begun_at: now, request: self.again(client, &stored)? })
+        // What its client kept out of the address of the browser stays out of it.
+        let request = self.again(client, &stored)?.without_login_hint();
+        Ok(BegunRequest { resumed: false, begun_at: now, request })
     }
 
     async fn take(
@@ -102,7 +104,8 @@ impl AuthorizationServer {
             parameters: serde_json::to_string(&begun.request).map_err(|_| Refusal::Internal)?,
             begun_at: begun.begun_at,
         };
-        self.keep(&name, stored, now, now.plus(PATIENCE)).await?;
+        // Whoever comes back without having signed in gets no more time by it.
+        self.keep(&name, stored, now, begun.begun_at.plus(PATIENCE)).await?;
         Ok(ToSignIn { name, login_hint: begun.request.login_hint.clone() })
     }
 

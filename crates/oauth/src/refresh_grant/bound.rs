@@ -33,6 +33,7 @@ pub(super) async fn access_token(
         return Err(OAuthError::invalid_target("The refresh token is for another product"));
     }
     let Some(client_id) = &family.client else { return for_the_device(tokens, asked, family, now).await };
+    must_be_registered_for(asked, &family.audience)?;
     let facts = facts_of(tokens, family, now).await?;
     let granted = family.scope.as_deref().unwrap_or_default();
     let scope = tokens.sign_in_scope_left(asked.form().get("scope"), granted, &family.audience)?;
@@ -71,6 +72,20 @@ async fn for_the_device(
     let claims = tokens.claims(&call.client, request, now);
     let token = super::granted(&claims);
     Ok(BoundToken { response: tokens.token_response(&claims)?, token, device: None })
+}
+
+/// A client may have lost a product since its grant. Gates are registered for none: they serve those that they name.
+pub(crate) fn must_be_registered_for(asked: &AuthenticatedRequest, audience: &str) -> Result<(), OAuthError> {
+    let registration = match asked {
+        AuthenticatedRequest::Registered(call) => &call.client.registration,
+        AuthenticatedRequest::Public(_, registration) => registration,
+        AuthenticatedRequest::Holder(_) => return Ok(()),
+    };
+    if registration.audiences.iter().any(|own| own == audience) {
+        Ok(())
+    } else {
+        Err(OAuthError::invalid_target("The client is not registered for this product"))
+    }
 }
 
 /// How the person is known, by the session as it is now; it has to last, and to fit the device still.

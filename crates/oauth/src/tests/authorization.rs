@@ -168,6 +168,39 @@ async fn whoever_is_not_signed_in_is_sent_to_sign_in_and_comes_back_once() {
 }
 
 #[tokio::test]
+async fn no_picture_script_or_frame_of_any_page_begins_anything() {
+    let asked = SignInFixture::new().await;
+    let session = asked.sign_in().await;
+    for destination in ["image", "iframe", "script", "empty"] {
+        for acr in ["urn:tegata:acr:device", "urn:tegata:acr:mfa"] {
+            let answer = asked.authorize_within_a_page(destination, &[("acr_values", acr)]).await;
+            assert_eq!(answer.status.as_u16(), 403, "{destination}");
+            assert!(answer.text.contains("R-06"), "{}", answer.text);
+        }
+        let out = format!("/end-session?logout_hint={session}");
+        assert_eq!(asked.ask_within_a_page(&out, destination).await.status.as_u16(), 403);
+    }
+    assert!(!asked.session_is_over(&session).await);
+    let page = asked.authorize_within_a_page("document", &[]).await;
+    code_of(&page);
+}
+
+#[tokio::test]
+async fn a_request_is_kept_for_half_an_hour_however_often_somebody_comes_back() {
+    let asked = SignInFixture::new().await;
+    let mut answer = asked.authorize(&[]).await;
+    for minute in [0, 14, 28, 31] {
+        let location = answer.headers["location"].to_str().unwrap();
+        let next = location.strip_prefix("/sign-in?next=").unwrap().split('&').next().unwrap();
+        let next = next.replace("%2F", "/").replace("%3F", "?").replace("%3D", "=");
+        let passed = if minute == 31 { 3 } else { minute.min(14) };
+        asked.fixture.advance(passed * MINUTE).await;
+        answer = asked.browse(&asked.device, &next).await;
+        assert_eq!(answer.text.contains("T-12"), minute == 31, "minute {minute}: {}", answer.text);
+    }
+}
+
+#[tokio::test]
 async fn a_product_that_wants_a_fresh_sign_in_gets_one() {
     let asked = SignInFixture::new().await;
     asked.sign_in().await;

@@ -156,6 +156,29 @@ async fn a_product_ends_the_sign_in_it_knows_and_leads_on_to_its_own_address() {
 }
 
 #[tokio::test]
+async fn a_sign_out_at_a_gate_reaches_products_though_the_session_has_idled_out() {
+    let asked = SignInFixture::new().await;
+    let (session, _) = asked.signed_in().await;
+    asked.fixture.advance(Duration::from_mins(20)).await;
+    let path = format!("/end-session?logout_hint={session}");
+    assert_eq!(asked.browse(&asked.device, &path).await.headers["location"], "/sign-in?lang=ja");
+    let context = &asked.fixture.context;
+    let denials = context.ledger.denials(context.now()).await.unwrap();
+    assert!(denials.token_denied(session.as_str()));
+}
+
+#[tokio::test]
+async fn a_name_to_sign_in_with_that_was_pushed_stays_out_of_addresses() {
+    let asked = SignInFixture::new().await;
+    let form = pushed(BACKEND, BACKEND_CALLBACK, "&login_hint=sato");
+    let name = push(&asked, &asked.backend, &form).await.json()["request_uri"].as_str().unwrap().to_owned();
+    let query = format!("client_id={BACKEND}&request_uri={}", percent_encoded(&name));
+    let answer = asked.browse(&asked.device, &format!("/authorize?{query}")).await;
+    let location = answer.headers["location"].to_str().unwrap();
+    assert!(location.starts_with("/sign-in?next=") && !location.contains("sato"), "{location}");
+}
+
+#[tokio::test]
 async fn open_redirect_no_sign_out_leads_to_an_address_of_a_stranger() {
     let asked = SignInFixture::new().await;
     let (session, answer) = asked.signed_in().await;

@@ -144,6 +144,17 @@ impl SignInFixture {
         tegata_testkit::send(door, Some(&holder.certificate), request).await
     }
 
+    /// As a page of any site has the browser ask, for a picture or a frame.
+    pub async fn authorize_within_a_page(&self, destination: &str, others: &[(&str, &str)]) -> TestResponse {
+        self.ask_within_a_page(&path(&spa_request(), others), destination).await
+    }
+
+    pub async fn ask_within_a_page(&self, path: &str, destination: &str) -> TestResponse {
+        let router = device_router(self.fixture.tokens.clone(), self.seated.clone());
+        let request = Request::get(path).header("sec-fetch-dest", destination).body(Body::empty()).unwrap();
+        tegata_testkit::send(router, Some(&self.device.certificate), request).await
+    }
+
     /// What the authorization endpoint answers to a request of the single-page application, with other parameters.
     pub async fn authorize(&self, others: &[(&str, &str)]) -> TestResponse {
         self.browse(&self.device, &path(&spa_request(), others)).await

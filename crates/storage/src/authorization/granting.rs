@@ -6,7 +6,7 @@ use crate::engine::on_transaction;
 use crate::group_commit::Operation;
 use crate::{Result, Transaction, changed_one};
 use serde_json::json;
-use tegata_core::{DeviceId, PersonId, SessionId, Timestamp};
+use tegata_core::{DeviceId, PersonId, SessionId, TenantId, Timestamp};
 
 /// A code to be granted on a device that is active, of a session that lasts.
 #[derive(Clone, Debug)]
@@ -42,7 +42,7 @@ impl Transaction {
                 "INSERT INTO authorization_code (code_hash, client, redirect_uri, challenge, device, thumbprint, session, \
                  subject, auth_time, amr, audience, scope, nonce, state, created_at, expires_at) \
                  SELECT $1, $2, $3, $4, d.id, $6, $7, $8, $9, $10, $11, $12, $13, 'open', $14, $15 FROM device d \
-                 WHERE d.id = $5 AND d.state = 'active' AND ($7 IS NULL OR EXISTS (SELECT 1 FROM session s \
+                 JOIN tenant t ON t.id = d.tenant WHERE d.id = $5 AND d.state = 'active' AND t.state = 'active' AND ($7 IS NULL OR EXISTS (SELECT 1 FROM session s \
                  WHERE s.id = $7 AND s.device = d.id AND s.idle_until > $14 AND s.expires_at > $14))",
             )
             .bind(new.hash.clone())
@@ -103,6 +103,20 @@ impl Transaction {
             }
         });
         Ok(forgotten)
+    }
+
+    /// Codes that nobody has redeemed, of the devices of a tenant that is signed out or stopped.
+    pub(crate) async fn drop_codes_within(&mut self, tenant: &TenantId) -> Result<()> {
+        on_transaction!(self.engine, connection => {
+            sqlx::query(
+                "DELETE FROM authorization_code WHERE state = 'open' \
+                 AND device IN (SELECT d.id FROM device d WHERE d.tenant = $1)",
+            )
+            .bind(tenant.as_str())
+            .execute(connection)
+            .await?;
+        });
+        Ok(())
     }
 
     /// Codes that nobody has redeemed, of a device that is signed out or stopped.

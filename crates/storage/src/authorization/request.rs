@@ -7,7 +7,7 @@ use tegata_core::{DeviceId, Timestamp};
 /// Requests that wait on one device at most; the oldest makes room.
 const ON_A_DEVICE: i64 = 20;
 
-/// Requests that one client has pushed and nobody has come with at most.
+/// Requests that one client has pushed and nobody has come with at most; the oldest makes room.
 pub const REQUESTS_OF_A_CLIENT: i64 = 1000;
 
 /// A request to be kept.
@@ -35,41 +35,40 @@ pub struct StoredRequest {
 }
 
 impl Transaction {
-    /// Keeps a request. Where too many wait on the device, the oldest makes room.
-    ///
-    /// # Errors
-    /// [`LedgerError::Guard`] when the client has pushed too many already.
+    /// Keeps a request. Where too many wait on the device, or its client has pushed too many, the oldest makes room: whoever
+    /// sends a product's visitors here in numbers must not keep the others out.
     pub async fn keep_request(&mut self, new: &PendingRequest) -> Result<()> {
-        let (request, now) = (&new.request, self.now.millis());
-        let kept = on_transaction!(self.engine, connection => {
-            if let Some(device) = &request.device {
-                sqlx::query(
-                    "DELETE FROM authorization_request WHERE device = $1 AND name_hash NOT IN (SELECT r.name_hash \
-                     FROM authorization_request r WHERE r.device = $1 ORDER BY r.expires_at DESC, r.name_hash LIMIT $2)",
-                )
-                .bind(device.as_str())
-                .bind(ON_A_DEVICE - 1)
-                .execute(&mut *connection)
-                .await?;
-            }
+        let request = &new.request;
+        let (whose, others) = match &request.device {
+            Some(device) => ((Some(device.as_str()), None), ON_A_DEVICE - 1),
+            None => ((None, Some(request.client.as_str())), REQUESTS_OF_A_CLIENT - 1),
+        };
+        on_transaction!(self.engine, connection => {
+            sqlx::query(
+                "DELETE FROM authorization_request WHERE (device = $1 OR (device IS NULL AND client = $2)) \
+                 AND name_hash NOT IN (SELECT r.name_hash FROM authorization_request r \
+                 WHERE r.device = $1 OR (r.device IS NULL AND r.client = $2) \
+                 ORDER BY r.expires_at DESC, r.name_hash LIMIT $3)",
+            )
+            .bind(whose.0)
+            .bind(whose.1)
+            .bind(others)
+            .execute(&mut *connection)
+            .await?;
             sqlx::query(
                 "INSERT INTO authorization_request (name_hash, client, device, parameters, begun_at, expires_at) \
-                 SELECT $1, $2, $3, $4, $5, $6 WHERE $3 IS NOT NULL OR (SELECT COUNT(*) FROM authorization_request r \
-                 WHERE r.client = $2 AND r.device IS NULL AND r.expires_at > $7) < $8",
+                 VALUES ($1, $2, $3, $4, $5, $6)",
             )
             .bind(new.name_hash.clone())
             .bind(request.client.as_str())
-            .bind(request.device.as_ref().map(DeviceId::as_str))
+            .bind(whose.0)
             .bind(request.parameters.as_str())
             .bind(request.begun_at.millis())
             .bind(new.expires_at.millis())
-            .bind(now)
-            .bind(REQUESTS_OF_A_CLIENT)
             .execute(connection)
-            .await?
-            .rows_affected()
+            .await?;
         });
-        if kept == 1 { Ok(()) } else { Err(LedgerError::Guard("the client has pushed too many requests")) }
+        Ok(())
     }
 
     /// Takes a request that is not over, once: one that waits on a device is taken by that device alone.

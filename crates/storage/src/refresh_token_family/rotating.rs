@@ -79,7 +79,8 @@ impl Transaction {
                  AND idle_until > $7 AND expires_at > $7 AND created_at <= $8 \
                  AND (session IS NULL OR EXISTS (SELECT 1 FROM session s \
                  WHERE s.id = token_family.session AND s.idle_until > $7 AND s.expires_at > $7)) \
-                 AND EXISTS (SELECT 1 FROM device d WHERE d.id = $2 AND d.state = 'active')",
+                 AND EXISTS (SELECT 1 FROM device d JOIN tenant t ON t.id = d.tenant \
+                 WHERE d.id = $2 AND d.state = 'active' AND t.state = 'active')",
             )
             .bind(wanted.id.as_str())
             .bind(wanted.device.as_str())
@@ -107,7 +108,8 @@ impl Transaction {
                  AND idle_until > $6 AND expires_at > $6 AND created_at <= $7 \
                  AND (session IS NULL OR EXISTS (SELECT 1 FROM session s \
                  WHERE s.id = token_family.session AND s.idle_until > $6 AND s.expires_at > $6)) \
-                 AND EXISTS (SELECT 1 FROM device d WHERE d.id = $2 AND d.state = 'active')",
+                 AND EXISTS (SELECT 1 FROM device d JOIN tenant t ON t.id = d.tenant \
+                 WHERE d.id = $2 AND d.state = 'active' AND t.state = 'active')",
             )
             .bind(wanted.id.as_str())
             .bind(wanted.device.as_str())
@@ -132,7 +134,8 @@ impl Transaction {
                  AND idle_until > $3 AND expires_at > $3 AND created_at <= $4 \
                  AND (session IS NULL OR EXISTS (SELECT 1 FROM session s \
                  WHERE s.id = token_family.session AND s.idle_until > $3 AND s.expires_at > $3)) \
-                 AND EXISTS (SELECT 1 FROM device d WHERE d.id = $2 AND d.state = 'active')",
+                 AND EXISTS (SELECT 1 FROM device d JOIN tenant t ON t.id = d.tenant \
+                 WHERE d.id = $2 AND d.state = 'active' AND t.state = 'active')",
             )
             .bind(wanted.id.as_str())
             .bind(wanted.device.as_str())

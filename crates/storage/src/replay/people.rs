@@ -24,11 +24,12 @@ impl Transaction {
                  AND (state <> 'active' OR break_glass = 'used') AND changed_at <= $3"
             }
             PersonRecordState::Disabled => {
-                "UPDATE person SET state = 'disabled', changed_at = $3 WHERE tenant = $1 AND id = $2 AND state <> 'disabled'"
+                "UPDATE person SET state = 'disabled', changed_at = CASE WHEN changed_at > $3 THEN changed_at ELSE $3 END \
+                 WHERE tenant = $1 AND id = $2 AND state <> 'disabled'"
             }
             PersonRecordState::Used => {
-                "UPDATE person SET break_glass = 'used', changed_at = $3 WHERE tenant = $1 AND id = $2 \
-                 AND break_glass = 'ready'"
+                "UPDATE person SET break_glass = 'used', changed_at = CASE WHEN changed_at > $3 THEN changed_at ELSE $3 END \
+                 WHERE tenant = $1 AND id = $2 AND break_glass = 'ready'"
             }
         };
         let moved = on_transaction!(self.engine, connection => {
@@ -49,7 +50,7 @@ impl Transaction {
             PersonRecordState::Used => "person.break_glass_used",
         };
         if state != PersonRecordState::Active {
-            self.drop_sessions_of(person, None).await?;
+            self.drop_sessions_again(person, Timestamp::END).await?;
             self.drop_setup_link(person).await?;
         }
         self.audit(&LOG, action, None, json!({"tenant": tenant, "person": person, "at": at})).await?;

@@ -68,7 +68,7 @@ scoped_writes! {
     end_kitting(id: &KittingId, actor: &Actor) -> ();
     approve(id: &ApprovalId, actor: &Actor) -> ();
     add_passkey(new: &NewPersonPasskey, actor: &Actor) -> ();
-    remove_passkey(person: &PersonId, passkey: &PasskeyId, actor: &Actor) -> ();
+    remove_passkey(person: &PersonId, kept: &SessionId, passkey: &PasskeyId, actor: &Actor) -> u64;
     change_person(person: &PersonId, change: &PersonUpdate, actor: &Actor) -> u64;
     set_break_glass(person: &PersonId, actor: &Actor) -> ();
     change_password(person: &PersonId, kept: &SessionId, before: &str, password: &str) -> u64;

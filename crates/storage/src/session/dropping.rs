@@ -42,9 +42,14 @@ macro_rules! dropped {
 
 const ONE: DroppedSessions = dropped!("s.id = $1 AND s.created_at < $2");
 const ON_A_DEVICE: DroppedSessions = dropped!("s.device = $1 AND s.created_at < $2");
+const OF_A_PERSON: DroppedSessions = dropped!("s.person = $1 AND s.created_at < $2");
 const WITHIN_A_TENANT: DroppedSessions = dropped!("s.tenant = $1 AND s.created_at < $2");
-pub(super) const ENDED_BY_THE_CLOCK: DroppedSessions =
-    dropped!("$1 IS NULL AND (s.idle_until <= $2 OR s.expires_at <= $2)");
+/// One that a client was given something of is kept until its end in any case, though nobody signs in by it any more: a gate
+/// goes on by what it was given, and has to hear when the person is stopped.
+pub(super) const ENDED_BY_THE_CLOCK: DroppedSessions = dropped!(
+    "$1 IS NULL AND (s.expires_at <= $2 OR (s.idle_until <= $2 \
+     AND NOT EXISTS (SELECT 1 FROM session_client c WHERE c.session = s.id)))"
+);
 
 impl Transaction {
     /// One session of a person, if it is theirs. Gates hear of it at once. Gives whose it was.
@@ -84,6 +89,12 @@ impl Transaction {
         });
         let found: Vec<_> = found.into_iter().map(|(session,)| session).collect();
         self.drop_named_sessions(&found, person).await
+    }
+
+    /// Those sessions of a person that began before a moment, when a line of the log is done again. Gates hear of it by the
+    /// log's own lines.
+    pub(crate) async fn drop_sessions_again(&mut self, person: &PersonId, before: Timestamp) -> Result<u64> {
+        self.drop_sessions(&OF_A_PERSON, Some(person.as_str()), before).await
     }
 
     /// These sessions of a person. Gates hear of it at once. Gives how many there were.
@@ -130,6 +141,7 @@ impl Transaction {
     /// Those sessions of a tenant's people that began before a moment: it is stopped, or they are signed out. Gates hear of the
     /// tenant.
     pub(crate) async fn drop_sessions_within(&mut self, tenant: &TenantId, before: Timestamp) -> Result<u64> {
+        self.drop_codes_within(tenant).await?;
         self.drop_sessions(&WITHIN_A_TENANT, Some(tenant.as_str()), before).await
     }
 

@@ -150,15 +150,16 @@ impl Transaction {
         }
     }
 
-    /// Sessions that are over, the browser's own before, and the one that was unused for longest.
+    /// Sessions that are over in any case, the browser's own before, and the one that was unused for longest. One that has idled
+    /// out is not denied for this: at a product it may go on.
     async fn make_room(&mut self, new: &StartSession) -> Result<()> {
         let now = self.now.millis();
         let leaving: Vec<(String,)> = on_transaction!(self.engine, connection => {
             sqlx::query_as(
                 // Whoever signs in at the same browser takes it over: the session before ends, whosever it was.
-                "SELECT s.id FROM session s WHERE (s.person = $1 AND (s.idle_until <= $2 OR s.expires_at <= $2)) \
+                "SELECT s.id FROM session s WHERE (s.person = $1 AND s.expires_at <= $2) \
                  OR (s.token_hash = $3 AND (s.person = $1 OR s.device = $4)) \
-                 OR (s.person = $1 AND s.id NOT IN (SELECT o.id FROM session o WHERE o.person = $1 \
+                 OR (s.person = $1 AND s.idle_until > $2 AND s.id NOT IN (SELECT o.id FROM session o WHERE o.person = $1 \
                  AND o.idle_until > $2 AND o.expires_at > $2 AND ($3 IS NULL OR o.token_hash <> $3) \
                  ORDER BY o.used_at DESC, o.id LIMIT $5))",
             )

@@ -1,7 +1,7 @@
 //! Requests to authorize and codes: each works once, on its device, in its time; and whatever came of a session ends with it.
 
 use crate::engines::on_both_engines;
-use crate::fixture::{Everything, LedgerFixture, day, guarded};
+use crate::fixture::{Everything, LedgerFixture, day, operator};
 use crate::people::{set_up, sign_out, start};
 use futures_util::future::join_all;
 use std::time::Duration;
@@ -20,9 +20,9 @@ fn soon(seconds: u64) -> Timestamp {
 }
 
 /// A person who is signed in on a device.
-struct SignedInPerson {
-    device: DeviceId,
-    session: LiveSession,
+pub(crate) struct SignedInPerson {
+    pub(crate) device: DeviceId,
+    pub(crate) session: LiveSession,
 }
 
 async fn signed_in(fixture: &LedgerFixture) -> SignedInPerson {
@@ -35,7 +35,8 @@ async fn signed_in(fixture: &LedgerFixture) -> SignedInPerson {
 }
 
 impl SignedInPerson {
-    async fn grant(&self, fixture: &LedgerFixture, person: bool) -> Vec<u8> {
+    /// Gives the hash of a code.
+    pub(crate) async fn grant(&self, fixture: &LedgerFixture, person: bool) -> Vec<u8> {
         let hash = bytes::<32>(&fixture.entropy).to_vec();
         let granted = GrantedPerson {
             session: self.session.id.clone(),
@@ -129,12 +130,40 @@ on_both_engines! {
         assert!(kept.token_denied(own.session.id.as_str()), "until it would have ended in any case");
     }
 
+    async fn whoever_is_stopped_is_out_at_gates_though_the_session_idled_out(fixture: LedgerFixture) {
+        let own = signed_in(fixture).await;
+        own.grant(fixture, true).await;
+        let name = own.session.id.as_str();
+        let later = soon(60 * 60);
+        fixture.write(later, async |transaction| transaction.forget_ended_sign_ins().await).await.unwrap();
+        let elsewhere = fixture.enroll(day(0)).await.0;
+        start(fixture, &own.session.person, &elsewhere, 2, later).await.unwrap();
+        assert!(!fixture.ledger.denials(later).await.unwrap().token_denied(name), "a product goes on meanwhile");
+        fixture.write(later, async |transaction| {
+            transaction.disable_person(&own.session.person, "", &operator()).await
+        }).await.unwrap();
+        assert!(fixture.ledger.denials(later).await.unwrap().token_denied(name));
+    }
+
+    async fn a_session_that_idled_out_is_ended_on_its_own_device_alone(fixture: LedgerFixture) {
+        let own = signed_in(fixture).await;
+        own.grant(fixture, true).await;
+        let (name, elsewhere) = (own.session.id.as_str(), fixture.enroll(day(0)).await.0);
+        let later = soon(60 * 60);
+        let end = async |device: &DeviceId| {
+            fixture.write(later, async |transaction| transaction.end_session_on(device, name).await).await.unwrap()
+        };
+        assert!(!end(&elsewhere).await && !fixture.ledger.denials(later).await.unwrap().token_denied(name));
+        assert!(end(&own.device).await && fixture.ledger.denials(later).await.unwrap().token_denied(name));
+        assert!(!end(&own.device).await);
+    }
+
     async fn whoever_may_use_the_device_no_longer_is_out_at_gates_too(fixture: LedgerFixture) {
         let own = signed_in(fixture).await;
         own.grant(fixture, true).await;
         let other = set_up(fixture, "sato").await;
         fixture.write(soon(2), async |transaction| {
-            transaction.assign_device(&own.device, std::slice::from_ref(&other), &crate::fixture::operator()).await
+            transaction.assign_device(&own.device, std::slice::from_ref(&other), &operator()).await
         }).await.unwrap();
         assert!(fixture.ledger.denials(soon(3)).await.unwrap().token_denied(own.session.id.as_str()));
     }
@@ -176,8 +205,9 @@ on_both_engines! {
         assert_eq!(kept, 20, "the oldest made room");
     }
 
-    async fn one_client_pushes_so_many_requests_and_no_more(fixture: LedgerFixture) {
-        let outcome = fixture.write(day(1), async |transaction| {
+    async fn of_what_a_client_pushes_the_oldest_makes_room(fixture: LedgerFixture) {
+        let device = fixture.enroll(day(0)).await.0;
+        let kept = fixture.write(day(1), async |transaction| {
             for number in 0..=REQUESTS_OF_A_CLIENT {
                 let request = StoredRequest {
                     client: CLIENT.into(),
@@ -186,10 +216,17 @@ on_both_engines! {
                     begun_at: day(1),
                 };
                 let name_hash = number.to_be_bytes().to_vec();
-                transaction.keep_request(&PendingRequest { name_hash, request, expires_at: day(2) }).await?;
+                let expires_at = day(2).plus(Duration::from_millis(number.unsigned_abs()));
+                transaction.keep_request(&PendingRequest { name_hash, request, expires_at }).await?;
             }
             Ok(())
         });
-        assert!(guarded(&outcome.await));
+        kept.await.unwrap();
+        let take = async |number: i64| {
+            let name = number.to_be_bytes();
+            fixture.write(day(1), async |transaction| transaction.take_request(&name, &device).await).await.unwrap()
+        };
+        assert_eq!(take(0).await, None);
+        assert!(take(1).await.is_some() && take(REQUESTS_OF_A_CLIENT).await.is_some());
     }
 }

@@ -1,7 +1,8 @@
 //! People who change: by an operator, by themselves, by an emergency, and by a restore.
 
+use crate::authorizations::SignedInPerson;
 use crate::engines::{EnginePlace, on_both_engines, run};
-use crate::fixture::{LedgerFixture, day, operator};
+use crate::fixture::{Everything, LedgerFixture, day, operator};
 use crate::people::{add, is_guard, lasts, new, other_tenant, refused, set_up, start};
 use crate::restoring::KeptAnswer;
 use std::time::Duration;
@@ -116,6 +117,11 @@ async fn restored(place: EnginePlace) {
     transaction.set_break_glass(&emergency, &operator()).await.unwrap();
     transaction.commit().await.unwrap();
     let device = fixture.enroll(day(0)).await.0;
+    // At a product too: the log then has a line for the person, and one for what the product was given.
+    let token = start(fixture, &gone, &device, 1, day(2)).await.unwrap();
+    let session = fixture.ledger.everything().session(&token, &device, day(2)).await.unwrap().unwrap();
+    let at_product = SignedInPerson { device: device.clone(), session };
+    at_product.grant(fixture, true).await;
     disable(fixture, &former, day(1)).await;
     fixture.place.backup().await;
     let later = new(fixture, "later");
@@ -128,6 +134,9 @@ async fn restored(place: EnginePlace) {
     start(fixture, &emergency, &device, 1, day(2)).await.unwrap();
     kept.restore(day(3)).await.unwrap();
     let fixture = &kept.fixture;
+    assert!(!lasts(fixture, &token, &device, day(2)).await);
+    let denials = fixture.ledger.denials(day(2)).await.unwrap();
+    assert!(denials.token_denied(at_product.session.id.as_str()));
     let state = async |person| {
         let person = rows(fixture).person(person).await.unwrap().unwrap();
         (person.state, person.break_glass)

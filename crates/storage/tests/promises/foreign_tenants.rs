@@ -228,7 +228,7 @@ async fn write_each(fixture: &LedgerFixture, rows: &ScopedLedger, of: &Possessio
     let another = passkey(fixture, &of.person, b"another");
     let renamed = PersonUpdate { name: Name::of_place("侵入").ok(), ..PersonUpdate::default() };
     write!(add_passkey(&another, actor));
-    write!(remove_passkey(&of.person, &of.passkey, actor));
+    write!(remove_passkey(&of.person, &session.id, &of.passkey, actor));
     write!(change_person(&of.person, &renamed, actor));
     write!(set_break_glass(&of.person, actor));
     write!(change_password(&of.person, &of.session, "a PHC string", "another"));

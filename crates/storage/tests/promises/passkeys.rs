@@ -6,7 +6,7 @@ use crate::people::{is_guard, lasts, other_tenant, refused, session, set_up};
 use futures_util::future::join_all;
 use std::time::Duration;
 use tegata_core::entropy::bytes;
-use tegata_core::{DeviceId, PasskeyId, PersonId, Refusal, SetupCode};
+use tegata_core::{DeviceId, PasskeyId, PersonId, Refusal, SessionId, SetupCode};
 use tegata_storage::{
     NewPersonPasskey, PasskeyUse, Principal, Result, ScopedLedger, SecondFactorUse, StartedSession,
     UsedChallenge,
@@ -131,7 +131,8 @@ pub(crate) async fn keep(fixture: &LedgerFixture, new: &NewPersonPasskey) -> Res
 
 async fn remove(fixture: &LedgerFixture, person: &PersonId, passkey: &PasskeyId) -> Result<()> {
     let mut transaction = rows(fixture).begin(day(1)).await?;
-    transaction.remove_passkey(person, passkey, &operator()).await?;
+    let kept = SessionId::random(&fixture.entropy);
+    transaction.remove_passkey(person, &kept, passkey, &operator()).await?;
     transaction.commit().await
 }
 

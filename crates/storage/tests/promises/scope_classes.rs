@@ -153,6 +153,7 @@ const RIGHT: &[&str] = &[
     // A token of the caller's.
     "family",
     "session_named",
+    "end_session_on",
     "is_gate",
     "authorization_code",
     "keep_request",
