@@ -144,7 +144,7 @@ impl SignInFixture {
         tegata_testkit::send(door, Some(&holder.certificate), request).await
     }
 
-    /// As a page of any site has the browser ask, for a picture or a frame.
+    /// What a page of any site has the browser ask for, a picture or a frame.
     pub async fn authorize_within_a_page(&self, destination: &str, others: &[(&str, &str)]) -> TestResponse {
         self.ask_within_a_page(&path(&spa_request(), others), destination).await
     }
