@@ -1,6 +1,5 @@
-//! Group commit: while one commit is on its way to the disk, whatever else arrives waits and then goes together. Under
-//! load one fsync serves everybody who was waiting. Groups begin [`PACE`] apart at least: whoever comes alone does not
-//! wait, and under load fewer commits serve more.
+//! Group commit: while one commit is on its way to the disk, whatever else arrives waits and then goes
+//! together. Nobody waits for a timer; under load one fsync serves everybody who was waiting.
 //!
 //! Operations of a kind are applied as a set, in a few statements for all of them. That is done in the hope that none is
 //! refused. When one is, everything is undone and done again in halves, until who is refused stands alone: refusals and
@@ -15,14 +14,9 @@ use futures_util::FutureExt;
 use set::{AnyOperationSet, OperationSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::Duration;
 use tegata_core::Timestamp;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep_until};
-
-/// From the beginning of one group to that of the next: nothing beside a round trip in a network, and several commits of
-/// a fast disk.
-const PACE: Duration = Duration::from_millis(2);
+use tokio::time::Instant;
 
 /// Operations in one transaction at most.
 const GROUP: usize = 256;
@@ -78,9 +72,8 @@ pub(crate) fn start(engine: Engine, shared: Arc<LedgerShared>) -> GroupSender {
             for set in sets {
                 set.tell(committed.as_ref().err());
             }
-            // Those who were answered, and requests that have arrived, are served meanwhile: they fill the next group.
+            // Under load those who were answered, and requests that have arrived, are served first: they fill the next group.
             tokio::task::yield_now().await;
-            sleep_until(begun + PACE).await;
         }
     });
     sender
