@@ -30,6 +30,9 @@ pub struct AccessClaims {
     pub iat: i64,
     /// When the token expires, in seconds since the epoch.
     pub exp: i64,
+    /// Before when it is not to be used; Tegata's own tokens begin when they are issued.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nbf: Option<i64>,
     /// Its name: 128 random bits.
     pub jti: String,
     /// The certificate it is bound to.
@@ -95,9 +98,10 @@ impl AccessClaims {
     /// Whether the token names its device everywhere it has to: as the subject or as what acts for a person; and as the
     /// client, unless another client redeemed a code on it.
     pub fn names_its_device(&self) -> bool {
-        let device = device_subject(&self.device);
-        let by_itself = self.sub == device && self.act.is_none();
-        let for_a_person = is_person(&self.sub) && self.act.as_ref().is_some_and(|act| act.sub == device);
+        let is_device =
+            |subject: &str| subject.strip_prefix(DEVICE).is_some_and(|name| name == self.device.as_str());
+        let by_itself = is_device(&self.sub) && self.act.is_none();
+        let for_a_person = is_person(&self.sub) && self.act.as_ref().is_some_and(|act| is_device(&act.sub));
         let client = self.client_id == self.device.as_str() || self.acr.is_some();
         client && (by_itself || for_a_person)
     }
@@ -125,8 +129,10 @@ pub struct Confirmation {
 
 /// The subject of a device's tokens.
 pub fn device_subject(device: &DeviceId) -> String {
-    format!("device:{device}")
+    format!("{DEVICE}{device}")
 }
+
+const DEVICE: &str = "device:";
 
 const PERSON: &str = "person:";
 

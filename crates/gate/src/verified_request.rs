@@ -1,7 +1,6 @@
 //! A request that a gate let in.
 
 use crate::session::SessionFacts;
-use serde::Deserialize;
 use std::time::Duration;
 use tegata_core::claims::{AccessClaims, is_person};
 use tegata_core::feed::Denials;
@@ -13,10 +12,7 @@ pub struct VerifiedRequest(Credential);
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Credential {
-    Token {
-        claims: Box<AccessClaims>,
-        not_before: Option<i64>,
-    },
+    Token(Box<AccessClaims>),
     Session {
         facts: SessionFacts,
         /// The certificate of the connection, perhaps a newer one than signed in.
@@ -39,9 +35,7 @@ pub struct SignInFacts<'a> {
 impl VerifiedRequest {
     /// What a signed text says.
     pub(crate) fn parse(payload: &[u8]) -> Option<Self> {
-        let claims = serde_json::from_slice(payload).ok()?;
-        let NotBefore { nbf } = serde_json::from_slice(payload).ok()?;
-        Some(Self(Credential::Token { claims, not_before: nbf }))
+        serde_json::from_slice(payload).ok().map(|claims| Self(Credential::Token(claims)))
     }
 
     /// A session that goes on until then unless it is used again, on a connection with this certificate.
@@ -51,12 +45,12 @@ impl VerifiedRequest {
 
     /// Whether a token may be used now. Sessions were asked before they came here.
     pub(crate) fn in_time(&self, now: Timestamp, leeway: Duration) -> Result<(), Refusal> {
-        let Credential::Token { claims, not_before } = &self.0 else { return Ok(()) };
+        let Credential::Token(claims) = &self.0 else { return Ok(()) };
         let horizon = now.plus(leeway);
         let begun = |seconds: i64| Timestamp::from_seconds(seconds) <= horizon;
         if now >= Timestamp::from_seconds(claims.exp) {
             Err(Refusal::TokenEnded)
-        } else if begun(claims.iat) && not_before.is_none_or(begun) {
+        } else if begun(claims.iat) && claims.nbf.is_none_or(begun) {
             Ok(())
         } else {
             Err(Refusal::TokenNotYetValid)
@@ -66,7 +60,7 @@ impl VerifiedRequest {
     /// Whether the token itself, or the session, was ended before its time.
     pub(crate) fn ended_by(&self, denials: &Denials) -> Result<(), Refusal> {
         match &self.0 {
-            Credential::Token { claims, .. } if denials.denies_token(claims) => Err(Refusal::TokenRevoked),
+            Credential::Token(claims) if denials.denies_token(claims) => Err(Refusal::TokenRevoked),
             Credential::Session { facts, .. } if ends_session(denials, facts) => Err(Refusal::SessionOver),
             _ => Ok(()),
         }
@@ -75,7 +69,7 @@ impl VerifiedRequest {
     /// Everything the token says; none where a browser came with a session.
     pub fn claims(&self) -> Option<&AccessClaims> {
         match &self.0 {
-            Credential::Token { claims, .. } => Some(claims),
+            Credential::Token(claims) => Some(claims),
             Credential::Session { .. } => None,
         }
     }
@@ -83,7 +77,7 @@ impl VerifiedRequest {
     /// When it ends by itself: the end of the token, or of a session that is not used again.
     pub fn ends(&self) -> Timestamp {
         match &self.0 {
-            Credential::Token { claims, .. } => Timestamp::from_seconds(claims.exp),
+            Credential::Token(claims) => Timestamp::from_seconds(claims.exp),
             Credential::Session { until, .. } => *until,
         }
     }
@@ -91,7 +85,7 @@ impl VerifiedRequest {
     /// The device that asks.
     pub fn device(&self) -> &DeviceId {
         match &self.0 {
-            Credential::Token { claims, .. } => &claims.device,
+            Credential::Token(claims) => &claims.device,
             Credential::Session { facts, .. } => &facts.device,
         }
     }
@@ -99,7 +93,7 @@ impl VerifiedRequest {
     /// Who asks: `device:{id}`, or `person:{hash}` where a person uses the device.
     pub fn subject(&self) -> &str {
         match &self.0 {
-            Credential::Token { claims, .. } => &claims.sub,
+            Credential::Token(claims) => &claims.sub,
             Credential::Session { facts, .. } => &facts.subject,
         }
     }
@@ -112,7 +106,7 @@ impl VerifiedRequest {
     /// How the sign-in was done; none where it is not known.
     pub fn sign_in(&self) -> Option<SignInFacts<'_>> {
         match &self.0 {
-            Credential::Token { claims, .. } => Some(SignInFacts {
+            Credential::Token(claims) => Some(SignInFacts {
                 acr: claims.acr.as_deref()?,
                 amr: claims.amr.iter().flatten().map(String::as_str).collect(),
                 auth_time: claims.auth_time,
@@ -128,7 +122,7 @@ impl VerifiedRequest {
     /// The legal entity it belongs to.
     pub fn tenant(&self) -> &TenantId {
         match &self.0 {
-            Credential::Token { claims, .. } => &claims.tenant,
+            Credential::Token(claims) => &claims.tenant,
             Credential::Session { facts, .. } => &facts.tenant,
         }
     }
@@ -136,7 +130,7 @@ impl VerifiedRequest {
     /// The store it stands in.
     pub fn site(&self) -> &SiteId {
         match &self.0 {
-            Credential::Token { claims, .. } => &claims.site,
+            Credential::Token(claims) => &claims.site,
             Credential::Session { facts, .. } => &facts.site,
         }
     }
@@ -145,7 +139,7 @@ impl VerifiedRequest {
     /// a renewed certificate.
     pub fn generation(&self) -> u32 {
         match &self.0 {
-            Credential::Token { claims, .. } => claims.generation,
+            Credential::Token(claims) => claims.generation,
             Credential::Session { facts, .. } => facts.generation,
         }
     }
@@ -153,7 +147,7 @@ impl VerifiedRequest {
     /// The certificate it presented.
     pub fn thumbprint(&self) -> &Thumbprint {
         match &self.0 {
-            Credential::Token { claims, .. } => &claims.cnf.x5t_s256,
+            Credential::Token(claims) => &claims.cnf.x5t_s256,
             Credential::Session { presented, .. } => presented,
         }
     }
@@ -163,9 +157,4 @@ impl VerifiedRequest {
 fn ends_session(denials: &Denials, facts: &SessionFacts) -> bool {
     facts.sid.as_deref().is_some_and(|sid| denials.token_denied(sid))
         || denials.tokens_before(&facts.tenant, &facts.device).is_some_and(|moment| facts.issued < moment)
-}
-
-#[derive(Deserialize)]
-struct NotBefore {
-    nbf: Option<i64>,
 }

@@ -54,6 +54,7 @@ impl AuthorizationServer {
             client_id: device.device.to_string(),
             iat: at.seconds(),
             exp: at.plus(self.lifetime).min(device.not_after).seconds(),
+            nbf: None,
             jti: base64url(&bytes::<16>(&*self.context.entropy)),
             cnf: Confirmation { x5t_s256: device.thumbprint },
             tenant: device.tenant.clone(),

@@ -175,6 +175,7 @@ fn claims(entropy: &Seeded) -> AccessClaims {
         client_id: device.to_string(),
         iat: 0,
         exp: 300,
+        nbf: None,
         jti: "t".into(),
         cnf: Confirmation { x5t_s256: Thumbprint::of(b"certificate") },
         tenant: TenantId::random(entropy),
