@@ -24,6 +24,7 @@ mod one_time_code;
 mod passkey;
 mod password;
 mod password_hasher;
+mod person_at_device;
 mod service;
 mod session;
 mod setup;
@@ -34,6 +35,7 @@ mod typed_secret;
 
 pub use alarm::{SignInAlarm, SignInAlarmObserver};
 pub use one_time_code::OneTimeCode;
+pub use person_at_device::PersonAtDevice;
 pub use service::IdentityService;
 pub use setup::setup_link;
 

@@ -22,6 +22,16 @@ pub enum Actor {
     System(&'static str),
 }
 
+impl Actor {
+    /// The person, where it is one who signed in.
+    pub fn person(&self) -> Option<&PersonId> {
+        match self {
+            Self::Person(person) => Some(person),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for Actor {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

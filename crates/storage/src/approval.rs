@@ -13,7 +13,7 @@ use crate::{Ledger, LedgerError, Result, ScopedLedger, Transaction, changed_one}
 use serde_json::json;
 use std::net::IpAddr;
 use std::time::Duration;
-use tegata_core::{ApprovalId, InvitationId, Platform, Refusal, SiteId, TenantId, Timestamp};
+use tegata_core::{ApprovalId, InvitationId, PersonId, Platform, Refusal, SiteId, TenantId, Timestamp};
 
 /// Keys that may wait by one invitation. An honest person has one, and another one after closing the page.
 const PER_INVITATION: i64 = 5;
@@ -76,6 +76,8 @@ pub struct Approval {
     pub asked_at: Timestamp,
     /// Until when it waits.
     pub expires_at: Timestamp,
+    /// Who made the invitation, where a person did.
+    pub invited_by: Option<PersonId>,
 }
 
 impl ApprovalState {
@@ -105,7 +107,7 @@ macro_rules! select {
     ($rest:literal) => {
         concat!(
             "SELECT a.id, a.invitation, i.tenant, t.name AS tenant_name, i.site, s.name AS site_name, i.label, a.key_hash, \
-             a.request, a.platform, a.address, a.state, a.reason, a.asked_at, a.expires_at FROM approval a \
+             a.request, a.platform, a.address, a.state, a.reason, a.asked_at, a.expires_at, i.invited_by FROM approval a \
              JOIN invitation i ON i.id = a.invitation JOIN tenant t ON t.id = i.tenant JOIN site s ON s.id = i.site ",
             $rest
         )
@@ -156,6 +158,18 @@ impl ScopedLedger {
 }
 
 impl Transaction {
+    /// An approval as it stands while the transaction holds the right to write.
+    pub async fn approval_in_hand(&mut self, id: &ApprovalId) -> Result<Option<Approval>> {
+        let row: Option<ApprovalRow> = on_transaction!(self.engine, connection => {
+            sqlx::query_as(select!("WHERE a.id = $1 AND ($2 IS NULL OR i.tenant = $2)"))
+                .bind(id.as_str())
+                .bind(self.scope.bound())
+                .fetch_optional(connection)
+                .await?
+        });
+        row.map(Approval::try_from).transpose()
+    }
+
     /// Writes down that a key waits, unless it is known already; gives where it stands.
     ///
     /// # Errors
@@ -354,6 +368,7 @@ struct ApprovalRow {
     reason: String,
     asked_at: i64,
     expires_at: i64,
+    invited_by: Option<String>,
 }
 
 impl TryFrom<ApprovalRow> for Approval {
@@ -376,6 +391,12 @@ impl TryFrom<ApprovalRow> for Approval {
             reason: row.reason,
             asked_at: row.asked_at.into(),
             expires_at: row.expires_at.into(),
+            // Somebody who cannot be read is nobody whom anything is compared with, so the row is not read either.
+            invited_by: row
+                .invited_by
+                .map(PersonId::try_from)
+                .transpose()
+                .map_err(|_| LedgerError::Unreadable("invitation.invited_by"))?,
         })
     }
 }

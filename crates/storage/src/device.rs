@@ -187,6 +187,23 @@ impl ScopedLedger {
 }
 
 impl Transaction {
+    /// One device as it stands while the transaction holds the right to write, so that it stays so until the end.
+    pub async fn device_in_hand(&mut self, id: &DeviceId) -> Result<Option<Device>> {
+        Ok(on_transaction!(self.engine, connection => {
+            sqlx::query_as(
+                "SELECT d.id, d.tenant, t.name AS tenant_name, t.state AS tenant_state, \
+                 COALESCE(t.changed_at, t.created_at) AS tenant_changed_at, d.site, s.name AS site_name, d.role, d.label, \
+                 d.state, d.reason, d.generation, d.created_at, d.changed_at \
+                 FROM device d JOIN tenant t ON t.id = d.tenant JOIN site s ON s.id = d.site \
+                 WHERE d.id = $1 AND ($2 IS NULL OR d.tenant = $2)",
+            )
+            .bind(id.as_str())
+            .bind(self.scope.bound())
+            .fetch_optional(connection)
+            .await?
+        }))
+    }
+
     /// Suspends, resumes, revokes or retires a device: one guarded update, one event, one audit entry. Gives the
     /// number of the event that gates acknowledge.
     ///

@@ -135,8 +135,8 @@ impl Transaction {
         let now = self.now.millis();
         let inserted = on_transaction!(self.engine, connection => {
             sqlx::query(
-                "INSERT INTO invitation (id, code_hash, tenant, site, role, label, state, created_at, expires_at) \
-                 SELECT $1, $2, s.tenant, s.id, $5, $6, 'open', $7, $8 FROM site s \
+                "INSERT INTO invitation (id, code_hash, tenant, site, role, label, state, created_at, expires_at, invited_by) \
+                 SELECT $1, $2, s.tenant, s.id, $5, $6, 'open', $7, $8, $10 FROM site s \
                  WHERE s.tenant = $3 AND s.id = $4 AND ($9 IS NULL OR s.tenant = $9)",
             )
             .bind(new.id.as_str())
@@ -148,6 +148,7 @@ impl Transaction {
             .bind(now)
             .bind(new.expires_at.millis())
             .bind(self.scope.bound())
+            .bind(actor.person().map(|person| person.as_str().to_owned()))
             .execute(connection)
             .await?
             .rows_affected()

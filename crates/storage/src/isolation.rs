@@ -74,6 +74,7 @@ crossings! {
     "device_person.device" "device_person r JOIN person a ON a.id = r.person JOIN device b ON b.id = r.device"
     "session.person" "session a JOIN person b ON b.id = a.person"
     "session.device" "session a JOIN device b ON b.id = a.device"
+    "device_change.device" "device_change a JOIN device b ON b.id = a.device"
 }
 
 impl Ledger {

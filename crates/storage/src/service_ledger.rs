@@ -16,9 +16,9 @@ use crate::{
 };
 use tegata_core::id::InvitationCode;
 use tegata_core::{
-    AcmeAccountId, AcmeOrderId, ApprovalId, DeviceId, FamilyId, Guidance, InvitationId, InvitationListId,
-    IssuerId, KittingId, PersonId, Serial, ServerId, SessionId, SetupCode, SiteId, StopCause, TenantId,
-    Thumbprint, Timestamp,
+    AcmeAccountId, AcmeOrderId, Act, ApprovalId, DeviceId, FamilyId, Guidance, InvitationId,
+    InvitationListId, IssuerId, KittingId, PersonId, Serial, ServerId, SessionId, SetupCode, SiteId,
+    StopCause, TenantId, Thumbprint, Timestamp,
 };
 
 /// The ledger without what is about the whole installation. Cloning shares it.
@@ -121,6 +121,11 @@ impl ServiceLedger {
     /// The ledger as a tenant sees it.
     pub fn within(&self, scope: TenantScope) -> ScopedLedger {
         self.0.within(scope)
+    }
+
+    /// The ledger as far as a person reaches by an act: [`Principal::acting`].
+    pub fn reached_by(&self, session: &LiveSession, act: Act) -> ScopedLedger {
+        self.0.within(Principal::acting(session, act).scope())
     }
 
     /// Opens a write transaction for a right that was shown. Other writers wait until it ends.

@@ -2,6 +2,7 @@
 
 mod dropping;
 mod ending;
+mod justifying;
 mod starting;
 
 pub use starting::{SecondFactorUse, StartSession, StartedSession};

@@ -19,6 +19,7 @@ pub struct HtmlPage {
     /// `None` when the body's template failed.
     body: Option<String>,
     script: Option<String>,
+    style: Option<String>,
     connect_to: Option<String>,
     sends_forms: bool,
     compressed: bool,
@@ -34,6 +35,7 @@ impl HtmlPage {
             title: title.to_owned(),
             body,
             script: None,
+            style: None,
             connect_to: None,
             sends_forms: false,
             compressed: false,
@@ -45,6 +47,13 @@ impl HtmlPage {
     #[must_use]
     pub fn script(mut self, path: &str) -> Self {
         self.script = Some(path.to_owned());
+        self
+    }
+
+    /// With a further style sheet, such as `/assets/console.css`.
+    #[must_use]
+    pub fn style(mut self, path: &str) -> Self {
+        self.style = Some(path.to_owned());
         self
     }
 
@@ -94,6 +103,7 @@ impl HtmlPage {
             title: &self.title,
             body,
             script: self.script.as_deref(),
+            style: self.style.as_deref(),
             contact: self.contact.as_ref(),
             referrer: if self.sends_forms { "same-origin" } else { "no-referrer" },
         };
@@ -129,6 +139,7 @@ struct PageLayout<'a> {
     title: &'a str,
     body: &'a str,
     script: Option<&'a str>,
+    style: Option<&'a str>,
     contact: Option<&'a Contact>,
     referrer: &'a str,
 }

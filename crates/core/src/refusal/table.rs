@@ -219,6 +219,16 @@ refusals! {
         ja: "承認待ちの申請が多すぎます", "先に始めた画面があれば、そちらで承認をお待ちください。なければ、本部へご連絡ください。";
         en: "Too many requests wait for approval", "Go on where you began, if that is still open. If not, tell your head office.";
     }
+    /// There is no request for approval of this name that the person may see.
+    ApprovalUnknown "E-08" 404 {
+        ja: "その申請は見つかりません", "承認待ちの一覧を開き直して、もう一度お選びください。";
+        en: "There is no such request", "Open the list of those that wait again and choose from it.";
+    }
+    /// Somebody has decided, or it waited too long.
+    ApprovalOver "E-09" 409 {
+        ja: "この申請はすでに決まったか、期限が過ぎています", "何も変更していません。承認待ちの一覧を開き直してください。";
+        en: "This request was decided already, or its time is over", "Nothing was changed. Open the list of those that wait again.";
+    }
 
     // K: Keys, and requests for certificates.
     /// The request for a certificate cannot be read.
@@ -401,6 +411,21 @@ refusals! {
     OwnDevice "D-05" 409 {
         ja: "いまお使いの端末そのものです", "この端末を止めてよいときだけ、確認のうえ止めてください。";
         en: "This is the very device in use", "Stop it only if it may be stopped, and say so.";
+    }
+    /// No device that the person may see is the one that was named.
+    DeviceUnknown "D-10" 404 {
+        ja: "その端末は見つかりません", "端末番号を確かめて、もう一度お探しください。ほかの会社や店舗の端末は表示されません。";
+        en: "There is no such device", "Check the device number and search again. Devices of other companies and sites are not shown.";
+    }
+    /// Somebody has brought the device into this state already, or it is in one from which nothing leads there.
+    DeviceStateOtherwise "D-11" 409 {
+        ja: "この端末はすでに別の状態になっています", "何も変更していません。端末の画面で、いまの状態と、だれがいつ変えたかを確かめてください。";
+        en: "The device is in another state by now", "Nothing was changed. The page of the device says who changed it and when.";
+    }
+    /// Somebody has changed the device since it was read.
+    DeviceChangedMeanwhile "D-12" 412 {
+        ja: "画面を開いたあとに、別の人がこの端末を変更しました", "何も変更していません。端末の画面を開き直し、いまの内容を確かめてから、もう一度操作してください。";
+        en: "Somebody has changed the device meanwhile", "Nothing was changed. Load the device again, see what it is now, and repeat what you did.";
     }
 
     // S: The server itself.

@@ -2,7 +2,8 @@
 
 use super::extent::{Scope, TenantScope};
 use crate::{Actor, CertificateHolder, HeldCertificate, Invitation, LiveSession};
-use tegata_core::TenantId;
+use tegata_core::access::Reach;
+use tegata_core::{Act, TenantId};
 
 /// Who asks, as it was verified, and with what scope. By its type it is told whether that is one tenant's
 /// ([`TenantScope`]) or may be the whole installation's ([`Scope`]).
@@ -45,6 +46,15 @@ impl Principal<TenantScope> {
 
 /// Who may stand above the tenants.
 impl Principal<Scope> {
+    /// A person whose session was presented by its device, who does something: with the whole installation where the table of
+    /// [`tegata_core::access`] lets a role of theirs reach all tenants by this act, and with their own tenant otherwise. What
+    /// they may do within is still to be asked.
+    pub fn acting(session: &LiveSession, act: Act) -> Self {
+        let reaches_all = session.roles.iter().any(|role| act.reach(role) == Reach::Everywhere);
+        let scope = if reaches_all { Scope::Installation } else { Scope::Tenant(session.tenant.clone()) };
+        Self { actor: Actor::Person(session.person.clone()), scope }
+    }
+
     /// A person at the machine itself: with the whole installation, or with the one tenant they named.
     pub fn operator(name: impl Into<String>, tenant: Option<&TenantId>) -> Self {
         let scope = tenant.map_or(Scope::Installation, |tenant| Scope::Tenant(tenant.clone()));

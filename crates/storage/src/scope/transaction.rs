@@ -3,14 +3,14 @@
 use super::ScopedLedger;
 use super::extent::Scope;
 use crate::{
-    Actor, DeviceAction, EmergencyCode, Ledger, License, Lineage, LossReports, NewInvitation, NewKitting,
-    NewPerson, NewPersonPasskey, PersonUpdate, PolicyPlace, Result, RevocationEffect, Site, StartSession,
-    StartedSession, TenantAction, Transaction,
+    Actor, Approval, Device, DeviceAction, DeviceChange, EmergencyCode, KeptAnswer, Ledger, License, Lineage,
+    LossReports, NewInvitation, NewKitting, NewPerson, NewPersonPasskey, PersonUpdate, PolicyPlace, Result,
+    RevocationEffect, Site, StartSession, StartedSession, TenantAction, Transaction,
 };
 use tegata_core::feed::TokenHolder;
 use tegata_core::{
-    ApprovalId, DeviceId, EnrollmentPolicy, Guidance, InvitationId, KittingId, PasskeyId, PersonId,
-    RevocationReason, SessionId, SetupCode, StopCause, TenantId, Thumbprint, Timestamp,
+    ApprovalId, DeviceId, EnrollmentPolicy, Guidance, InvitationId, Justification, KittingId, PasskeyId,
+    PersonId, RevocationReason, SessionId, SetupCode, StopCause, TenantId, Thumbprint, Timestamp,
 };
 
 /// A write transaction that sees and changes the rows of one scope. Dropping it without [`ScopedTransaction::commit`]
@@ -54,6 +54,13 @@ scoped_writes! {
     act_on_device_because(
         id: &DeviceId, action: DeviceAction, cause: Option<StopCause>, note: &str, actor: &Actor
     ) -> u64;
+    device_in_hand(id: &DeviceId) -> Option<Device>;
+    note_device_change(change: &DeviceChange) -> ();
+    confirm_device_change(event: u64, confirmed: &str) -> ();
+    justify_session(session: &SessionId, because: Option<&Justification>, actor: &Actor) -> ();
+    approval_in_hand(id: &ApprovalId) -> Option<Approval>;
+    answer_before(person: &PersonId, key: &str) -> Option<KeptAnswer>;
+    keep_answer(person: &PersonId, key: &str, kept: &KeptAnswer) -> ();
     report_lost(reporter: &DeviceId, device: &DeviceId) -> u64;
     revoke_certificate(
         thumbprint: &Thumbprint, reason: RevocationReason, lineage: Lineage, note: &str, actor: &Actor

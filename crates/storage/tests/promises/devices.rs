@@ -4,10 +4,11 @@ use crate::engines::on_both_engines;
 use crate::fixture::Everything;
 use crate::fixture::{day, guarded};
 use futures_util::future::join_all;
+use std::collections::HashSet;
 use tegata_core::feed::{Change, Denial};
-use tegata_core::{CertificateState, DeviceId, DeviceState, RevocationReason, Standing};
+use tegata_core::{CertificateState, DeviceId, DeviceState, RevocationReason, SiteId, Standing};
 use tegata_storage::DeviceAction::{Resume, Retire, Revoke, Suspend};
-use tegata_storage::{DeviceAction, IssuanceRight};
+use tegata_storage::{DeviceAction, DevicePage, DeviceSort, IssuanceRight};
 
 const LOST: DeviceAction = Revoke(RevocationReason::KeyCompromise);
 
@@ -34,6 +35,42 @@ on_both_engines! {
                 assert_eq!(stands, if moved.is_ok() { to } else { from });
             }
         }
+    }
+
+    async fn pages_of_the_list_show_every_device_once_in_each_order(fixture: LedgerFixture) {
+        for number in 0..7 {
+            let (device, _) = fixture.enroll(day(number % 3)).await;
+            if number < 2 {
+                fixture.act(&device, Suspend, day(4 + number)).await.unwrap();
+            }
+        }
+        let rows = fixture.ledger.everything();
+        for sort in [DeviceSort::Number, DeviceSort::Place, DeviceSort::Unseen, DeviceSort::Changed] {
+            let mut page = DevicePage { sort, limit: 3, ..DevicePage::default() };
+            let mut seen = Vec::new();
+            loop {
+                let (devices, end) = rows.device_page(&page).await.unwrap();
+                seen.extend(devices);
+                let Some(end) = end else { break };
+                page.after = Some(end);
+            }
+            let ids: HashSet<_> = seen.iter().map(|listed| listed.device.id.clone()).collect();
+            assert_eq!((seen.len(), ids.len()), (7, 7), "{sort:?}");
+            let changed: Vec<_> = seen.iter().map(|listed| listed.device.changed_at).collect();
+            assert!(sort != DeviceSort::Changed || changed.is_sorted_by(|one, next| one >= next));
+        }
+        let only = async |page: DevicePage| {
+            rows.device_page(&DevicePage { limit: 9, ..page }).await.unwrap().0.len()
+        };
+        let (site, other) = (fixture.site.clone(), SiteId::random(&fixture.entropy));
+        let all = DevicePage::default;
+        assert_eq!(only(DevicePage { state: Some(DeviceState::Suspended), ..all() }).await, 2);
+        assert_eq!(only(DevicePage { within: Some(vec![other.clone(), site]), ..all() }).await, 7);
+        assert_eq!(only(DevicePage { within: Some(vec![other]), ..all() }).await, 0);
+        assert_eq!(only(DevicePage { within: Some(vec![]), ..all() }).await, 0, "no sites are no devices");
+        assert_eq!(only(DevicePage { unseen_since: Some(day(1)), ..all() }).await, 3);
+        assert_eq!(only(DevicePage { ends_before: Some(day(300)), ..all() }).await, 0);
+        assert_eq!(only(DevicePage { ends_before: Some(day(4000)), ..all() }).await, 5, "of those in use");
     }
 
     async fn nothing_is_done_to_a_device_nobody_knows(fixture: LedgerFixture) {

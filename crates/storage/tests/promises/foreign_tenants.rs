@@ -15,9 +15,10 @@ use tegata_core::{
     SetupCode, SiteId, StopCause, TenantId, Thumbprint,
 };
 use tegata_storage::{
-    Actor, DeviceAction, DeviceFilter, EmergencyCode, License, Lineage, LossReports, NewApproval,
-    NewCredential, NewInvitation, NewKitting, NewPerson, NewPersonPasskey, PersonUpdate, PolicyPlace,
-    Principal, Scope, ScopedLedger, SecondFactorUse, Site, StartSession, Tenant, TenantAction, UsedChallenge,
+    Actor, DeviceAction, DeviceChange, DeviceFilter, DevicePage, EmergencyCode, KeptAnswer, License, Lineage,
+    LossReports, NewApproval, NewCredential, NewInvitation, NewKitting, NewPerson, NewPersonPasskey,
+    PersonUpdate, PolicyPlace, Principal, Scope, ScopedLedger, SecondFactorUse, Site, StartSession, Tenant,
+    TenantAction, UsedChallenge,
 };
 
 /// What one tenant has, by name.
@@ -37,6 +38,8 @@ struct Possessions {
     disabled: PersonId,
     session: SessionId,
     passkey: PasskeyId,
+    /// The event of a change that the person made.
+    change: u64,
 }
 
 /// The hashes of the session's token and of a recovery code, and the login.
@@ -110,6 +113,12 @@ async fn reads(rows: &ScopedLedger, of: &Possessions) -> Answers {
     note("each_device", &each);
     note("devices", &rows.devices(&filter).await);
     note("device", &rows.device(&of.device).await);
+    note("ledger_device", &rows.ledger_device(&of.device).await);
+    let page = DevicePage { tenant: Some(of.tenant.clone()), limit: 5, ..DevicePage::default() };
+    note("device_page", &rows.device_page(&page).await);
+    note("last_change_of", &rows.last_change_of(&of.device).await);
+    note("device_change", &rows.device_change(of.change).await);
+    note("justification_of", &rows.justification_of(&of.session).await);
     note("devices_numbered", &rows.devices_numbered(&of.device.as_str()[..8]).await);
     note("find_certificates", &rows.find_certificates(of.certificate.as_bytes()).await);
     note("certificates_of", &rows.certificates_of(&of.device).await);
@@ -192,6 +201,12 @@ async fn write_each(fixture: &LedgerFixture, rows: &ScopedLedger, of: &Possessio
     write!(deny_tokens(&TokenHolder::Device(of.device.clone()), None, "", actor));
     write!(act_on_device(&of.device, DeviceAction::Suspend, "", actor));
     write!(act_on_device_because(&of.device, DeviceAction::Revoke(reason), None, "", actor));
+    write!(device_in_hand(&of.device));
+    write!(note_device_change(&change(of, of.change + 100)));
+    write!(confirm_device_change(of.change, "{}"));
+    write!(approval_in_hand(&of.approval));
+    write!(answer_before(&of.person, "a key"));
+    keep_answer(fixture, rows, of, answers).await;
     write!(report_lost(&of.device, &of.device));
     write!(revoke_certificate(&of.certificate, reason, Lineage::Whole, "", actor));
     write!(revoke_certificate_because(&of.certificate, StopCause::KeyCompromise, Lineage::Whole, "", actor));
@@ -214,6 +229,7 @@ async fn write_each(fixture: &LedgerFixture, rows: &ScopedLedger, of: &Possessio
     let because = Justification::new("x", "T-1").unwrap();
     let emergency = EmergencyCode { hash: vec![1], expires_at: day(3), because: &because };
     let session = StartSession { id: SessionId::random(entropy), token_hash: vec![2; 32], ..session(of, 2) };
+    write!(justify_session(&of.session, Some(&because), actor));
     write!(add_person(&person, actor));
     write!(disable_person(&of.person, "", actor));
     write!(enable_person(&of.disabled, "", actor));
@@ -246,6 +262,29 @@ fn passkey(fixture: &LedgerFixture, person: &PersonId, credential: &[u8]) -> New
         counter: 1,
         name: "電話".into(),
         challenge: UsedChallenge { hash: credential.to_vec(), expires_at: day(3) },
+    }
+}
+
+/// Answers nothing: what it did shows in what is answered later.
+async fn keep_answer(fixture: &LedgerFixture, rows: &ScopedLedger, of: &Possessions, answers: &mut Answers) {
+    let kept = KeptAnswer { request_hash: vec![1], answer: "{}".into() };
+    let key = format!("{:?}", bytes::<8>(&fixture.entropy));
+    let mut transaction = rows.begin(day(2)).await.unwrap();
+    transaction.keep_answer(&of.person, &key, &kept).await.unwrap();
+    let answered = transaction.answer_before(&of.person, &key).await.unwrap();
+    answers.insert("keep_answer", format!("{answered:?}"));
+}
+
+fn change(of: &Possessions, event: u64) -> DeviceChange {
+    DeviceChange {
+        event,
+        device: of.device.clone(),
+        action: "device.suspended".into(),
+        person: of.person.clone(),
+        reason: Some("紛失".into()),
+        ticket: Some("T-1".into()),
+        at: day(1),
+        confirmed: None,
     }
 }
 
@@ -316,6 +355,7 @@ impl Possessions {
             disabled: PersonId::random(&fixture.entropy),
             session: SessionId::random(&fixture.entropy),
             passkey: PasskeyId::random(&fixture.entropy),
+            change: 1,
         };
         of.furnish(fixture, &approval).await;
         of.furnish_people(fixture).await;
@@ -387,7 +427,12 @@ impl Possessions {
                 transaction.set_up_person(&code, &chosen).await?;
                 transaction.assign_device(&self.device, std::slice::from_ref(&self.person), actor).await?;
                 transaction.add_passkey(&passkey, actor).await?;
-                transaction.start_session(&session(self, 1)).await
+                transaction.start_session(&session(self, 1)).await?;
+                let (because, kept) = (Justification::new("紛失", "T-1"), vec![1]);
+                transaction.justify_session(&self.session, because.as_ref(), actor).await?;
+                transaction.note_device_change(&change(self, self.change)).await?;
+                let kept = KeptAnswer { request_hash: kept, answer: "{}".into() };
+                transaction.keep_answer(&self.person, "a key", &kept).await
             })
             .await
             .unwrap();
@@ -410,6 +455,7 @@ impl Possessions {
             disabled: PersonId::random(entropy),
             session: SessionId::random(entropy),
             passkey: PasskeyId::random(entropy),
+            change: 99,
         }
     }
 }

@@ -20,6 +20,7 @@ const DEFINING: &[&str] = &[
     "person_code.person",
     "setup_link.person",
     "passkey.person",
+    "kept_answer.person",
     "person_device.person",
     "device_person.person",
 ];

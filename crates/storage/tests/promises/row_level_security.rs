@@ -39,6 +39,8 @@ const WALLED: &[(&str, i64)] = &[
     ("token_day", 0),
     ("acme_account", 0),
     ("acme_order", 0),
+    ("device_change", 0),
+    ("kept_answer", 0),
     // That it was made, and its site; the events of the feed are about others.
     ("audit", 2),
     ("feed", 0),

@@ -242,7 +242,7 @@ fn a_service_reaches_what_a_right_names_and_nothing_else() {
     own.extend(public_methods("impl ServiceTransaction {"));
     assert_eq!(
         own.into_iter().collect::<Vec<_>>(),
-        ["begin", "commit", "group", "now", "receipt_wait", "within"]
+        ["begin", "commit", "group", "now", "reached_by", "receipt_wait", "within"]
     );
 }
 

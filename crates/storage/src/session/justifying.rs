@@ -1,0 +1,52 @@
+//! Why somebody of the vendor's support acts: said once for a call, and kept with the session.
+
+use crate::actor::Actor;
+use crate::engine::on_transaction;
+use crate::scope::on_scoped_read;
+use crate::{LedgerError, Result, ScopedLedger, Transaction};
+use serde_json::json;
+use tegata_core::{Justification, SessionId};
+
+impl ScopedLedger {
+    /// What was said last in this session of why its person acts.
+    pub async fn justification_of(&self, session: &SessionId) -> Result<Option<Justification>> {
+        let row: Option<(Option<String>, Option<String>)> = on_scoped_read!(self, connection => {
+            sqlx::query_as("SELECT reason, ticket FROM session WHERE id = $1 AND ($2 IS NULL OR tenant = $2)")
+                .bind(session.as_str())
+                .bind(self.scope.bound())
+                .fetch_optional(connection)
+                .await?
+        });
+        Ok(row.and_then(|(reason, ticket)| Justification::new(&reason?, &ticket?)))
+    }
+}
+
+impl Transaction {
+    /// Keeps with a session why its person acts from now on; nothing ends the call.
+    ///
+    /// # Errors
+    /// [`LedgerError::Guard`] when there is no such session.
+    pub async fn justify_session(
+        &mut self,
+        session: &SessionId,
+        because: Option<&Justification>,
+        actor: &Actor,
+    ) -> Result<()> {
+        let kept: Option<(String,)> = on_transaction!(self.engine, connection => {
+            sqlx::query_as(
+                "UPDATE session SET reason = $2, ticket = $3 WHERE id = $1 AND ($4 IS NULL OR tenant = $4) RETURNING tenant",
+            )
+            .bind(session.as_str())
+            .bind(because.map(|because| because.reason().to_owned()))
+            .bind(because.map(|because| because.ticket().to_owned()))
+            .bind(self.scope.bound())
+            .fetch_optional(connection)
+            .await?
+        });
+        let (tenant,) = kept.ok_or(LedgerError::Guard("there is no such session"))?;
+        let detail = json!({
+            "tenant": tenant, "session": session, "reason": because.map(Justification::reason), "ticket": because.map(Justification::ticket),
+        });
+        self.audit(actor, if because.is_some() { "call.begun" } else { "call.ended" }, None, detail).await
+    }
+}
