@@ -3,7 +3,7 @@
 //! The plain `Tegata-…` headers are as good as the way between gate and product. The assertion can be verified, so a
 //! product knows a request that passed the gate from one that took another way.
 
-use crate::{DeviceId, SiteId, TenantId};
+use crate::{DeviceId, JwkThumbprint, SiteId, TenantId};
 use serde::Serialize;
 use std::time::Duration;
 
@@ -51,4 +51,8 @@ pub struct AssertionClaims<'a> {
     /// Its path without the query, as the client wrote it, where the gate knows it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<&'a str>,
+    /// Where no certificate reached the gate: the key that proved the request (RFC 9449). The device showed its certificate
+    /// to the platform, minutes before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jkt: Option<&'a JwkThumbprint>,
 }

@@ -1,9 +1,9 @@
-//! The claims of access tokens (RFC 9068), bound to a certificate (RFC 8705 section 3.1).
+//! The claims of access tokens (RFC 9068), bound to a certificate (RFC 8705 section 3.1) or to a key (RFC 9449 section 6).
 
 use crate::encoding::base64url;
 use crate::id::{DeviceId, SiteId, TenantId};
 use crate::status_list::StatusClaim;
-use crate::thumbprint::Thumbprint;
+use crate::thumbprint::{JwkThumbprint, Thumbprint};
 use ring::digest::{Context, SHA256};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -35,8 +35,12 @@ pub struct AccessClaims {
     pub nbf: Option<i64>,
     /// Its name: 128 random bits.
     pub jti: String,
-    /// The certificate it is bound to.
+    /// What it is bound to.
     pub cnf: Confirmation,
+    /// Of a token that is bound to a key: the certificate that its device showed when it asked. What ends that certificate
+    /// ends the token.
+    #[serde(default, rename = "x5t#S256", skip_serializing_if = "Option::is_none")]
+    pub shown_certificate: Option<Thumbprint>,
     /// The legal entity the device belongs to.
     pub tenant: TenantId,
     /// The store the device stands in.
@@ -106,6 +110,12 @@ impl AccessClaims {
         client && (by_itself || for_a_person)
     }
 
+    /// The certificate of its device: the one that it is bound to, or the one that the device showed when it asked for a
+    /// token that is bound to a key. A token that says both, or neither, has none and is nobody's.
+    pub fn certificate(&self) -> Option<&Thumbprint> {
+        self.cnf.certificate(self.shown_certificate.as_ref())
+    }
+
     /// Whether its scope has this one.
     pub fn has_scope(&self, wanted: &str) -> bool {
         self.scope.as_deref().is_some_and(|scope| scope.split(' ').any(|one| one == wanted))
@@ -117,14 +127,35 @@ impl AccessClaims {
     }
 }
 
-/// RFC 8705's confirmation. A second member is refused: a gate that does not understand a
-/// confirmation method must not accept the token (RFC 7800 section 3.1).
+/// How whoever shows a token proves that it is theirs, by exactly one means. A second member is refused: a gate that does not
+/// understand a confirmation method must not accept the token (RFC 7800 section 3.1).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Confirmation {
-    /// SHA-256 of the certificate's DER.
+pub enum Confirmation {
+    /// By the certificate of the connection: SHA-256 of its DER (RFC 8705 section 3.1).
     #[serde(rename = "x5t#S256")]
-    pub x5t_s256: Thumbprint,
+    Certificate(Thumbprint),
+    /// By a key that signs a proof for each request (RFC 9449 section 6.1).
+    #[serde(rename = "jkt")]
+    Key(JwkThumbprint),
+}
+
+impl Confirmation {
+    /// The key that signs proofs; none where a certificate proves it.
+    pub const fn key(&self) -> Option<&JwkThumbprint> {
+        match self {
+            Self::Certificate(_) => None,
+            Self::Key(key) => Some(key),
+        }
+    }
+
+    /// The certificate behind a token: what it is bound to, or what was shown for a token that is bound to a key.
+    pub const fn certificate<'a>(&'a self, shown: Option<&'a Thumbprint>) -> Option<&'a Thumbprint> {
+        match (self, shown) {
+            (Self::Certificate(bound), None) => Some(bound),
+            (Self::Key(_), Some(shown)) => Some(shown),
+            (Self::Certificate(_), Some(_)) | (Self::Key(_), None) => None,
+        }
+    }
 }
 
 /// The subject of a device's tokens.
@@ -155,6 +186,36 @@ pub fn is_person(subject: &str) -> bool {
 mod tests {
     use super::*;
     use crate::entropy::Seeded;
+
+    #[test]
+    fn a_token_is_bound_in_one_way_and_says_so_in_one_member() {
+        let (one, key) = (Thumbprint::of(b"certificate"), JwkThumbprint::of("{}"));
+        for (cnf, text) in [
+            (Confirmation::Certificate(one), format!(r#"{{"x5t#S256":"{one}"}}"#)),
+            (Confirmation::Key(key), format!(r#"{{"jkt":"{key}"}}"#)),
+        ] {
+            assert_eq!(serde_json::to_string(&cnf).unwrap(), text);
+            assert_eq!(serde_json::from_str::<Confirmation>(&text).unwrap(), cnf);
+        }
+        for wrong in [
+            "{}".to_owned(),
+            "null".into(),
+            r#""jkt""#.into(),
+            format!(r#"{{"x5t#S256":"{one}","jkt":"{key}"}}"#),
+            format!(r#"{{"jkt":"{key}","x5t#S256":"{one}"}}"#),
+            format!(r#"{{"jkt":"{key}","jkt":"{key}"}}"#),
+            format!(r#"{{"jkt":"{key}","kid":"1"}}"#),
+            format!(r#"{{"jkt":"{key}="}}"#),
+            r#"{"jkt":"short"}"#.into(),
+            format!(r#"{{"x5t":"{one}"}}"#),
+        ] {
+            assert!(serde_json::from_str::<Confirmation>(&wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(Confirmation::Certificate(one).certificate(None), Some(&one));
+        assert_eq!(Confirmation::Key(key).certificate(Some(&one)), Some(&one));
+        assert_eq!(Confirmation::Certificate(one).certificate(Some(&one)), None, "mixed");
+        assert_eq!(Confirmation::Key(key).certificate(None), None);
+    }
 
     #[test]
     fn a_person_has_one_subject_at_one_provider_and_never_a_device_s() {

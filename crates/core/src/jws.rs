@@ -7,7 +7,7 @@
 pub mod foreign;
 
 use crate::encoding::{base64url, from_base64url, push_base64url};
-use ring::digest::{SHA256, digest};
+use crate::thumbprint::JwkThumbprint;
 use ring::rand::SystemRandom;
 use ring::signature::{
     ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, UnparsedPublicKey,
@@ -99,6 +99,11 @@ impl SigningKey {
     /// [`JwkError`] when the operating system yields no randomness.
     pub fn sign(&self, typ: &str, payload: &[u8]) -> Result<String, JwkError> {
         let header = format!(r#"{{"alg":"{ALGORITHM}","kid":"{}","typ":"{typ}"}}"#, self.public.kid);
+        self.sign_under(&header, payload)
+    }
+
+    /// Signs a payload under a header of this text.
+    pub(crate) fn sign_under(&self, header: &str, payload: &[u8]) -> Result<String, JwkError> {
         // Four characters for three bytes each, and the signature's 64 bytes at the end.
         let mut text = String::with_capacity((header.len() + payload.len() + 64) * 4 / 3 + 8);
         push_base64url(&mut text, header.as_bytes());
@@ -122,7 +127,7 @@ impl VerifyingKey {
     /// From an uncompressed point: 65 bytes, the first 0x04.
     pub fn from_point(point: &[u8]) -> Option<Self> {
         (point.len() == 65 && point[0] == 4)
-            .then(|| Self { kid: jwk_thumbprint(point), point: point.to_vec() })
+            .then(|| Self { kid: jwk_thumbprint(point).to_string(), point: point.to_vec() })
     }
 
     /// Gives the key another `kid`, for a key that others have published under a name of their own.
@@ -158,10 +163,9 @@ impl VerifyingKey {
 }
 
 /// RFC 7638: SHA-256 over the required members in order.
-fn jwk_thumbprint(point: &[u8]) -> String {
+fn jwk_thumbprint(point: &[u8]) -> JwkThumbprint {
     let (x, y) = (base64url(&point[1..33]), base64url(&point[33..]));
-    let canonical = format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#);
-    base64url(digest(&SHA256, canonical.as_bytes()).as_ref())
+    JwkThumbprint::of(&format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#))
 }
 
 /// One key of a set as it travels.
@@ -266,7 +270,7 @@ impl KeySet {
 }
 
 /// RFC 7515 section 4.1.9: `application/` may be omitted, and media types ignore case.
-fn is_type(found: &str, expected: &str) -> bool {
+pub(crate) fn is_type(found: &str, expected: &str) -> bool {
     let bare = match found.get(..12) {
         Some(prefix) if prefix.eq_ignore_ascii_case("application/") => &found[12..],
         _ => found,
@@ -293,15 +297,15 @@ fn parse_jwk(jwk: &Jwk) -> Option<VerifyingKey> {
     Some(VerifyingKey { kid: jwk.kid.clone()?, point })
 }
 
-struct JwsParts<'a> {
-    header: &'a str,
-    payload: &'a str,
-    signature: &'a str,
-    signed: &'a str,
+pub(crate) struct JwsParts<'a> {
+    pub(crate) header: &'a str,
+    pub(crate) payload: &'a str,
+    pub(crate) signature: &'a str,
+    pub(crate) signed: &'a str,
 }
 
 impl<'a> JwsParts<'a> {
-    fn split(text: &'a str, longest: usize) -> Option<Self> {
+    pub(crate) fn split(text: &'a str, longest: usize) -> Option<Self> {
         if text.len() > longest {
             return None;
         }
@@ -311,7 +315,7 @@ impl<'a> JwsParts<'a> {
     }
 }
 
-fn decode(part: &str) -> Result<Vec<u8>, JwsError> {
+pub(crate) fn decode(part: &str) -> Result<Vec<u8>, JwsError> {
     from_base64url(part).ok_or(JwsError::Malformed)
 }
 

@@ -12,6 +12,7 @@
 //! | what people may do, and on which devices | [`access`], [`device_use`], [`login_id`] |
 //! | why somebody is refused | [`refusal`] |
 //! | what a token says | [`claims`], signed and verified by [`jws`] |
+//! | how a request proves whose token it brings | [`dpop`] |
 //! | what a gate tells its product | [`assertion`] |
 //! | how gates learn of a change | [`feed`] |
 //! | how others learn of it | [`security_event`], [`status_list`] |
@@ -30,6 +31,7 @@ pub mod claims;
 pub mod client_sign_in;
 pub mod device;
 pub mod device_use;
+pub mod dpop;
 pub mod encoding;
 pub mod entropy;
 pub mod feed;
@@ -80,7 +82,7 @@ pub use policy::{EffectivePolicy, EnrollmentPolicy, Platform};
 pub use refusal::Refusal;
 pub use short_code::ShortCode;
 pub use stop_cause::StopCause;
-pub use thumbprint::Thumbprint;
+pub use thumbprint::{JwkThumbprint, Thumbprint};
 pub use timestamp::{CLOCKS_APART, Clock, Timestamp};
 pub use url::{HttpOrigin, HttpUrl, UrlError};
 pub use verified_cache::VerifiedCache;

@@ -1,4 +1,4 @@
-//! The SHA-256 thumbprint by which a certificate is named.
+//! The SHA-256 thumbprints by which a certificate and a public key are named.
 
 use crate::encoding::{base64url, from_base64url};
 use ring::digest::{SHA256, digest};
@@ -32,6 +32,46 @@ impl Thumbprint {
     }
 }
 
+/// SHA-256 over the canonical JSON of a public key (RFC 7638 section 3): `jkt` of RFC 9449. It is written like a
+/// [`Thumbprint`], and never stands in for one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct JwkThumbprint(Thumbprint);
+
+impl JwkThumbprint {
+    /// Of the canonical JSON of a key.
+    pub fn of(canonical: &str) -> Self {
+        Self(Thumbprint::of(canonical.as_bytes()))
+    }
+
+    /// From exactly 32 bytes.
+    pub fn from_slice(bytes: &[u8]) -> Option<Self> {
+        Thumbprint::from_slice(bytes).map(Self)
+    }
+
+    /// From exactly 43 characters of base64url.
+    pub fn parse(text: &str) -> Option<Self> {
+        Thumbprint::parse(text).map(Self)
+    }
+
+    /// The 32 bytes of the SHA-256 digest.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        self.0.as_bytes()
+    }
+}
+
+impl fmt::Display for JwkThumbprint {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, formatter)
+    }
+}
+
+impl fmt::Debug for JwkThumbprint {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, formatter)
+    }
+}
+
 impl TryFrom<Vec<u8>> for Thumbprint {
     type Error = std::array::TryFromSliceError;
 
@@ -61,7 +101,7 @@ impl Serialize for Thumbprint {
 impl<'de> Deserialize<'de> for Thumbprint {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| serde::de::Error::custom("not an x5t#S256"))
+        Self::parse(&text).ok_or_else(|| serde::de::Error::custom("not a SHA-256 thumbprint in base64url"))
     }
 }
 

@@ -76,6 +76,7 @@ impl AssertionSigner {
             auth_time: sign_in.as_ref().and_then(|sign_in| sign_in.auth_time),
             htm: asked.method,
             path: asked.path,
+            jkt: verified.key(),
         };
         let text = self.key.sign(ASSERTION, &serde_json::to_vec(&claims).ok()?).ok()?;
         HeaderValue::try_from(text).ok()

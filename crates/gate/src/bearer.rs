@@ -1,17 +1,41 @@
-//! Reads the token of a request and writes `WWW-Authenticate` (RFC 6750).
+//! Reads the token of a request and writes `WWW-Authenticate` (RFC 6750, and the scheme of RFC 9449 section 7.1).
 
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, StatusCode};
+use tegata_core::dpop::DPOP;
 use tegata_core::encoding::{one_of, percent_decoded};
 use tegata_core::{Language, Refusal};
+
+/// An access token, by the scheme that it came with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PresentedToken<'a> {
+    /// `Bearer`: the certificate of the connection says whose it is.
+    Bearer(&'a str),
+    /// `DPoP`: a proof in a header of its own does.
+    Dpop(&'a str),
+}
+
+/// The access token of a request that a certificate has to prove.
+///
+/// # Errors
+/// [`Refusal::TokenMissing`] without a Bearer header; otherwise those of [`presented_token`].
+pub fn token<'a>(headers: &'a HeaderMap, query: Option<&str>) -> Result<&'a str, Refusal> {
+    match presented_token(headers, query)? {
+        PresentedToken::Bearer(token) => Ok(token),
+        PresentedToken::Dpop(_) => Err(Refusal::TokenMissing),
+    }
+}
 
 /// The access token of a request.
 ///
 /// # Errors
-/// [`Refusal::TokenMissing`] without a Bearer header; [`Refusal::TokenInvalid`] for two of them and for one
+/// [`Refusal::TokenMissing`] without a header of either scheme; [`Refusal::TokenInvalid`] for two of them and for one
 /// that is not a `b64token`; [`Refusal::TokenInAddress`] for any request with a token in its query (RFC 6750
 /// section 2.3): such a token is in logs and histories already, so it is refused even beside a good header.
-pub fn token<'a>(headers: &'a HeaderMap, query: Option<&str>) -> Result<&'a str, Refusal> {
+pub fn presented_token<'a>(
+    headers: &'a HeaderMap,
+    query: Option<&str>,
+) -> Result<PresentedToken<'a>, Refusal> {
     if query.is_some_and(names_a_token) {
         return Err(Refusal::TokenInAddress);
     }
@@ -22,11 +46,22 @@ pub fn token<'a>(headers: &'a HeaderMap, query: Option<&str>) -> Result<&'a str,
     }
     let value = value.to_str().map_err(|_| Refusal::TokenInvalid)?;
     let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        return Err(Refusal::TokenMissing);
-    }
     let token = token.trim_matches(' ');
-    if is_b64token(token) { Ok(token) } else { Err(Refusal::TokenInvalid) }
+    let presented = if scheme.eq_ignore_ascii_case("bearer") {
+        PresentedToken::Bearer(token)
+    } else if scheme.eq_ignore_ascii_case(DPOP) {
+        PresentedToken::Dpop(token)
+    } else {
+        return Err(Refusal::TokenMissing);
+    };
+    if is_b64token(token) { Ok(presented) } else { Err(Refusal::TokenInvalid) }
+}
+
+/// Whether a request comes with a token that needs a proof, however good it is.
+pub(crate) fn is_by_key(headers: &HeaderMap) -> bool {
+    let value = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
+    let scheme = value.and_then(|value| value.split(|byte| *byte == b' ').next());
+    scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(DPOP.as_bytes()))
 }
 
 /// The `WWW-Authenticate` of a refusal; `None` when another token or certificate would not help
@@ -73,6 +108,8 @@ mod tests {
         for missing in [&[][..], &["Basic YTpi"], &["DPoP a.b.c"], &[""]] {
             assert_eq!(token(&headers(missing), None), Err(Refusal::TokenMissing), "{missing:?}");
         }
+        assert_eq!(presented_token(&headers(&["dpop a.b.c"]), None), Ok(PresentedToken::Dpop("a.b.c")));
+        assert_eq!(presented_token(&headers(&["DPoP a.b.c", "Bearer a"]), None), Err(Refusal::TokenInvalid));
         for invalid in
             [&["Bearer"][..], &["Bearer "], &["Bearer a b"], &["Bearer ="], &["Bearer a", "Bearer a"]]
         {

@@ -1,11 +1,13 @@
 //! The decision: may the holder of this token and this certificate enter now?
 
 use crate::check_time::CheckTime;
+use crate::dpop::ProofRequest;
 use crate::policy::GatePolicy;
 use crate::state::GateState;
 use crate::verified_request::VerifiedRequest;
 use std::sync::Arc;
-use tegata_core::claims::{ACCESS_TOKEN, AccessClaims};
+use tegata_core::claims::{ACCESS_TOKEN, AccessClaims, Confirmation};
+use tegata_core::dpop::UsedProofs;
 use tegata_core::feed::Denial;
 use tegata_core::jws::{JwsError, KeySet};
 use tegata_core::{DeviceId, Refusal, Thumbprint, VerifiedCache};
@@ -15,6 +17,7 @@ pub(crate) struct RequestVerifier {
     policy: GatePolicy,
     state: Arc<GateState>,
     cache: VerifiedCache<VerifiedToken>,
+    used_proofs: UsedProofs,
 }
 
 /// A token whose signature held under `keys`. Another key set forgets it.
@@ -26,22 +29,50 @@ struct VerifiedToken {
 
 impl RequestVerifier {
     pub(crate) fn new(policy: GatePolicy, state: Arc<GateState>, cached_tokens: usize) -> Self {
-        Self { policy, state, cache: VerifiedCache::new(cached_tokens) }
+        Self { policy, state, cache: VerifiedCache::new(cached_tokens), used_proofs: UsedProofs::default() }
     }
 
     pub(crate) fn policy(&self) -> &GatePolicy {
         &self.policy
     }
 
-    /// Only the signature and the claims that cannot change are remembered; time, binding and status
-    /// are looked at every time.
+    /// The decision about a request with this token, on a connection with this certificate.
     pub(crate) fn check(
         &self,
         token: &str,
         presented: Option<Thumbprint>,
         moment: CheckTime,
     ) -> Result<Arc<VerifiedRequest>, Refusal> {
-        let presented = presented.ok_or(Refusal::NoCertificate)?;
+        if presented.is_none() && self.policy.dpop_origins.is_empty() {
+            return Err(Refusal::NoCertificate);
+        }
+        self.decide(token, moment, |verified| verified.is_bound_to(presented.as_ref()))
+    }
+
+    /// The decision about a request with a proof of the key that its token is bound to.
+    pub(crate) fn check_proof(
+        &self,
+        request: &ProofRequest<'_>,
+        moment: CheckTime,
+    ) -> Result<Arc<VerifiedRequest>, Refusal> {
+        let origins = &self.policy.dpop_origins;
+        if origins.is_empty() {
+            return Err(Refusal::TokenMissing);
+        }
+        self.decide(request.token, moment, |verified| {
+            let bound = &verified.claims().ok_or(Refusal::TokenInvalid)?.cnf;
+            request.check(bound, origins, &self.used_proofs, moment.now)
+        })
+    }
+
+    /// Only the signature and the claims that cannot change are remembered; time, binding and status
+    /// are looked at every time.
+    fn decide(
+        &self,
+        token: &str,
+        moment: CheckTime,
+        belongs: impl FnOnce(&VerifiedRequest) -> Result<(), Refusal>,
+    ) -> Result<Arc<VerifiedRequest>, Refusal> {
         self.fresh(moment)?;
         let name = Thumbprint::of(token.as_bytes());
         let keys = self.state.keys();
@@ -52,11 +83,7 @@ impl RequestVerifier {
             None => Arc::new(self.verify(&keys, token)?),
         };
         verified.in_time(moment.now, self.policy.leeway)?;
-        // Both thumbprints are hashes of public certificates: comparing them in varying time tells
-        // nobody anything.
-        if *verified.thumbprint() != presented {
-            return Err(Refusal::TokenNotBound);
-        }
+        belongs(&verified)?;
         self.standing(&verified)?;
         let has_scope = |wanted: &String| verified.claims().is_some_and(|claims| claims.has_scope(wanted));
         if !self.policy.scopes.iter().all(has_scope) {
@@ -107,12 +134,16 @@ impl RequestVerifier {
         Ok(verified)
     }
 
+    fn takes(&self, bound: &Confirmation) -> bool {
+        bound.key().is_none() || !self.policy.dpop_origins.is_empty()
+    }
+
     fn expect(&self, claims: &AccessClaims) -> Result<(), Refusal> {
         if claims.iss != self.policy.issuer {
             Err(Refusal::TokenOfAnotherIssuer)
         } else if claims.aud != self.policy.audience {
             Err(Refusal::TokenForAnother)
-        } else if claims.names_its_device() {
+        } else if claims.names_its_device() && self.takes(&claims.cnf) {
             Ok(())
         } else {
             Err(Refusal::TokenInvalid)

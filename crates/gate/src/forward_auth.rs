@@ -15,6 +15,7 @@
 
 use crate::assertion::AssertedRequest;
 use crate::certificate::{ClientCertificate, HeaderSource, told_by};
+use crate::dpop::RequestLine;
 use crate::gate::Gate;
 use crate::identity_headers::introduce;
 use crate::request_outcome::OwnAnswer;
@@ -228,7 +229,7 @@ fn check<B>(
         return sessions.check(&BrowserRequest { method: &method, target: &target, headers, presented });
     }
     let presented = presented.map(|certificate| certificate.thumbprint());
-    let verified = gate.check(headers, Some(&queries), presented)?;
+    let verified = gate.check_request(headers, Some(&queries), presented, proven_line(request))?;
     Ok(AdmittedSession { verified, renewed: None })
 }
 
@@ -263,6 +264,29 @@ fn asked<B>(request: &Request<B>) -> AssertedRequest<'_> {
         (None, Some(path)) => AssertedRequest { method: Some(request.method().as_str()), path: Some(path) },
         (None, None) => AssertedRequest::default(),
     }
+}
+
+/// What a proof has to name, where there is no doubt: every header that tells path or method of the original request says the
+/// same, and so does the path below `/check`. A client that writes one of these headers itself, which its proxy passes on beside
+/// its own, proves nothing by a proof for another request.
+fn proven_line<B>(request: &Request<B>) -> Option<RequestLine<'_>> {
+    let below = below(request.uri().path());
+    let paths = all_told(request, ORIGINAL_URI)?.map(|uri| &uri[..uri.find('?').unwrap_or(uri.len())]);
+    let methods = all_told(request, ORIGINAL_METHOD)?.chain(below.map(|_| request.method().as_str()));
+    Some(RequestLine { method: one_of(methods)?, path: one_of(paths.chain(below))? })
+}
+
+/// Every value of these headers; `None` where one is no text.
+fn all_told<'a, B>(request: &'a Request<B>, names: [&str; 2]) -> Option<impl Iterator<Item = &'a str>> {
+    let values = names.into_iter().flat_map(|name| request.headers().get_all(name));
+    let texts: Option<Vec<_>> = values.map(|value| value.to_str().ok()).collect();
+    texts.map(IntoIterator::into_iter)
+}
+
+/// What all of them say.
+fn one_of<'a>(mut all: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let first = all.next()?;
+    all.all(|other| other == first).then_some(first)
 }
 
 /// Method, path and query of the original request; where the proxy does not tell them, a page of the product's front.

@@ -1,10 +1,11 @@
 //! The gate itself.
 
 use crate::assertion::{AssertedRequest, AssertionSigner, check_role};
-use crate::bearer;
+use crate::bearer::{self, PresentedToken};
 use crate::certificate_name::{HolderKind, holder};
 use crate::check::RequestVerifier;
 use crate::config::{ConfigError, GateConfig};
+use crate::dpop::{self, ProofRequest, RequestLine};
 use crate::follow::FeedFollower;
 use crate::problem::RefusedReader;
 use crate::state::{GateState, MonotonicClock};
@@ -117,8 +118,28 @@ impl Gate {
         query: Option<&str>,
         presented: Option<Thumbprint>,
     ) -> Result<Arc<VerifiedRequest>, Refusal> {
-        let token = bearer::token(headers, query)?;
-        self.0.gatekeeper.check(token, presented, self.0.time.moment())
+        self.check_request(headers, query, presented, None)
+    }
+
+    /// [`Gate::check`] where the token may be bound to a key, too, and `line` is what its proof has to name: what the client
+    /// asked for, in its own letters. Without it no such token is taken.
+    ///
+    /// # Errors
+    /// The [`Refusal`] to answer with.
+    pub fn check_request(
+        &self,
+        headers: &HeaderMap,
+        query: Option<&str>,
+        presented: Option<Thumbprint>,
+        line: Option<RequestLine<'_>>,
+    ) -> Result<Arc<VerifiedRequest>, Refusal> {
+        let moment = self.0.time.moment();
+        match bearer::presented_token(headers, query)? {
+            PresentedToken::Bearer(token) => self.0.gatekeeper.check(token, presented, moment),
+            PresentedToken::Dpop(token) => {
+                self.0.gatekeeper.check_proof(&ProofRequest { token, headers, line }, moment)
+            }
+        }
     }
 
     /// The answer to whoever is refused: a problem, or a page for a browser that navigates, with a link to the page of
@@ -129,7 +150,11 @@ impl Gate {
 
     /// The refusal as an answer, for a request whose headers are no longer at hand.
     pub(crate) fn refuse_reader(&self, refusal: Refusal, reader: RefusedReader) -> Response<Full<Bytes>> {
-        reader.told(refusal, self.0.state.help().as_deref().map(String::as_str))
+        let mut answer = reader.told(refusal, self.0.state.help().as_deref().map(String::as_str));
+        if !self.0.gatekeeper.policy().dpop_origins.is_empty() {
+            dpop::challenge(refusal, reader.is_by_key(), answer.headers_mut());
+        }
+        answer
     }
 
     /// Whether somebody who passed is denied by now. A connection that lives longer than one request

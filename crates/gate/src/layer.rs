@@ -4,6 +4,7 @@
 
 use crate::certificate::{CertificateSource, ClientAddress, ClientCertificate, strip};
 use crate::cookies;
+use crate::dpop::line_of;
 use crate::gate::Gate;
 use crate::guarded_body::GuardedBody;
 use crate::problem::RefusedReader;
@@ -113,7 +114,12 @@ impl GateLayer {
             Some(sessions) => sessions.admit(&self.gate, request, presented),
             None => self
                 .gate
-                .check(request.headers(), request.uri().query(), presented.map(|one| one.thumbprint()))
+                .check_request(
+                    request.headers(),
+                    request.uri().query(),
+                    presented.map(|one| one.thumbprint()),
+                    Some(line_of(request)),
+                )
                 .into(),
         };
         if let RequestOutcome::Admitted { verified, .. } = &admission {

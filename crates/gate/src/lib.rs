@@ -44,6 +44,7 @@ mod check;
 mod check_time;
 mod config;
 mod cookies;
+mod dpop;
 mod feed;
 mod follow;
 mod gate;
@@ -63,6 +64,7 @@ pub use certificate::{
     CertificateSource, ClientAddress, ClientCertificate, HeaderEncoding, HeaderSource, ProxiedCertificate,
 };
 pub use config::{ConfigError, GateConfig};
+pub use dpop::RequestLine;
 pub use gate::{Gate, GateStatus};
 pub use guarded_body::{CutReason, GuardedBody};
 pub use layer::{GateFuture, GateLayer, GateService};

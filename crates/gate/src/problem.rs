@@ -3,7 +3,7 @@
 
 pub(crate) mod page;
 
-use crate::bearer::www_authenticate;
+use crate::bearer::{is_by_key, www_authenticate};
 use http::header::{
     ACCEPT, ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY,
     WWW_AUTHENTICATE,
@@ -27,6 +27,8 @@ pub struct RefusedReader {
     language: Language,
     /// A person's browser that navigates; a script that merely does not mind HTML gets JSON.
     navigates: bool,
+    /// Whether it came with a token that is bound to a key.
+    by_key: bool,
 }
 
 /// `application/problem+json` (RFC 9457) in the reader's language, or a page where a browser navigates, with the
@@ -37,7 +39,11 @@ pub fn response(refusal: Refusal, request: &HeaderMap) -> Response<Full<Bytes>> 
 
 impl RefusedReader {
     pub(crate) fn of(request: &HeaderMap) -> Self {
-        Self { language: language_of(request), navigates: takes_a_page(request) }
+        Self { language: language_of(request), navigates: takes_a_page(request), by_key: is_by_key(request) }
+    }
+
+    pub(crate) const fn is_by_key(self) -> bool {
+        self.by_key
     }
 
     /// `help` is the platform's page for people who are refused.

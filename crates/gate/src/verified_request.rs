@@ -4,7 +4,7 @@ use crate::session::SessionFacts;
 use std::time::Duration;
 use tegata_core::claims::{AccessClaims, is_person};
 use tegata_core::feed::Denials;
-use tegata_core::{DeviceId, Refusal, SiteId, TenantId, Thumbprint, Timestamp};
+use tegata_core::{DeviceId, JwkThumbprint, Refusal, SiteId, TenantId, Thumbprint, Timestamp};
 
 /// Who asks, as handlers find it in the request's extensions: by an access token, or by a browser's session.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -12,7 +12,11 @@ pub struct VerifiedRequest(Credential);
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 enum Credential {
-    Token(Box<AccessClaims>),
+    Token {
+        claims: Box<AccessClaims>,
+        /// Of its device: what the token is bound to, or what was shown for a token that is bound to a key.
+        certificate: Thumbprint,
+    },
     Session {
         facts: SessionFacts,
         /// The certificate of the connection, perhaps a newer one than signed in.
@@ -35,7 +39,9 @@ pub struct SignInFacts<'a> {
 impl VerifiedRequest {
     /// What a signed text says.
     pub(crate) fn parse(payload: &[u8]) -> Option<Self> {
-        serde_json::from_slice(payload).ok().map(|claims| Self(Credential::Token(claims)))
+        let claims: Box<AccessClaims> = serde_json::from_slice(payload).ok()?;
+        let certificate = *claims.certificate()?;
+        Some(Self(Credential::Token { claims, certificate }))
     }
 
     /// A session that goes on until then unless it is used again, on a connection with this certificate.
@@ -45,7 +51,7 @@ impl VerifiedRequest {
 
     /// Whether a token may be used now. Sessions were asked before they came here.
     pub(crate) fn in_time(&self, now: Timestamp, leeway: Duration) -> Result<(), Refusal> {
-        let Credential::Token(claims) = &self.0 else { return Ok(()) };
+        let Credential::Token { claims, .. } = &self.0 else { return Ok(()) };
         let horizon = now.plus(leeway);
         let begun = |seconds: i64| Timestamp::from_seconds(seconds) <= horizon;
         if now >= Timestamp::from_seconds(claims.exp) {
@@ -60,16 +66,32 @@ impl VerifiedRequest {
     /// Whether the token itself, or the session, was ended before its time.
     pub(crate) fn ended_by(&self, denials: &Denials) -> Result<(), Refusal> {
         match &self.0 {
-            Credential::Token(claims) if denials.denies_token(claims) => Err(Refusal::TokenRevoked),
+            Credential::Token { claims, .. } if denials.denies_token(claims) => Err(Refusal::TokenRevoked),
             Credential::Session { facts, .. } if ends_session(denials, facts) => Err(Refusal::SessionOver),
             _ => Ok(()),
         }
     }
 
+    /// Whether the connection of this certificate may bring the token. Both thumbprints are hashes of public certificates:
+    /// comparing them in varying time tells nobody anything.
+    pub(crate) fn is_bound_to(&self, presented: Option<&Thumbprint>) -> Result<(), Refusal> {
+        if self.key().is_some() {
+            // It was stripped to Bearer.
+            return Err(Refusal::DpopProofInvalid);
+        }
+        let presented = presented.ok_or(Refusal::NoCertificate)?;
+        if presented == self.thumbprint() { Ok(()) } else { Err(Refusal::TokenNotBound) }
+    }
+
+    /// The key that proved the request; none where the certificate of the connection did.
+    pub fn key(&self) -> Option<&JwkThumbprint> {
+        self.claims().and_then(|claims| claims.cnf.key())
+    }
+
     /// Everything the token says; none where a browser came with a session.
     pub fn claims(&self) -> Option<&AccessClaims> {
         match &self.0 {
-            Credential::Token(claims) => Some(claims),
+            Credential::Token { claims, .. } => Some(claims),
             Credential::Session { .. } => None,
         }
     }
@@ -77,7 +99,7 @@ impl VerifiedRequest {
     /// When it ends by itself: the end of the token, or of a session that is not used again.
     pub fn ends(&self) -> Timestamp {
         match &self.0 {
-            Credential::Token(claims) => Timestamp::from_seconds(claims.exp),
+            Credential::Token { claims, .. } => Timestamp::from_seconds(claims.exp),
             Credential::Session { until, .. } => *until,
         }
     }
@@ -85,7 +107,7 @@ impl VerifiedRequest {
     /// The device that asks.
     pub fn device(&self) -> &DeviceId {
         match &self.0 {
-            Credential::Token(claims) => &claims.device,
+            Credential::Token { claims, .. } => &claims.device,
             Credential::Session { facts, .. } => &facts.device,
         }
     }
@@ -93,7 +115,7 @@ impl VerifiedRequest {
     /// Who asks: `device:{id}`, or `person:{hash}` where a person uses the device.
     pub fn subject(&self) -> &str {
         match &self.0 {
-            Credential::Token(claims) => &claims.sub,
+            Credential::Token { claims, .. } => &claims.sub,
             Credential::Session { facts, .. } => &facts.subject,
         }
     }
@@ -106,7 +128,7 @@ impl VerifiedRequest {
     /// How the sign-in was done; none where it is not known.
     pub fn sign_in(&self) -> Option<SignInFacts<'_>> {
         match &self.0 {
-            Credential::Token(claims) => Some(SignInFacts {
+            Credential::Token { claims, .. } => Some(SignInFacts {
                 acr: claims.acr.as_deref()?,
                 amr: claims.amr.iter().flatten().map(String::as_str).collect(),
                 auth_time: claims.auth_time,
@@ -122,7 +144,7 @@ impl VerifiedRequest {
     /// The legal entity it belongs to.
     pub fn tenant(&self) -> &TenantId {
         match &self.0 {
-            Credential::Token(claims) => &claims.tenant,
+            Credential::Token { claims, .. } => &claims.tenant,
             Credential::Session { facts, .. } => &facts.tenant,
         }
     }
@@ -130,7 +152,7 @@ impl VerifiedRequest {
     /// The store it stands in.
     pub fn site(&self) -> &SiteId {
         match &self.0 {
-            Credential::Token(claims) => &claims.site,
+            Credential::Token { claims, .. } => &claims.site,
             Credential::Session { facts, .. } => &facts.site,
         }
     }
@@ -139,15 +161,15 @@ impl VerifiedRequest {
     /// a renewed certificate.
     pub fn generation(&self) -> u32 {
         match &self.0 {
-            Credential::Token(claims) => claims.generation,
+            Credential::Token { claims, .. } => claims.generation,
             Credential::Session { facts, .. } => facts.generation,
         }
     }
 
-    /// The certificate it presented.
+    /// The certificate it presented: here, or, of a token that is bound to a key, to the platform when it asked for the token.
     pub fn thumbprint(&self) -> &Thumbprint {
         match &self.0 {
-            Credential::Token(claims) => &claims.cnf.x5t_s256,
+            Credential::Token { certificate, .. } => certificate,
             Credential::Session { presented, .. } => presented,
         }
     }

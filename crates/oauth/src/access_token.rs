@@ -4,10 +4,10 @@ use crate::authorization_server::AuthorizationServer;
 use crate::code_facts::CodeFacts;
 use crate::error::OAuthError;
 use crate::form::FormParameters;
-use tegata_core::Timestamp;
 use tegata_core::claims::{AccessClaims, ActorClaim, Confirmation, device_subject};
 use tegata_core::encoding::base64url;
 use tegata_core::entropy::bytes;
+use tegata_core::{JwkThumbprint, Thumbprint, Timestamp};
 use tegata_storage::{CertificateHolder, IssuedToken};
 
 /// What a token is to be for, beside the device.
@@ -15,6 +15,19 @@ pub(crate) struct TokenRequest<'a> {
     pub(crate) audience: &'a str,
     pub(crate) scope: Option<String>,
     pub(crate) person: Option<&'a str>,
+    /// The key that it is bound to in place of the certificate.
+    pub(crate) key: Option<JwkThumbprint>,
+}
+
+/// What a token is bound to, and the certificate that it says beside that.
+pub(crate) fn bound_to(
+    certificate: Thumbprint,
+    key: Option<JwkThumbprint>,
+) -> (Confirmation, Option<Thumbprint>) {
+    match key {
+        None => (Confirmation::Certificate(certificate), None),
+        Some(key) => (Confirmation::Key(key), Some(certificate)),
+    }
 }
 
 impl AuthorizationServer {
@@ -28,7 +41,7 @@ impl AuthorizationServer {
     ) -> Result<AccessClaims, OAuthError> {
         let audience = self.audience_for(form, device).await?;
         let scope = self.scope(form, audience)?;
-        let claims = self.claims(device, TokenRequest { audience, scope, person: None }, now);
+        let claims = self.claims(device, TokenRequest { audience, scope, person: None, key: None }, now);
         self.context.ledger.record_token(record_of(&claims, now)).await?;
         Ok(claims)
     }
@@ -42,7 +55,8 @@ impl AuthorizationServer {
         terms: TokenRequest<'_>,
         now: Timestamp,
     ) -> AccessClaims {
-        let TokenRequest { audience, scope, person } = terms;
+        let TokenRequest { audience, scope, person, key } = terms;
+        let (cnf, shown_certificate) = bound_to(device.thumbprint, key);
         let itself = device_subject(&device.device);
         let at = self.issued_at(device, now);
         AccessClaims {
@@ -56,7 +70,8 @@ impl AuthorizationServer {
             exp: at.plus(self.lifetime).min(device.not_after).seconds(),
             nbf: None,
             jti: base64url(&bytes::<16>(&*self.context.entropy)),
-            cnf: Confirmation { x5t_s256: device.thumbprint },
+            cnf,
+            shown_certificate,
             tenant: device.tenant.clone(),
             site: device.site.clone(),
             device: device.device.clone(),

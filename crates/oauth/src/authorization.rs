@@ -196,6 +196,7 @@ impl AuthorizationEndpoint {
             audience: request.audience.clone(),
             scope: request.scope.clone(),
             nonce: request.nonce.clone(),
+            dpop_jkt: request.dpop_jkt,
             expires_at: now.plus(CODE_LIFETIME),
         };
         let person = session.map(|session| session.person.clone());

@@ -1,5 +1,6 @@
 //! The authorization server: what the OAuth endpoints share.
 
+use crate::dpop::DpopVerifier;
 use crate::error::OAuthError;
 use crate::form::FormParameters;
 use crate::metadata::MetadataDocuments;
@@ -13,7 +14,7 @@ use tegata_core::claims::LONGEST_LIFETIME;
 use tegata_core::{Refusal, SiteId, TenantId, Timestamp};
 use tegata_signals::{SignalIssuer, Signals, StatusLists};
 use tegata_storage::CertificateHolder;
-use tegata_web::{ClientRegistry, ServiceContext};
+use tegata_web::{ClientRegistry, OpenInstallationSecret, ServiceContext};
 
 /// The authorization server. Requests share it.
 pub struct AuthorizationServer {
@@ -23,13 +24,15 @@ pub struct AuthorizationServer {
     pub(crate) documents: MetadataDocuments,
     pub(crate) refresh: RefreshRules,
     pub(crate) people: IdentityProviders,
+    pub(crate) dpop: DpopVerifier,
     status_lists: Arc<StatusLists>,
     products: Vec<ProductAudience>,
     clients: Arc<ClientRegistry>,
 }
 
 impl AuthorizationServer {
-    /// Puts an authorization server together from its configuration.
+    /// Puts an authorization server together from its configuration. From the secret of the installation come the nonces that
+    /// proofs repeat.
     ///
     /// # Errors
     /// [`ConfigurationError`] says what cannot be served.
@@ -38,6 +41,7 @@ impl AuthorizationServer {
         clients: Arc<ClientRegistry>,
         products: Vec<ProductAudience>,
         rules: impl Into<TokenRules>,
+        secret: OpenInstallationSecret,
     ) -> Result<Arc<Self>, ConfigurationError> {
         let TokenRules { lifetime, refresh, people } = rules.into();
         check_products(&products)?;
@@ -48,6 +52,7 @@ impl AuthorizationServer {
         let people = IdentityProviders::new(people);
         let issuer = signals.issuer().clone();
         let context = issuer.service_context();
+        let dpop = DpopVerifier::new(&context.addresses.device, secret);
         let documents = MetadataDocuments::new(&context.addresses, &products);
         Ok(Arc::new(Self {
             context,
@@ -56,6 +61,7 @@ impl AuthorizationServer {
             documents,
             refresh,
             people,
+            dpop,
             status_lists: signals.status_lists().clone(),
             products,
             clients,

@@ -1,20 +1,19 @@
 //! An OAuth request, and who sent it: the same enforcement at every endpoint.
 
 use crate::authorization_server::AuthorizationServer;
+use crate::dpop::PROOF;
 use crate::error::OAuthError;
 use crate::form::{Charset, FormParameters, check_media_type};
 use crate::page_origin::PageOrigin;
 use axum::extract::Request;
+use http::HeaderMap;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName};
 use std::sync::Arc;
 use tegata_core::{DeviceId, Refusal, Role, Timestamp};
 use tegata_storage::{Actor, CertificateHolder};
 use tegata_web::{
     Presented, RecognizedClient, RegisteredClient, ServiceContext, TakenPlace, TenantWork, body,
 };
-
-const DPOP: HeaderName = HeaderName::from_static("dpop");
 
 /// Credentials of other authentication methods (RFC 6749 section 2.3: one method in a request).
 const OTHER_CREDENTIALS: [&str; 3] = ["client_secret", "client_assertion", "client_assertion_type"];
@@ -109,6 +108,15 @@ impl AuthenticatedRequest {
         }
     }
 
+    /// Whether its tokens are bound to a key of its own.
+    pub(crate) fn is_dpop_bound(&self) -> bool {
+        match self {
+            Self::Holder(_) => false,
+            Self::Registered(call) => call.client.registration.dpop_bound_access_tokens,
+            Self::Public(_, registration) => registration.dpop_bound_access_tokens,
+        }
+    }
+
     /// The device without which a public client is nobody.
     pub(crate) fn public_device(&self) -> Option<&DeviceId> {
         match self {
@@ -187,8 +195,8 @@ async fn authenticate(
 }
 
 fn check_headers(headers: &HeaderMap) -> Result<Charset, OAuthError> {
-    if headers.contains_key(DPOP) {
-        return Err(OAuthError::invalid_request("Tokens are bound to the certificate, not by DPoP"));
+    if headers.contains_key(PROOF) {
+        return Err(OAuthError::invalid_request("A DPoP proof goes with a request for tokens alone"));
     }
     if headers.contains_key(AUTHORIZATION) {
         return Err(OAuthError::invalid_request("A certificate is the only credential"));

@@ -1,5 +1,6 @@
 //! Tokens of registered clients: for themselves, bound to their certificate, and unlike any device's.
 
+use crate::access_token::bound_to;
 use crate::authorization_server::AuthorizationServer;
 use crate::client::RegisteredClientRequest;
 use crate::code_facts::CodeFacts;
@@ -10,7 +11,7 @@ use serde_json::json;
 use tegata_core::claims::{ActorClaim, Confirmation, device_subject};
 use tegata_core::encoding::base64url;
 use tegata_core::entropy::bytes;
-use tegata_core::{DeviceId, Refusal, SiteId, TenantId, Timestamp};
+use tegata_core::{DeviceId, JwkThumbprint, Refusal, SiteId, TenantId, Thumbprint, Timestamp};
 use tegata_storage::{Actor, AuditNote};
 use tegata_web::RecognizedClient;
 
@@ -29,6 +30,9 @@ pub(crate) struct ClientClaims {
     pub(crate) exp: i64,
     pub(crate) jti: String,
     pub(crate) cnf: Confirmation,
+    /// Of a token that is bound to a key: the certificate that the client authenticated with.
+    #[serde(default, rename = "x5t#S256", skip_serializing_if = "Option::is_none")]
+    pub(crate) shown_certificate: Option<Thumbprint>,
     /// Where `sub` is a person: the device that they use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) act: Option<ActorClaim>,
@@ -54,9 +58,16 @@ pub(crate) struct ClientClaims {
 pub(crate) struct ClientTokenRequest<'a> {
     pub(crate) audience: &'a str,
     pub(crate) scope: Option<String>,
+    /// The key that it is bound to in place of the certificate.
+    pub(crate) key: Option<JwkThumbprint>,
 }
 
 impl ClientClaims {
+    /// The certificate of the client behind it; none of a token that was made up.
+    pub(crate) fn certificate(&self) -> Option<&Thumbprint> {
+        self.cnf.certificate(self.shown_certificate.as_ref())
+    }
+
     /// The claims of a token that the client got by a code: about whoever is on a device, or about the device.
     pub(crate) fn on_a_device(
         self,
@@ -89,12 +100,17 @@ impl TokenClaims for ClientClaims {
     fn scope(&self) -> Option<&str> {
         self.scope.as_deref()
     }
+
+    fn confirmation(&self) -> &Confirmation {
+        &self.cnf
+    }
 }
 
 /// The token endpoint, for a registered client that asks for itself.
 pub(crate) async fn grant(
     tokens: &AuthorizationServer,
     call: &RegisteredClientRequest,
+    key: Option<JwkThumbprint>,
 ) -> Result<TokenResponse, OAuthError> {
     let RegisteredClientRequest { form, client, at: now, .. } = call;
     let registration = &client.registration;
@@ -106,7 +122,7 @@ pub(crate) async fn grant(
         return Err(OAuthError::invalid_target("The client is not registered for this product"));
     }
     let scope = tokens.scope_within(form, audience, Some(&registration.scope))?;
-    let claims = client_claims(tokens, client, ClientTokenRequest { audience, scope }, *now);
+    let claims = client_claims(tokens, client, ClientTokenRequest { audience, scope, key }, *now);
     tokens.context.ledger.group(record_of(&claims, *now)).await?;
     // While the record was on its way to the disk, the certificate may have been revoked.
     call.authenticate_again(&tokens.context).await?;
@@ -117,10 +133,11 @@ pub(crate) async fn grant(
 pub(crate) fn client_claims(
     tokens: &AuthorizationServer,
     client: &RecognizedClient,
-    ClientTokenRequest { audience, scope }: ClientTokenRequest<'_>,
+    ClientTokenRequest { audience, scope, key }: ClientTokenRequest<'_>,
     now: Timestamp,
 ) -> ClientClaims {
     let name = &client.registration.client_id;
+    let (cnf, shown_certificate) = bound_to(client.certificate.thumbprint, key);
     ClientClaims {
         iss: tokens.issuer().to_owned(),
         sub: format!("client:{name}"),
@@ -130,7 +147,8 @@ pub(crate) fn client_claims(
         iat: now.seconds(),
         exp: now.plus(tokens.lifetime).min(client.not_after).seconds(),
         jti: base64url(&bytes::<16>(&*tokens.context.entropy)),
-        cnf: Confirmation { x5t_s256: client.certificate.thumbprint },
+        cnf,
+        shown_certificate,
         act: None,
         device: None,
         tenant: None,
@@ -147,7 +165,7 @@ fn record_of(claims: &ClientClaims, at: Timestamp) -> AuditNote {
         actor: Actor::Client(claims.client_id.clone()),
         action: "token.issued",
         device: None,
-        detail: json!({"audience": claims.aud, "jti": claims.jti, "thumbprint": claims.cnf.x5t_s256}),
+        detail: json!({"audience": claims.aud, "jti": claims.jti, "thumbprint": claims.certificate()}),
         at,
     }
 }

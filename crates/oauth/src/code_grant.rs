@@ -14,7 +14,7 @@ use crate::token_response::TokenResponse;
 use serde_json::json;
 use std::sync::Arc;
 use tegata_core::encoding::base64url;
-use tegata_core::{AuthorizationCode, Refusal, Thumbprint, Timestamp};
+use tegata_core::{AuthorizationCode, JwkThumbprint, Refusal, Thumbprint, Timestamp};
 use tegata_storage::{
     AuditNote, CertificateHolder, CodeGrant, CodeRedemption, GrantedToken, KnownCode, RedeemCode, SpendCode,
 };
@@ -26,6 +26,7 @@ const OPENID: &str = "openid";
 pub(crate) async fn redeem(
     tokens: &AuthorizationServer,
     asked: &AuthenticatedRequest,
+    key: Option<JwkThumbprint>,
 ) -> Result<TokenResponse, OAuthError> {
     let form = asked.form();
     let text = form.require("code", "code is missing")?;
@@ -33,13 +34,14 @@ pub(crate) async fn redeem(
     let code = AuthorizationCode::parse(text).ok_or(Refusal::CodeRefused)?;
     let (hash, now) = (code.hash(), asked.at());
     let known = living(tokens, asked, &hash, now).await?;
-    check(tokens, asked, &known.grant, verifier, &hash, now).await?;
+    check(tokens, asked, &known.grant, (verifier, key), &hash, now).await?;
     let grant = &known.grant;
     must_be_registered_for(asked, &grant.audience)?;
     let holder = device_of(tokens, asked, grant).await?;
     tokens.check_license(&grant.audience, &holder).await?;
     let facts = CodeFacts::of_code(grant);
-    let (response, token) = access_token(tokens, asked, grant, &facts, &holder, now)?;
+    let bound = GrantHolder { holder: &holder, key };
+    let (response, token) = access_token(tokens, asked, grant, &facts, &bound, now)?;
     let first = first_value(tokens);
     let family = FamilyGrant {
         audience: grant.audience.clone(),
@@ -47,6 +49,8 @@ pub(crate) async fn redeem(
         subject: facts.person.as_ref().map(|person| person.subject.clone()),
         client: Some(grant.client.clone()),
         session: facts.person.as_ref().map(|person| person.session.clone()),
+        // A client with a certificate of its own refreshes by that, with whichever key it has by then (RFC 9449 section 5).
+        dpop_jkt: key.filter(|_| asked.public_device().is_some()),
     };
     let family = family.starting(tokens, &first, grant.device.clone(), token, now);
     let redeem = RedeemCode { hash, client: grant.client.clone(), family };
@@ -109,7 +113,7 @@ async fn check(
     tokens: &AuthorizationServer,
     asked: &AuthenticatedRequest,
     grant: &CodeGrant,
-    verifier: &str,
+    (verifier, key): (&str, Option<JwkThumbprint>),
     hash: &[u8],
     now: Timestamp,
 ) -> Result<(), OAuthError> {
@@ -121,6 +125,8 @@ async fn check(
         "another verifier"
     } else if form.get("redirect_uri") != Some(&grant.redirect_uri) {
         "another redirect_uri"
+    } else if grant.dpop_jkt.is_some() && grant.dpop_jkt != key {
+        "another key"
     } else {
         return Ok(());
     };
@@ -178,18 +184,24 @@ async fn device_again(tokens: &AuthorizationServer, holder: &CertificateHolder) 
     again.map(drop).map_err(OAuthError::of_the_device)
 }
 
-/// Bound to the certificate of a registered client, or to the device's.
+/// The device of a grant, and the key of its client where tokens are bound to that.
+struct GrantHolder<'a> {
+    holder: &'a CertificateHolder,
+    key: Option<JwkThumbprint>,
+}
+
+/// Bound to the client's key, to the certificate of a registered client, or to the device's.
 fn access_token(
     tokens: &AuthorizationServer,
     asked: &AuthenticatedRequest,
     grant: &CodeGrant,
     facts: &CodeFacts,
-    holder: &CertificateHolder,
+    &GrantHolder { holder, key }: &GrantHolder<'_>,
     now: Timestamp,
 ) -> Result<(TokenResponse, GrantedToken), OAuthError> {
     let scope = grant.scope.clone();
     if let AuthenticatedRequest::Registered(call) = asked {
-        let request = ClientTokenRequest { audience: &grant.audience, scope };
+        let request = ClientTokenRequest { audience: &grant.audience, scope, key };
         let claims = client_claims(tokens, &call.client, request, now);
         let claims = claims.on_a_device(facts, &holder.device, &holder.tenant, &holder.site);
         let generation = holder.generation;
@@ -198,7 +210,7 @@ fn access_token(
         return Ok((tokens.token_response(&claims)?, token));
     }
     let person = facts.person.as_ref().map(|person| &*person.subject);
-    let request = TokenRequest { audience: &grant.audience, scope, person };
+    let request = TokenRequest { audience: &grant.audience, scope, person, key };
     let claims = tokens.claims(holder, request, now);
     let claims = crate::access_token::by_code(claims, asked.client_id(), facts);
     let token = granted(&claims);

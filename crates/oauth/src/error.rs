@@ -50,6 +50,17 @@ impl OAuthError {
         Self::of_protocol("invalid_target", fault)
     }
 
+    /// A proof that does not hold (RFC 9449 section 5).
+    pub(crate) const fn invalid_dpop_proof(fault: &'static str) -> Self {
+        Self::of_protocol("invalid_dpop_proof", fault).because(Refusal::DpopProofInvalid)
+    }
+
+    /// A proof without a nonce of ours, or with one that is too old (RFC 9449 section 8).
+    pub(crate) const fn use_dpop_nonce() -> Self {
+        let fault = "Send the request again, with a proof that has the nonce of the header DPoP-Nonce";
+        Self::of_protocol("use_dpop_nonce", fault).because(Refusal::DpopProofInvalid)
+    }
+
     /// An error of the authorization endpoint alone (RFC 6749 section 4.1.2.1, OpenID Connect Core section 3.1.2.6).
     pub(crate) const fn at_authorization(error: &'static str, fault: &'static str) -> Self {
         Self::of_protocol(error, fault)
@@ -57,7 +68,11 @@ impl OAuthError {
 
     /// An access token that is not taken (RFC 6750 section 3.1).
     pub(crate) fn of_token(status: StatusCode, refusal: Refusal) -> Self {
-        let error = if status == StatusCode::FORBIDDEN { "insufficient_scope" } else { "invalid_token" };
+        let error = match refusal {
+            Refusal::ScopeInsufficient => "insufficient_scope",
+            Refusal::DpopProofInvalid => "invalid_dpop_proof",
+            _ => "invalid_token",
+        };
         Self { status, error, refusal, fault: None }
     }
 
@@ -142,6 +157,7 @@ impl From<Refusal> for OAuthError {
             Refusal::SessionEnded | Refusal::PersonElsewhere | Refusal::CodeRefused => {
                 (StatusCode::BAD_REQUEST, "invalid_grant")
             }
+            Refusal::DpopProofInvalid => (StatusCode::BAD_REQUEST, "invalid_dpop_proof"),
             Refusal::ProductNotLicensed | Refusal::ProductUnknown => {
                 (StatusCode::BAD_REQUEST, "invalid_target")
             }

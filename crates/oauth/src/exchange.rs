@@ -34,8 +34,8 @@ pub(crate) async fn exchange(
         Err(error) => return Err(refused(tokens, call, error).await),
     };
     let now = call.at;
-    let claims =
-        tokens.claims(&call.client, TokenRequest { audience, scope, person: Some(&person.subject) }, now);
+    let request = TokenRequest { audience, scope, person: Some(&person.subject), key: None };
+    let claims = tokens.claims(&call.client, request, now);
     let refresh_token = refresh_grant::start(tokens, &claims, Some(&person.subject), now).await?;
     call.authenticate_again(&tokens.context).await?;
     let response = tokens.token_response(&claims)?;

@@ -80,7 +80,7 @@ impl AuthorizationServer {
             site: &holder.site,
             device: &holder.device,
             generation: holder.generation,
-            cnf: Confirmation { x5t_s256: holder.thumbprint },
+            cnf: Confirmation::Certificate(holder.thumbprint),
         };
         Ok(self.sign(ID_TOKEN, &claims)?)
     }

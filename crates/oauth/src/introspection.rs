@@ -4,14 +4,15 @@ use crate::authorization_server::AuthorizationServer;
 use crate::client::AuthenticatedRequest;
 use crate::client_grant::ClientClaims;
 use crate::error::{NOT_STORED, OAuthError};
+use crate::token_response::token_type;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
 use serde::Serialize;
 use std::sync::Arc;
-use tegata_core::claims::{ACCESS_TOKEN, AccessClaims};
-use tegata_core::{Refusal, Role, Standing, Thumbprint, Timestamp};
+use tegata_core::claims::{ACCESS_TOKEN, AccessClaims, Confirmation};
+use tegata_core::{Refusal, Role, Standing, Timestamp};
 
 pub(crate) async fn introspect(
     State(tokens): State<Arc<AuthorizationServer>>,
@@ -66,11 +67,11 @@ impl OwnToken {
         client_id == asked.client_id() && asked.public_device().is_none_or(|own| Some(own) == device)
     }
 
-    /// The certificate that it is bound to.
-    pub(crate) fn certificate(&self) -> &Thumbprint {
+    /// What it is bound to.
+    pub(crate) fn confirmation(&self) -> &Confirmation {
         match self {
-            Self::Device(claims) => &claims.cnf.x5t_s256,
-            Self::Client(claims) => &claims.cnf.x5t_s256,
+            Self::Device(claims) => &claims.cnf,
+            Self::Client(claims) => &claims.cnf,
         }
     }
 
@@ -122,10 +123,10 @@ impl AuthorizationServer {
 
     /// By its name, by that of its session, or with the device on which it was granted.
     fn denies(&self, claims: &ClientClaims) -> bool {
-        let status = &self.context.status;
+        let (status, certificate) = (&self.context.status, claims.certificate());
         let of_device = claims.device.as_ref().zip(claims.tenant.as_ref()).is_some_and(|(device, tenant)| {
             let issued = Timestamp::from_seconds(claims.iat);
-            status.is_denied(Some(tenant), device, &claims.cnf.x5t_s256)
+            certificate.is_none_or(|certificate| status.is_denied(Some(tenant), device, certificate))
                 || status.denies_issued(tenant, device, issued)
         });
         let of_session = claims.sid.as_deref().is_some_and(|session| status.token_denied(session));
@@ -133,7 +134,8 @@ impl AuthorizationServer {
     }
 
     async fn stands(&self, claims: &AccessClaims, now: Timestamp) -> Result<bool, OAuthError> {
-        let known = self.context.status.standing(&claims.cnf.x5t_s256, now).await?;
+        let Some(certificate) = claims.certificate() else { return Ok(false) };
+        let known = self.context.status.standing(certificate, now).await?;
         Ok(known.is_some_and(|(holder, standing)| {
             standing == Standing::Good && holder.role == Role::Device && holder.device == claims.device
         }))
@@ -143,11 +145,10 @@ impl AuthorizationServer {
     /// certificates from elsewhere nothing more is known than that the token lives no longer than they do.
     async fn stays_registered(&self, claims: &ClientClaims, now: Timestamp) -> Result<bool, OAuthError> {
         let Some(registration) = self.clients().get(&claims.client_id) else { return Ok(false) };
-        let known = self.context.status.standing(&claims.cnf.x5t_s256, now).await?;
+        let Some(certificate) = claims.certificate() else { return Ok(false) };
+        let known = self.context.status.standing(certificate, now).await?;
         let good = known.is_none_or(|(_, standing)| standing == Standing::Good);
-        Ok(good
-            && registration.audiences.contains(&claims.aud)
-            && registration.may_hold(&claims.cnf.x5t_s256))
+        Ok(good && registration.audiences.contains(&claims.aud) && registration.may_hold(certificate))
     }
 
     /// A token that this server issued and that has not ended.
@@ -215,6 +216,7 @@ struct IntrospectionResult<'a> {
 
 impl<'a> IntrospectionResult<'a> {
     fn of(found: Option<&'a OwnToken>) -> Self {
-        Self { active: found.is_some(), token_type: found.map(|_| "Bearer"), claims: found }
+        let token_type = found.map(|own| token_type(own.confirmation()));
+        Self { active: found.is_some(), token_type, claims: found }
     }
 }

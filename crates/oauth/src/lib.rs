@@ -11,7 +11,9 @@
 //!   subject or by their own certificates. All of them authenticate by `tls_client_auth` or
 //!   `self_signed_tls_client_auth` (RFC 8705 section 2) and nothing else, at every endpoint. A request without
 //!   `client_id` gets `invalid_client`, whatever else it lacks. One that brings another credential along (a secret, an
-//!   assertion, an `Authorization` or `DPoP` header) gets `invalid_request`.
+//!   assertion, an `Authorization` header) gets `invalid_request`.
+//! - A registered client may have its tokens bound to a key (DPoP, RFC 9449) and proves it beside its certificate; a page
+//!   beside that of its device. Anybody else who brings a proof gets `invalid_request`. Proofs repeat a nonce of ours.
 //! - Grants are for devices; a gate gets `unauthorized_client`. `client_credentials` is for the device itself, without a
 //!   refresh token (RFC 6749 section 4.4.3).
 //! - A refresh token belongs to the device, whichever of its certificates it presents by now; the access token is bound
@@ -47,6 +49,7 @@ mod client_grant;
 mod code_facts;
 mod code_grant;
 mod companion;
+mod dpop;
 mod end_session;
 mod error;
 mod exchange;

@@ -5,6 +5,7 @@ use axum::body::Bytes;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use tegata_core::claims::acr;
+use tegata_core::dpop::ALGORITHMS;
 use tegata_signals::STATUS_LISTS;
 use tegata_signals::metadata::{FEED, GATE_KEYS, JWKS, RECEIPTS};
 use tegata_web::InstallationAddresses;
@@ -95,6 +96,7 @@ struct ServerMetadata<'a> {
     revocation_endpoint_auth_methods_supported: [&'static str; 3],
     introspection_signing_alg_values_supported: [&'static str; 1],
     tls_client_certificate_bound_access_tokens: bool,
+    dpop_signing_alg_values_supported: [&'static str; 3],
     status_list_aggregation_endpoint: String,
     tegata_gate_jwks_uri: String,
     tegata_feed_endpoint: String,
@@ -154,6 +156,7 @@ impl<'a> ServerMetadata<'a> {
             revocation_endpoint_auth_methods_supported: METHODS,
             introspection_signing_alg_values_supported: ["ES256"],
             tls_client_certificate_bound_access_tokens: true,
+            dpop_signing_alg_values_supported: ALGORITHMS,
             status_list_aggregation_endpoint: format!("{}{STATUS_LISTS}", addresses.public),
             tegata_gate_jwks_uri: format!("{}{GATE_KEYS}", addresses.portal),
             tegata_feed_endpoint: format!("{device}{FEED}"),

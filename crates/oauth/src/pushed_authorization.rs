@@ -4,6 +4,7 @@
 use crate::authorization::{AuthorizationRequest, REQUEST_URI, RequestingClient};
 use crate::authorization_server::AuthorizationServer;
 use crate::client::AuthenticatedRequest;
+use crate::dpop::DpopVerifier;
 use crate::error::{NOT_STORED, OAuthError};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
@@ -17,11 +18,14 @@ use tegata_storage::StoredRequest;
 /// How long a browser may take to come with the name (FAPI 2.0 Security Profile section 5.3.2.2: under ten minutes).
 const LIFETIME: Duration = Duration::from_mins(1);
 
-pub(crate) async fn push(
-    State(tokens): State<Arc<AuthorizationServer>>,
-    request: Request,
-) -> Result<Response, OAuthError> {
-    let asked = AuthenticatedRequest::read(&tokens, request).await?;
+pub(crate) async fn push(State(tokens): State<Arc<AuthorizationServer>>, request: Request) -> Response {
+    let is_about_proofs = DpopVerifier::is_about_proofs(&request);
+    let answer = keep(&tokens, request).await.into_response();
+    if is_about_proofs { tokens.dpop.with_nonce(answer, tokens.context.now()).await } else { answer }
+}
+
+async fn keep(tokens: &AuthorizationServer, request: Request) -> Result<Response, OAuthError> {
+    let (asked, key) = AuthenticatedRequest::read_with_proof(tokens, request, false).await?;
     let client = client_of(&asked)?;
     let form = asked.form();
     if form.get("request_uri").is_some() {
@@ -29,8 +33,8 @@ pub(crate) async fn push(
             "A pushed request has no request_uri (RFC 9126 section 2.1)",
         ));
     }
-    client.address(&tokens, form)?;
-    let request = AuthorizationRequest::read(&tokens, &client, form)?;
+    client.address(tokens, form)?;
+    let request = AuthorizationRequest::read(tokens, &client, form)?.proved_by(key)?;
     let (name, now) = (RequestReference::random(&*tokens.context.entropy), asked.at());
     let stored = StoredRequest {
         client: client.client_id().to_owned(),

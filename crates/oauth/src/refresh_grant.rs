@@ -13,7 +13,7 @@ use crate::token_response::TokenResponse;
 pub(crate) use bound::must_be_registered_for;
 use serde_json::json;
 use tegata_core::claims::AccessClaims;
-use tegata_core::{DeviceId, FamilyId, Refusal, SessionId, Timestamp};
+use tegata_core::{DeviceId, FamilyId, JwkThumbprint, Refusal, SessionId, Timestamp};
 use tegata_storage::{
     AuditNote, FamilyEnd, GrantedToken, LedgerError, RefreshTokenFamily, RotateFamily, Rotation, StartFamily,
 };
@@ -22,12 +22,13 @@ use tegata_storage::{
 pub(crate) async fn refresh(
     tokens: &AuthorizationServer,
     asked: &AuthenticatedRequest,
+    key: Option<JwkThumbprint>,
 ) -> Result<TokenResponse, OAuthError> {
     let text = asked.form().require("refresh_token", "refresh_token is missing")?;
     let presented = RefreshToken::parse(text).ok_or(Refusal::SessionEnded)?;
     let now = asked.at();
-    let family = living_family(tokens, asked, &presented, now).await?;
-    let bound = bound::access_token(tokens, asked, &family, now).await?;
+    let family = living_family(tokens, asked, &presented, key, now).await?;
+    let bound = bound::access_token(tokens, asked, &family, key, now).await?;
     let next = RefreshToken::next(&family.id, &*tokens.context.entropy);
     rotate(tokens, &family.device, bound.token, &presented, &next, now).await?;
     asked.authenticate_again(tokens).await?;
@@ -44,6 +45,7 @@ pub(crate) struct FamilyGrant {
     pub(crate) subject: Option<String>,
     pub(crate) client: Option<String>,
     pub(crate) session: Option<SessionId>,
+    pub(crate) dpop_jkt: Option<JwkThumbprint>,
 }
 
 impl FamilyGrant {
@@ -63,6 +65,7 @@ impl FamilyGrant {
             scope: self.scope,
             client: self.client,
             session: self.session,
+            dpop_jkt: self.dpop_jkt,
             current: first.secret.hash(),
             idle: tokens.refresh.idle,
             expires_at: now.plus(tokens.refresh.lifetime),
@@ -92,6 +95,7 @@ pub(crate) async fn start(
         subject: person.map(str::to_owned),
         client: None,
         session: None,
+        dpop_jkt: None,
     };
     let start = grant.starting(tokens, &first, claims.device.clone(), granted(claims), now);
     tokens.context.ledger.group(start).await?;
@@ -131,16 +135,20 @@ async fn living_family(
     tokens: &AuthorizationServer,
     asked: &AuthenticatedRequest,
     presented: &RefreshToken,
+    key: Option<JwkThumbprint>,
     now: Timestamp,
 ) -> Result<RefreshTokenFamily, OAuthError> {
     let family = tokens.context.ledger.family(&presented.family).await?;
     let Some(family) = family else {
         return Err(not_a_device(asked).unwrap_or(Refusal::SessionEnded).into());
     };
-    if !is_theirs(asked, &family) {
+    // A public client is whoever has the device and, where it began with one, the key.
+    let is_of_key = asked.public_device().is_none() || family.dpop_jkt == key;
+    if !(is_theirs(asked, &family) && is_of_key) {
         if let Some(refusal) = not_a_device(asked) {
             return Err(refusal.into());
         }
+        let reason = if is_of_key { "another device" } else { "another key" };
         let device = match asked {
             AuthenticatedRequest::Holder(call) | AuthenticatedRequest::Public(call, _) => &call.client.device,
             AuthenticatedRequest::Registered(..) => &family.device,
@@ -149,7 +157,7 @@ async fn living_family(
             actor: asked.actor(),
             action: "token_family.refused",
             device: Some(device.clone()),
-            detail: json!({"family": family.id, "reason": "another device"}),
+            detail: json!({"family": family.id, "reason": reason}),
             at: now,
         };
         tokens.context.ledger.group(note).await?;

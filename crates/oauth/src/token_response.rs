@@ -6,7 +6,7 @@ use crate::refresh_token::RefreshToken;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use tegata_core::Refusal;
-use tegata_core::claims::{ACCESS_TOKEN, AccessClaims};
+use tegata_core::claims::{ACCESS_TOKEN, AccessClaims, Confirmation};
 
 /// What the token takes is known before it is written; this is room for all else, so that the answer grows in no step.
 const OTHER_MEMBERS: usize = 384;
@@ -40,6 +40,17 @@ pub(crate) trait TokenClaims: Serialize {
 
     /// What of the product the token is good for.
     fn scope(&self) -> Option<&str>;
+
+    /// What it is bound to.
+    fn confirmation(&self) -> &Confirmation;
+}
+
+/// What a client has to send a token with (RFC 6750, RFC 9449 section 5).
+pub(crate) const fn token_type(confirmation: &Confirmation) -> &'static str {
+    match confirmation {
+        Confirmation::Certificate(_) => "Bearer",
+        Confirmation::Key(_) => "DPoP",
+    }
 }
 
 impl TokenClaims for AccessClaims {
@@ -49,6 +60,10 @@ impl TokenClaims for AccessClaims {
 
     fn scope(&self) -> Option<&str> {
         self.scope.as_deref()
+    }
+
+    fn confirmation(&self) -> &Confirmation {
+        &self.cnf
     }
 }
 
@@ -83,7 +98,7 @@ impl AuthorizationServer {
     pub(crate) fn token_response(&self, claims: &impl TokenClaims) -> Result<TokenResponse, OAuthError> {
         Ok(TokenResponse {
             access_token: self.sign(ACCESS_TOKEN, claims)?,
-            token_type: "Bearer",
+            token_type: token_type(claims.confirmation()),
             expires_in: claims.lifetime(),
             scope: claims.scope().map(str::to_owned),
             issued_token_type: None,

@@ -1,16 +1,20 @@
 //! UserInfo (OpenID Connect Core section 5.3): what an access token's client may know of whoever is signed in.
 
 use crate::authorization_server::AuthorizationServer;
+use crate::dpop::{ProofOfToken, SentProof};
 use crate::error::{NOT_STORED, OAuthError};
 use crate::introspection::OwnToken;
+use crate::metadata::USERINFO;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use serde::Serialize;
 use std::sync::Arc;
-use tegata_core::{DeviceId, Refusal, SessionId, SiteId, TenantId, Thumbprint, Timestamp};
-use tegata_web::Presented;
+use tegata_core::claims::Confirmation;
+use tegata_core::dpop::{ALGORITHMS, DPOP};
+use tegata_core::{DeviceId, Refusal, SessionId, SiteId, TenantId, Timestamp};
+use tegata_web::{PeerCertificate, Presented};
 
 /// Facts about the person and where they are. Roles within a product are the product's to know.
 #[derive(Serialize)]
@@ -33,14 +37,19 @@ struct UserInfo {
 pub(crate) async fn userinfo(
     State(tokens): State<Arc<AuthorizationServer>>,
     Presented(certificate): Presented,
+    method: Method,
     headers: HeaderMap,
 ) -> Response {
-    let presented = certificate.map(|certificate| certificate.thumbprint);
-    let token = bearer(&headers);
     let now = tokens.context.now();
     let told = async {
-        let presented = presented.ok_or(Refusal::NoCertificate)?;
-        let own = tokens.presented(token.ok_or(Refusal::TokenMissing)?, &presented, now).await?;
+        let (scheme, token) = credential(&headers).ok_or(match &certificate {
+            Some(_) => Refusal::TokenMissing,
+            None => Refusal::NoCertificate,
+        })?;
+        let own = match scheme {
+            TokenScheme::Bearer => tokens.by_certificate(token, certificate.as_ref(), now).await?,
+            TokenScheme::Dpop => tokens.by_proof(token, method.as_str(), &headers, now).await?,
+        };
         tokens.about(own, now).await
     };
     match told.await {
@@ -48,23 +57,48 @@ pub(crate) async fn userinfo(
             Ok(body) => (NOT_STORED, body).into_response(),
             Err(_) => OAuthError::from(Refusal::Internal).into_response(),
         },
-        Err(refusal) => refused(refusal),
+        Err(refusal) => refused(refusal, &headers),
     }
 }
 
 impl AuthorizationServer {
     /// The token, if it is in force and bound to the certificate of the connection.
-    async fn presented(
+    async fn by_certificate(
         &self,
         text: &str,
-        certificate: &Thumbprint,
+        presented: Option<&PeerCertificate>,
         now: Timestamp,
     ) -> Result<OwnToken, Refusal> {
+        let presented = presented.ok_or(Refusal::NoCertificate)?;
+        let own = self.in_force(text, now).await?;
+        match own.confirmation() {
+            Confirmation::Certificate(bound) if *bound == presented.thumbprint => Ok(own),
+            Confirmation::Certificate(_) => Err(Refusal::TokenNotBound),
+            Confirmation::Key(_) => Err(Refusal::DpopProofInvalid),
+        }
+    }
+
+    /// The token, if it is in force and bound to the key of the proof that comes along. Only with such a token is a proof
+    /// remembered: strangers fill no memory.
+    async fn by_proof(
+        &self,
+        text: &str,
+        method: &str,
+        headers: &HeaderMap,
+        now: Timestamp,
+    ) -> Result<OwnToken, Refusal> {
+        let own = self.in_force(text, now).await?;
+        let Confirmation::Key(key) = own.confirmation() else { return Err(Refusal::DpopProofInvalid) };
+        let proof = SentProof::of(headers);
+        self.dpop.prove_with_token(&proof, key, ProofOfToken { method, path: USERINFO, text }, now)?;
+        Ok(own)
+    }
+
+    async fn in_force(&self, text: &str, now: Timestamp) -> Result<OwnToken, Refusal> {
         self.fresh_at(now)?;
         let own =
             self.active(text, now).await.map_err(|error| error.refusal().unwrap_or(Refusal::Internal))?;
-        let own = own.ok_or(Refusal::TokenInvalid)?;
-        if own.certificate() == certificate { Ok(own) } else { Err(Refusal::TokenNotBound) }
+        own.ok_or(Refusal::TokenInvalid)
     }
 
     async fn about(&self, own: OwnToken, now: Timestamp) -> Result<UserInfo, Refusal> {
@@ -118,26 +152,55 @@ impl AuthorizationServer {
     }
 }
 
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum TokenScheme {
+    Bearer,
+    Dpop,
+}
+
+fn credential(headers: &HeaderMap) -> Option<(TokenScheme, &str)> {
     let mut fields = headers.get_all(AUTHORIZATION).iter();
     let (Some(field), None) = (fields.next(), fields.next()) else { return None };
     let (scheme, token) = field.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    let scheme = match scheme.to_ascii_lowercase().as_str() {
+        "bearer" => TokenScheme::Bearer,
+        DPOP => TokenScheme::Dpop,
+        _ => return None,
+    };
+    Some((scheme, token.trim()))
 }
 
-/// Whoever brought no token hears of no error (RFC 6750 section 3).
-fn refused(refusal: Refusal) -> Response {
-    let (status, challenge) = match refusal {
-        Refusal::NoCertificate | Refusal::TokenMissing => (StatusCode::UNAUTHORIZED, "Bearer"),
+/// Whoever brought no token hears of no error (RFC 6750 section 3), and which ways there are.
+fn refused(refusal: Refusal, headers: &HeaderMap) -> Response {
+    let by_key = format!("DPoP algs=\"{}\"", ALGORITHMS.join(" "));
+    let is_by_key = matches!(credential(headers), Some((TokenScheme::Dpop, _)));
+    let (status, error) = match refusal {
+        Refusal::NoCertificate | Refusal::TokenMissing => (StatusCode::UNAUTHORIZED, None),
         Refusal::ScopeInsufficient => {
-            (StatusCode::FORBIDDEN, "Bearer error=\"insufficient_scope\", scope=\"openid\"")
+            (StatusCode::FORBIDDEN, Some("error=\"insufficient_scope\", scope=\"openid\""))
         }
-        Refusal::Unavailable | Refusal::Internal | Refusal::InDoubt | Refusal::Accepted => {
+        Refusal::Unavailable
+        | Refusal::Internal
+        | Refusal::InDoubt
+        | Refusal::Accepted
+        | Refusal::TenantBusy => {
             return OAuthError::from(refusal).into_response();
         }
-        _ => (StatusCode::UNAUTHORIZED, "Bearer error=\"invalid_token\""),
+        Refusal::DpopProofInvalid => (StatusCode::UNAUTHORIZED, Some("error=\"invalid_dpop_proof\"")),
+        _ => (StatusCode::UNAUTHORIZED, Some("error=\"invalid_token\"")),
+    };
+    let challenges = match error {
+        None => vec!["Bearer".to_owned(), by_key],
+        Some(error) if is_by_key || refusal == Refusal::DpopProofInvalid => {
+            vec![format!("{by_key}, {error}")]
+        }
+        Some(error) => vec![format!("Bearer {error}")],
     };
     let mut response = OAuthError::of_token(status, refusal).into_response();
-    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+    for challenge in challenges {
+        if let Ok(challenge) = HeaderValue::try_from(challenge) {
+            response.headers_mut().append(WWW_AUTHENTICATE, challenge);
+        }
+    }
     response
 }

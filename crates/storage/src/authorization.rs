@@ -6,7 +6,7 @@ mod request;
 
 use crate::engine::on_read;
 use crate::{Ledger, LedgerError, Result};
-use tegata_core::{DeviceId, FamilyId, SessionId, Thumbprint, Timestamp};
+use tegata_core::{DeviceId, FamilyId, JwkThumbprint, SessionId, Thumbprint, Timestamp};
 
 pub use granting::GrantCode;
 pub use redeeming::{CodeRedemption, RedeemCode, SpendCode};
@@ -35,6 +35,8 @@ pub struct CodeGrant {
     pub scope: Option<String>,
     /// What the ID token is to repeat (OpenID Connect Core section 3.1.2.1).
     pub nonce: Option<String>,
+    /// The key that whoever redeems it has to prove (RFC 9449 section 10); none where nobody named one.
+    pub dpop_jkt: Option<JwkThumbprint>,
     /// From when on nobody can redeem it.
     pub expires_at: Timestamp,
 }
@@ -67,7 +69,7 @@ impl Ledger {
         let row: Option<CodeRow> = on_read!(self, connection => {
             sqlx::query_as(
                 "SELECT client, redirect_uri, challenge, device, thumbprint, session, subject, auth_time, amr, audience, \
-                 scope, nonce, state, family, expires_at FROM authorization_code WHERE code_hash = $1",
+                 scope, nonce, dpop_jkt, state, family, expires_at FROM authorization_code WHERE code_hash = $1",
             )
             .bind(hash.to_vec())
             .fetch_optional(connection)
@@ -106,6 +108,7 @@ struct CodeRow {
     audience: String,
     scope: Option<String>,
     nonce: Option<String>,
+    dpop_jkt: Option<Vec<u8>>,
     state: String,
     family: Option<String>,
     expires_at: i64,
@@ -125,6 +128,9 @@ impl TryFrom<CodeRow> for KnownCode {
             (None, None, None) => None,
             _ => return Err(unreadable("authorization_code.session")),
         };
+        let dpop_jkt = row.dpop_jkt.as_deref().map(JwkThumbprint::from_slice);
+        let dpop_jkt =
+            dpop_jkt.map(|key| key.ok_or(unreadable("authorization_code.dpop_jkt"))).transpose()?;
         let family = row.family.as_deref().map(FamilyId::parse);
         let family =
             family.map(|family| family.ok_or(unreadable("authorization_code.family"))).transpose()?;
@@ -140,6 +146,7 @@ impl TryFrom<CodeRow> for KnownCode {
                 audience: row.audience,
                 scope: row.scope,
                 nonce: row.nonce,
+                dpop_jkt,
                 expires_at: row.expires_at.into(),
             },
             is_used: row.state != "open",

@@ -9,7 +9,7 @@ use crate::{Ledger, LedgerError, Result, Transaction, changed_one};
 use serde_json::json;
 use std::time::Duration;
 use tegata_core::feed::{TokenHolder, TokensBefore};
-use tegata_core::{DeviceId, FamilyId, SessionId, SiteId, TenantId, Timestamp};
+use tegata_core::{DeviceId, FamilyId, JwkThumbprint, SessionId, SiteId, TenantId, Timestamp};
 
 pub use rotating::{RotateFamily, Rotation};
 
@@ -34,6 +34,8 @@ pub struct RefreshTokenFamily {
     pub client: Option<String>,
     /// The session of the person that it ends with.
     pub session: Option<SessionId>,
+    /// The key that whoever refreshes it has to prove; none where the client has a certificate of its own, or the device's.
+    pub dpop_jkt: Option<JwkThumbprint>,
     /// Whether it was ended.
     pub is_ended: bool,
     /// Its end if nobody uses it, or in any case: whichever is sooner.
@@ -97,6 +99,8 @@ pub struct StartFamily {
     pub client: Option<String>,
     /// The session that it ends with.
     pub session: Option<SessionId>,
+    /// The key that its client has to prove at each refresh (RFC 9449 section 5).
+    pub dpop_jkt: Option<JwkThumbprint>,
     /// The hash of its first value.
     pub current: Vec<u8>,
     /// How long it lives without being used.
@@ -126,7 +130,7 @@ impl Ledger {
     pub async fn family(&self, id: &FamilyId) -> Result<Option<RefreshTokenFamily>> {
         let row: Option<RefreshTokenFamilyRow> = on_read!(self, connection => {
             sqlx::query_as(
-                "SELECT f.id, f.device, d.tenant, d.site, f.audience, f.subject, f.scope, f.client, f.session, f.state, \
+                "SELECT f.id, f.device, d.tenant, d.site, f.audience, f.subject, f.scope, f.client, f.session, f.dpop_jkt, f.state, \
                  f.idle_until, f.expires_at FROM token_family f JOIN device d ON d.id = f.device WHERE f.id = $1",
             )
             .bind(id.as_str())
@@ -233,7 +237,8 @@ impl Transaction {
         let started = on_transaction!(self.engine, connection => {
             sqlx::query(
                 "INSERT INTO token_family (id, device, audience, subject, current_hash, state, created_at, idle_until, \
-                 expires_at, scope, client, session) SELECT $1, d.id, $3, $4, $5, 'living', $6, $7, $8, $9, $10, $11 FROM device d \
+                 expires_at, scope, client, session, dpop_jkt) \
+                 SELECT $1, d.id, $3, $4, $5, 'living', $6, $7, $8, $9, $10, $11, $12 FROM device d \
                  WHERE d.id = $2 AND d.state = 'active'",
             )
             .bind(new.id.as_str())
@@ -247,6 +252,7 @@ impl Transaction {
             .bind(new.scope.as_deref())
             .bind(new.client.as_deref())
             .bind(new.session.as_ref().map(SessionId::as_str))
+            .bind(new.dpop_jkt.map(|key| key.as_bytes().to_vec()))
             .execute(connection)
             .await?
             .rows_affected()
@@ -299,6 +305,7 @@ struct RefreshTokenFamilyRow {
     scope: Option<String>,
     client: Option<String>,
     session: Option<String>,
+    dpop_jkt: Option<Vec<u8>>,
     state: String,
     idle_until: i64,
     expires_at: i64,
@@ -309,6 +316,7 @@ impl TryFrom<RefreshTokenFamilyRow> for RefreshTokenFamily {
 
     fn try_from(row: RefreshTokenFamilyRow) -> Result<Self> {
         let session = row.session.as_deref().map(SessionId::parse);
+        let dpop_jkt = row.dpop_jkt.as_deref().map(JwkThumbprint::from_slice);
         Ok(Self {
             id: FamilyId::parse(&row.id).ok_or(LedgerError::Unreadable("token_family.id"))?,
             device: DeviceId::parse(&row.device).ok_or(LedgerError::Unreadable("token_family.device"))?,
@@ -320,6 +328,9 @@ impl TryFrom<RefreshTokenFamilyRow> for RefreshTokenFamily {
             client: row.client,
             session: session
                 .map(|session| session.ok_or(LedgerError::Unreadable("token_family.session")))
+                .transpose()?,
+            dpop_jkt: dpop_jkt
+                .map(|key| key.ok_or(LedgerError::Unreadable("token_family.dpop_jkt")))
                 .transpose()?,
             is_ended: row.state != "living",
             until: row.idle_until.min(row.expires_at).into(),

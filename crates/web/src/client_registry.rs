@@ -28,6 +28,9 @@ pub struct RegisteredClient {
     pub scope: String,
     /// The products whose tokens it may introspect, whoever holds them.
     pub introspects: Vec<String>,
+    /// Whether its tokens are bound to a key of its own, by which it signs a proof for each request (RFC 9449 section 5.2).
+    /// Where tokens are asked for, that is beside the certificate and never in its place.
+    pub dpop_bound_access_tokens: bool,
     /// How people come to it from a sign-in.
     pub sign_in: ClientSignIn,
 }

@@ -12,10 +12,10 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use std::collections::BTreeSet;
 
 /// What such a page may send, beside what every page may.
-const HEADERS: &str = "authorization, content-type";
+const HEADERS: &str = "authorization, content-type, dpop";
 
 /// What of an answer its script may read, beside what every script may.
-const EXPOSED: &str = "www-authenticate";
+const EXPOSED: &str = "dpop-nonce, www-authenticate";
 
 /// Seconds that a browser need not ask again.
 const MAX_AGE: &str = "600";
@@ -134,6 +134,13 @@ mod tests {
     }
 
     #[test]
+    fn the_script_of_a_page_reads_the_nonce_for_its_next_proof() {
+        let mut answer: Response<()> = Response::default();
+        asked("POST", "/oauth/token", &[("origin", "https://page.example")]).unwrap().open(&mut answer);
+        assert_eq!(answer.headers()["access-control-expose-headers"], "dpop-nonce, www-authenticate");
+    }
+
+    #[test]
     fn a_preflight_says_what_may_be_sent_and_to_strangers_nothing() {
         let both = [("origin", "https://page.example"), ("access-control-request-method", "POST")];
         let preflight = asked("OPTIONS", "/oauth/token", &both).unwrap();
@@ -143,6 +150,7 @@ mod tests {
         assert_eq!(answer.headers()["access-control-allow-origin"], "https://page.example");
         assert_eq!(answer.headers()["access-control-allow-credentials"], "true");
         assert_eq!(answer.headers()["vary"], "origin");
+        assert_eq!(answer.headers()["access-control-allow-headers"], "authorization, content-type, dpop");
 
         let evil = [("origin", "https://evil.example"), both[1]];
         let preflight = asked("OPTIONS", "/oauth/token", &evil).unwrap();

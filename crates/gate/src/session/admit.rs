@@ -6,6 +6,7 @@ use super::check::AdmittedSession;
 use super::{BrowserSessions, cookie};
 use crate::bearer::names_a_token;
 use crate::certificate::ClientCertificate;
+use crate::dpop::line_of;
 use crate::gate::Gate;
 use crate::request_outcome::RequestOutcome;
 use http::header::AUTHORIZATION;
@@ -27,7 +28,8 @@ impl BrowserSessions {
         }
         let query = request.uri().query();
         let admission = if comes_with_a_token(request.headers(), query) {
-            gate.check(request.headers(), query, presented.map(|one| one.thumbprint())).into()
+            let presented = presented.map(|one| one.thumbprint());
+            gate.check_request(request.headers(), query, presented, Some(line_of(request))).into()
         } else {
             let asked = BrowserRequest {
                 method: request.method(),

@@ -36,6 +36,8 @@ pub struct ClientConfig {
     pub scope: String,
     /// The products whose tokens it may ask about.
     pub introspects: Vec<String>,
+    /// Whether its tokens are bound to a key of its own.
+    pub dpop_bound_access_tokens: bool,
     /// How people come to it from a sign-in.
     pub sign_in: ClientSignIn,
     /// Where it may invite devices by lists; nowhere unless it is written.
@@ -117,6 +119,8 @@ struct WrittenClient {
     #[serde(default)]
     introspects: Vec<String>,
     #[serde(default)]
+    dpop_bound_access_tokens: bool,
+    #[serde(default)]
     invites: Vec<InvitesConfig>,
     #[serde(default)]
     redirect_uris: Vec<String>,
@@ -167,6 +171,9 @@ impl TryFrom<WrittenClient> for ClientConfig {
         if written.grants.is_empty() != written.audiences.is_empty() {
             return Err(format!("client {name}: grants and audiences belong together: what may it ask for?"));
         }
+        if written.dpop_bound_access_tokens && written.grants.is_empty() {
+            return Err(format!("client {name}: dpop_bound_access_tokens is about tokens: it has no grants"));
+        }
         let sign_in = written.sign_in().map_err(|why| format!("client {name}: {why}"))?;
         let client_credentials = written.grants.contains(&ClientGrant::ClientCredentials);
         if client_credentials && matches!(method, ClientMethod::Public) {
@@ -179,6 +186,7 @@ impl TryFrom<WrittenClient> for ClientConfig {
             audiences: written.audiences,
             scope: written.scope,
             introspects: written.introspects,
+            dpop_bound_access_tokens: written.dpop_bound_access_tokens,
             sign_in,
             invites: written.invites,
             written: as_written,
@@ -369,6 +377,7 @@ mod tests {
             format!("{TLS}{dn}secret = \"s\"\n"),
             format!("{TLS}{dn}invites = [{{tenant = \"あおば薬局グループ\"}}]\n"),
             format!("{TLS}{dn}invites = [{{sites = []}}]\n"),
+            format!("{TLS}{dn}dpop_bound_access_tokens = true\n"),
             SELF.to_owned(),
             format!("{SELF}jwks_uri = \"http://a.example/jwks.json\"\n"),
             format!("{SELF}jwks_uri = \"https://a.example/jwks.json\"\njwks = \"stock.json\"\n"),

@@ -176,6 +176,8 @@ audience = {audience}
 # grants = ["authorization_code"]
 # audiences = [{audience}]
 # redirect_uris = ["https://rezept.example.jp/callback"]
+# Where the product is behind a proxy that passes no certificates on: tokens bound to a key of the page (DPoP).
+# dpop_bound_access_tokens = true
 
 {PEOPLE}"#
         )

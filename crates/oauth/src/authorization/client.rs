@@ -42,6 +42,14 @@ impl RequestingClient {
         }
     }
 
+    /// Whether its tokens are bound to a key of its own.
+    pub(crate) fn is_dpop_bound(&self) -> bool {
+        match self {
+            Self::Registered(client) => client.dpop_bound_access_tokens,
+            Self::Gate(_) => false,
+        }
+    }
+
     /// Where the answer to a request goes.
     ///
     /// # Errors

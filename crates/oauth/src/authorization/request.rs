@@ -10,7 +10,7 @@ use serde_json::Value;
 use std::time::Duration;
 use tegata_core::claims::acr;
 use tegata_core::encoding::from_base64url;
-use tegata_core::{Language, Timestamp};
+use tegata_core::{JwkThumbprint, Language, Timestamp};
 
 /// Longer ones are nobody's: a client keeps what it needs by a name of its own.
 const LONGEST_STATE: usize = 2048;
@@ -34,6 +34,9 @@ pub(crate) struct AuthorizationRequest {
     pub(crate) nonce: Option<String>,
     /// What the verifier has to hash to (RFC 7636).
     pub(crate) challenge: String,
+    /// The key that whoever redeems the code has to prove (RFC 9449 section 10).
+    #[serde(default)]
+    pub(crate) dpop_jkt: Option<JwkThumbprint>,
     prompt: Prompt,
     /// Seconds since the sign-in at most.
     max_age: Option<u32>,
@@ -84,12 +87,23 @@ impl AuthorizationRequest {
             scope,
             nonce: text("nonce"),
             challenge: challenge(form)?,
+            dpop_jkt: dpop_jkt(client, form)?,
             prompt: Prompt::read(form.get("prompt"))?,
             max_age: max_age(form.get("max_age"))?,
             acr: wanted_acr(form)?,
             language: language(form.get("ui_locales")).map(|language| language.tag().to_owned()),
             login_hint: text("login_hint").filter(|hint| hint.len() <= LONGEST_HINT),
         })
+    }
+
+    /// With the key that its client proved when it pushed the request (RFC 9449 section 10.1).
+    pub(crate) fn proved_by(self, key: Option<JwkThumbprint>) -> Result<Self, OAuthError> {
+        match (self.dpop_jkt, key) {
+            (Some(named), Some(proved)) if named != proved => {
+                Err(OAuthError::invalid_dpop_proof("dpop_jkt is another key than that of the DPoP proof"))
+            }
+            (named, proved) => Ok(Self { dpop_jkt: proved.or(named), ..self }),
+        }
     }
 
     pub(crate) fn without_login_hint(self) -> Self {
@@ -187,6 +201,16 @@ fn challenge(form: &FormParameters) -> Result<String, OAuthError> {
     } else {
         Err(OAuthError::invalid_request("code_challenge is no base64url of SHA-256"))
     }
+}
+
+/// Only of a client whose tokens are bound to keys: to others it would promise what nobody looks at.
+fn dpop_jkt(client: &RequestingClient, form: &FormParameters) -> Result<Option<JwkThumbprint>, OAuthError> {
+    let Some(text) = form.get("dpop_jkt") else { return Ok(None) };
+    if !client.is_dpop_bound() {
+        return Err(OAuthError::invalid_request("Tokens of this client are not bound by DPoP"));
+    }
+    let key = JwkThumbprint::parse(text);
+    key.map(Some).ok_or(OAuthError::invalid_request("dpop_jkt is no SHA-256 thumbprint of a key"))
 }
 
 fn max_age(text: Option<&str>) -> Result<Option<u32>, OAuthError> {

@@ -1,4 +1,4 @@
-//! The access token of a refresh, and the certificate that it is bound to: the device's present one, or the client's own.
+//! The access token of a refresh, and what it is bound to: the device's present certificate, the client's own, or its key.
 
 use crate::access_token::{TokenRequest, by_code};
 use crate::authorization_server::AuthorizationServer;
@@ -8,7 +8,7 @@ use crate::code_facts::CodeFacts;
 use crate::error::OAuthError;
 use crate::token_response::TokenResponse;
 use std::sync::Arc;
-use tegata_core::{Refusal, Thumbprint, Timestamp};
+use tegata_core::{JwkThumbprint, Refusal, Thumbprint, Timestamp};
 use tegata_storage::{CertificateHolder, GrantedToken, RefreshTokenFamily};
 use tegata_web::RecognizedClient;
 
@@ -25,6 +25,7 @@ pub(super) async fn access_token(
     tokens: &AuthorizationServer,
     asked: &AuthenticatedRequest,
     family: &RefreshTokenFamily,
+    key: Option<JwkThumbprint>,
     now: Timestamp,
 ) -> Result<BoundToken, OAuthError> {
     let names_one = asked.form().get("resource").or(asked.form().get("audience")).is_some();
@@ -38,12 +39,14 @@ pub(super) async fn access_token(
     let granted = family.scope.as_deref().unwrap_or_default();
     let scope = tokens.sign_in_scope_left(asked.form().get("scope"), granted, &family.audience)?;
     if let AuthenticatedRequest::Registered(call) = asked {
-        return for_a_client(tokens, &call.client, family, &facts, scope, now).await;
+        let request = ClientTokenRequest { audience: &family.audience, scope, key };
+        return for_a_client(tokens, &call.client, family, &facts, request, now).await;
     }
     let holder = holder_of(tokens, asked, family).await?;
     tokens.check_license(&family.audience, &holder).await?;
     let person = facts.person.as_ref().map(|person| &*person.subject);
-    let claims = tokens.claims(&holder, TokenRequest { audience: &family.audience, scope, person }, now);
+    let request = TokenRequest { audience: &family.audience, scope, person, key };
+    let claims = tokens.claims(&holder, request, now);
     let claims = by_code(claims, client_id, &facts);
     Ok(BoundToken {
         response: tokens.token_response(&claims)?,
@@ -68,7 +71,7 @@ async fn for_the_device(
         None => tokens.scope_left(granted, &family.audience),
     };
     let person = family.subject.as_deref();
-    let request = TokenRequest { audience: &family.audience, scope, person };
+    let request = TokenRequest { audience: &family.audience, scope, person, key: None };
     let claims = tokens.claims(&call.client, request, now);
     let token = super::granted(&claims);
     Ok(BoundToken { response: tokens.token_response(&claims)?, token, device: None })
@@ -123,17 +126,16 @@ async fn holder_of(
     if holder.device == family.device { Ok(holder) } else { Err(Refusal::SessionEnded.into()) }
 }
 
-/// Bound to the certificate of the client, about a device that is where it is now.
+/// Bound to the certificate or the key of the client, about a device that is where it is now.
 async fn for_a_client(
     tokens: &AuthorizationServer,
     client: &RecognizedClient,
     family: &RefreshTokenFamily,
     facts: &CodeFacts,
-    scope: Option<String>,
+    request: ClientTokenRequest<'_>,
     now: Timestamp,
 ) -> Result<BoundToken, OAuthError> {
     tokens.check_license_at(&family.audience, &family.tenant, &family.site).await?;
-    let request = ClientTokenRequest { audience: &family.audience, scope };
     let claims = client_claims(tokens, client, request, now);
     let claims = claims.on_a_device(facts, &family.device, &family.tenant, &family.site);
     let until = Timestamp::from_seconds(claims.exp);

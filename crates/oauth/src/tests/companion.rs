@@ -56,7 +56,7 @@ async fn it_is_a_token_like_any_other_bound_to_the_new_certificate() {
     let token = given["access_token"].as_str().unwrap();
     let payload = renewed.fixture.published().verify(token, ACCESS_TOKEN).unwrap();
     let claims: AccessClaims = serde_json::from_slice(&payload).unwrap();
-    assert_eq!(claims.cnf.x5t_s256, renewed.new.certificate.thumbprint);
+    assert_eq!(claims.certificate(), Some(&renewed.new.certificate.thumbprint));
     assert_eq!((claims.generation, &*claims.aud), (2, OTHER_PRODUCT));
     assert_eq!(given["expires_in"], LIFETIME.as_secs());
     assert_eq!((&given["token_type"], &given["resource"]), (&json!("Bearer"), &json!(OTHER_PRODUCT)));

@@ -12,7 +12,10 @@ use std::time::Duration;
 use tegata_core::jws::{KeySet, SigningKey};
 use tegata_signals::{SignalIssuer, Signals, SigningKeys};
 use tegata_testkit::TestInstallation;
-use tegata_web::{ClientRegistry, PeerCertificate, RegisteredClient, SharedPlaces, TenantShares};
+use tegata_web::{
+    ClientRegistry, InstallationSecret, OpenInstallationSecret, PeerCertificate, RegisteredClient,
+    SharedPlaces, TenantShares,
+};
 
 pub use tegata_testkit::{CertificateHolderFixture, DEVICE, PORTAL, START, TestResponse, YEAR, act, until};
 
@@ -64,13 +67,14 @@ impl OauthFixture {
             Arc::new(ClientRegistry::new(clients, |name| [PRODUCT, OTHER_PRODUCT].contains(&name)).unwrap());
         let issuer = SignalIssuer::new(installation.context.clone(), keys());
         let signals = Signals::new(issuer, clients.clone(), vec![]).unwrap();
-        let tokens = AuthorizationServer::new(&signals, clients, products(), LIFETIME).unwrap();
+        let tokens = AuthorizationServer::new(&signals, clients, products(), LIFETIME, secret()).unwrap();
         Self { installation, signals, tokens }
     }
 
     /// Serves the installation with other products and rules.
     pub fn serve(&mut self, products: Vec<ProductAudience>, rules: impl Into<TokenRules>) {
-        self.tokens = AuthorizationServer::new(&self.signals, Arc::default(), products, rules).unwrap();
+        self.tokens =
+            AuthorizationServer::new(&self.signals, Arc::default(), products, rules, secret()).unwrap();
     }
 
     pub async fn send(&self, certificate: Option<&PeerCertificate>, request: Request<Body>) -> TestResponse {
@@ -121,6 +125,11 @@ impl OauthFixture {
     pub fn published(&self) -> KeySet {
         self.signals.issuer().published().keys.published().clone()
     }
+}
+
+/// What nonces are made from.
+pub fn secret() -> OpenInstallationSecret {
+    Arc::new(|| Some(InstallationSecret::new(b"the secret of all servers")))
 }
 
 pub fn keys() -> SigningKeys {

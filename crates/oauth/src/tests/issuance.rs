@@ -2,7 +2,7 @@
 
 use crate::tests::fixture::{
     CertificateHolderFixture, DEVICE, LIFETIME, OTHER_PRODUCT, OauthFixture, PORTAL, PRODUCT, START, YEAR,
-    act, products,
+    act, products, secret,
 };
 use crate::{AuthorizationServer, ConfigurationError, ProductAudience, RefreshRules, TokenRules};
 use axum::body::Body;
@@ -317,7 +317,7 @@ async fn a_token_bound_to_the_new_certificate_names_its_generation() {
 async fn a_configuration_that_cannot_be_meant_is_refused() {
     let fixture = OauthFixture::new().await;
     let refused = |products, lifetime| {
-        AuthorizationServer::new(&fixture.signals, Arc::default(), products, lifetime).err()
+        AuthorizationServer::new(&fixture.signals, Arc::default(), products, lifetime, secret()).err()
     };
     let product = |audience: &str, default| ProductAudience {
         audience: audience.into(),
@@ -344,7 +344,8 @@ async fn a_configuration_that_cannot_be_meant_is_refused() {
     {
         let refresh = RefreshRules { lifetime: refresh_lifetime, idle, grace };
         let rules = TokenRules { refresh, ..lifetime.into() };
-        let refused = AuthorizationServer::new(&fixture.signals, Arc::default(), products(), rules).err();
+        let refused =
+            AuthorizationServer::new(&fixture.signals, Arc::default(), products(), rules, secret()).err();
         assert_eq!(refused, Some(ConfigurationError::Refresh));
     }
 }

@@ -81,8 +81,12 @@ async fn a_sign_in_goes_on_for_as_long_as_the_product_is_licensed() {
     fixture.grant(&license).await;
     let facts = fixture.context.caller(Some(&device.certificate), fixture.context.now()).await.unwrap();
     let now = fixture.context.now();
-    let terms =
-        crate::access_token::TokenRequest { audience: OTHER_PRODUCT, scope: None, person: Some("person:x") };
+    let terms = crate::access_token::TokenRequest {
+        audience: OTHER_PRODUCT,
+        scope: None,
+        person: Some("person:x"),
+        key: None,
+    };
     let claims = fixture.tokens.claims(&facts, terms, now);
     let value = crate::refresh_grant::start(&fixture.tokens, &claims, Some("person:x"), now).await.unwrap();
     let value = value.reveal();

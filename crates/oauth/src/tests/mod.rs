@@ -1,6 +1,7 @@
 mod authorization;
 mod companion;
 mod discovery;
+mod dpop;
 mod exchange;
 pub(crate) mod fixture;
 mod introspection;

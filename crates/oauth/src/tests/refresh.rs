@@ -36,8 +36,12 @@ impl RefreshSession {
         let person = person_subject("https://idp.example", "staff-1");
         let now = fixture.context.now();
         let facts = fixture.context.caller(Some(&device.certificate), now).await.unwrap();
-        let terms =
-            TokenRequest { audience: PRODUCT, scope: scope.map(str::to_owned), person: Some(&person) };
+        let terms = TokenRequest {
+            audience: PRODUCT,
+            scope: scope.map(str::to_owned),
+            person: Some(&person),
+            key: None,
+        };
         let claims = fixture.tokens.claims(&facts, terms, now);
         let first = refresh_grant::start(&fixture.tokens, &claims, Some(&person), now).await.unwrap();
         let access = fixture.tokens.sign(ACCESS_TOKEN, &claims).unwrap();

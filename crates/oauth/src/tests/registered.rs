@@ -88,6 +88,7 @@ fn registration(client_id: &str, method: ClientAuthentication) -> RegisteredClie
         audiences: vec![PRODUCT.into()],
         scope: "stock.read".into(),
         introspects: vec![PRODUCT.into()],
+        dpop_bound_access_tokens: false,
         sign_in: tegata_core::ClientSignIn::default(),
     }
 }
@@ -116,6 +117,7 @@ impl RegisteredRequest {
             client_credentials: false,
             audiences: vec![],
             introspects: vec![],
+            dpop_bound_access_tokens: false,
             ..by_name("mute", &ca)
         };
         let batches = registration("batch", ClientAuthentication::self_signed(keys(&[&batch])));

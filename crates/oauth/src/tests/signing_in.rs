@@ -24,6 +24,8 @@ use tegata_web::{
 };
 
 pub const SPA: &str = "stock-spa";
+/// A page like the other, whose tokens are bound to a key.
+pub const PAGE_BY_KEY: &str = "stock-page-by-key";
 pub const BACKEND: &str = "stock-backend";
 pub const SPA_CALLBACK: &str = "https://stock.example/app/callback";
 pub const SPA_SIGNED_OUT: &str = "https://stock.example/app/signed-out";
@@ -85,8 +87,20 @@ pub struct SignInFixture {
 
 impl SignInFixture {
     pub async fn new() -> Self {
+        Self::with_backend(false).await
+    }
+
+    /// With a backend whose tokens are bound to a key.
+    pub async fn with_backend_by_key() -> Self {
+        Self::with_backend(true).await
+    }
+
+    async fn with_backend(dpop_bound_access_tokens: bool) -> Self {
         let backend = self_signed("backend");
-        let fixture = OauthFixture::with_clients([spa(), backend_client(&backend)]).await;
+        let by_key =
+            RegisteredClient { client_id: PAGE_BY_KEY.into(), dpop_bound_access_tokens: true, ..spa() };
+        let own = RegisteredClient { dpop_bound_access_tokens, ..backend_client(&backend) };
+        let fixture = OauthFixture::with_clients([spa(), by_key, own]).await;
         let (device, gate) = (fixture.enroll(Role::Device).await, fixture.enroll(Role::Gate).await);
         let seated = SeatedPerson { context: fixture.context.clone(), token_hash: Mutex::default() };
         let person = set_up(&fixture).await;
@@ -170,8 +184,11 @@ impl SignInFixture {
     }
 
     pub async fn authorize_for_backend(&self, others: &[(&str, &str)]) -> TestResponse {
-        let own = request(&[("client_id", BACKEND), ("redirect_uri", BACKEND_CALLBACK)]);
-        self.browse(&self.device, &path(&own, others)).await
+        self.browse(&self.device, &path(&self.backend_request(), others)).await
+    }
+
+    pub fn backend_request(&self) -> Vec<(String, String)> {
+        request(&[("client_id", BACKEND), ("redirect_uri", BACKEND_CALLBACK)])
     }
 
     /// A token request of the single-page application on a device.
@@ -293,6 +310,7 @@ fn spa() -> RegisteredClient {
         audiences: vec![PRODUCT.into()],
         scope: "stock.read".into(),
         introspects: vec![],
+        dpop_bound_access_tokens: false,
         sign_in: ClientSignIn {
             redirect_uris: vec![SPA_CALLBACK.into()],
             post_logout_redirect_uris: vec![SPA_SIGNED_OUT.into()],
@@ -311,6 +329,7 @@ fn backend_client(own: &PeerCertificate) -> RegisteredClient {
         audiences: vec![PRODUCT.into()],
         scope: String::new(),
         introspects: vec![PRODUCT.into()],
+        dpop_bound_access_tokens: false,
         sign_in: ClientSignIn { redirect_uris: vec![BACKEND_CALLBACK.into()], ..ClientSignIn::default() },
     }
 }

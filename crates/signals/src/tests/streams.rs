@@ -154,6 +154,7 @@ fn registration(name: &str, own: &PeerCertificate) -> RegisteredClient {
         audiences: vec![],
         scope: String::new(),
         introspects: vec![],
+        dpop_bound_access_tokens: false,
         sign_in: tegata_core::ClientSignIn::default(),
     }
 }

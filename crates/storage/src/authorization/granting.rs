@@ -40,8 +40,8 @@ impl Transaction {
         let granted = on_transaction!(self.engine, connection => {
             sqlx::query(
                 "INSERT INTO authorization_code (code_hash, client, redirect_uri, challenge, device, thumbprint, session, \
-                 subject, auth_time, amr, audience, scope, nonce, state, created_at, expires_at) \
-                 SELECT $1, $2, $3, $4, d.id, $6, $7, $8, $9, $10, $11, $12, $13, 'open', $14, $15 FROM device d \
+                 subject, auth_time, amr, audience, scope, nonce, dpop_jkt, state, created_at, expires_at) \
+                 SELECT $1, $2, $3, $4, d.id, $6, $7, $8, $9, $10, $11, $12, $13, $16, 'open', $14, $15 FROM device d \
                  JOIN tenant t ON t.id = d.tenant WHERE d.id = $5 AND d.state = 'active' AND t.state = 'active' AND ($7 IS NULL OR EXISTS (SELECT 1 FROM session s \
                  WHERE s.id = $7 AND s.device = d.id AND s.idle_until > $14 AND s.expires_at > $14))",
             )
@@ -60,6 +60,7 @@ impl Transaction {
             .bind(grant.nonce.as_deref())
             .bind(now)
             .bind(grant.expires_at.millis())
+            .bind(grant.dpop_jkt.map(|key| key.as_bytes().to_vec()))
             .execute(connection)
             .await?
             .rows_affected()

@@ -6,7 +6,7 @@ use crate::people::{set_up, sign_out, start};
 use futures_util::future::join_all;
 use std::time::Duration;
 use tegata_core::entropy::bytes;
-use tegata_core::{DeviceId, FamilyId, Thumbprint, Timestamp};
+use tegata_core::{DeviceId, FamilyId, JwkThumbprint, Thumbprint, Timestamp};
 use tegata_storage::{
     Actor, CodeGrant, CodeRedemption, DeviceAction, GrantCode, GrantedPerson, GrantedToken, LiveSession,
     PendingRequest, REQUESTS_OF_A_CLIENT, RedeemCode, SpendCode, StartFamily, StoredRequest,
@@ -54,6 +54,7 @@ impl SignedInPerson {
             audience: "https://product.example".into(),
             scope: None,
             nonce: None,
+            dpop_jkt: Some(JwkThumbprint::of("the key of the client")),
             expires_at: day(1).plus(MINUTE),
         };
         let granting = GrantCode { hash: hash.clone(), grant, person: None, at: day(1) };
@@ -71,6 +72,7 @@ impl SignedInPerson {
             scope: None,
             client: Some(CLIENT.into()),
             session: Some(self.session.id.clone()),
+            dpop_jkt: Some(JwkThumbprint::of("the key of the client")),
             current: bytes::<32>(&fixture.entropy).to_vec(),
             idle: Duration::from_hours(3),
             expires_at: at.plus(Duration::from_hours(16)),

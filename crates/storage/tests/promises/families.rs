@@ -52,6 +52,7 @@ impl LedgerFixture {
             scope: Some("stock.read stock.write".into()),
             client: None,
             session: None,
+            dpop_jkt: None,
             current: first.to_vec(),
             idle: DAY,
             expires_at: start().plus(DAY * 3),

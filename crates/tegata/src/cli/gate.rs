@@ -6,7 +6,7 @@ use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use tegata_core::{Entropy, Language, Refusal};
+use tegata_core::{Entropy, HttpOrigin, Language, Refusal};
 use tegata_gate::forward_auth::{self, ForwardAuth};
 use tegata_gate::{ConnectTo, Gate, GateConfig, GatePolicy, Network, trust_from_pem_file};
 use tegata_installation::{Failure, FailureContext, SystemContext, config::HeaderFormat};
@@ -44,6 +44,10 @@ pub struct GateOptions {
     /// Address or network of a proxy that is believed; may be repeated
     #[arg(long, value_name = "CIDR", default_value = "127.0.0.1")]
     pub trusted: Vec<Network>,
+    /// Take tokens that are bound to a key (DPoP), with a proof for the product at this origin; may be repeated. For products
+    /// behind a proxy that passes no certificates on
+    #[arg(long, value_name = "ORIGIN", value_parser = HttpOrigin::parse_https)]
+    pub dpop: Vec<HttpOrigin>,
     /// Do without Tegata-Assertion, which the gate signs for each request
     #[arg(long)]
     pub no_assertion: bool,
@@ -129,6 +133,7 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
 fn config(options: &GateOptions) -> Result<GateConfig, Failure> {
     let mut policy = GatePolicy::new(options.issuer.as_str(), options.audience.as_str());
     policy.scopes.clone_from(&options.scope);
+    policy.dpop_origins.clone_from(&options.dpop);
     policy.max_staleness = std::time::Duration::from_secs(options.max_staleness);
     let trust = trust_from_pem_file(&options.tls_ca).map_err(Failure::misuse)?;
     let mut config = GateConfig::new(policy, &options.identity, trust).map_err(Failure::misuse)?;

@@ -89,6 +89,7 @@ fn registration(
         audiences: client.audiences.clone(),
         scope: client.scope.clone(),
         introspects: client.introspects.clone(),
+        dpop_bound_access_tokens: client.dpop_bound_access_tokens,
         sign_in: client.sign_in.clone(),
     })
 }

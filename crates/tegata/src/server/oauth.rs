@@ -2,6 +2,7 @@
 
 use crate::client::SYSTEM_TRUST;
 use crate::server::Server;
+use crate::server::acme;
 use crate::server::metrics::Metrics;
 use http::Uri;
 use serde_json::{Value, json};
@@ -51,7 +52,8 @@ pub async fn open(
         refresh: refresh_rules(&config.tokens),
         people,
     };
-    AuthorizationServer::new(signals, clients, products(config), rules)
+    let secret = acme::open_secret(server).await?;
+    AuthorizationServer::new(signals, clients, products(config), rules, secret)
         .doing("cannot prepare the token endpoint")
 }
 
