@@ -47,7 +47,7 @@ const LONGEST_NAME: usize = 256;
 pub enum ProofError {
     /// Not three parts of base64url, a header or claims that are not those of section 4.2, or too long.
     Malformed,
-    /// `typ` is another.
+    /// `typ` is another than that of proofs.
     Type,
     /// `alg` is none of [`ALGORITHMS`], or `crit` names an extension.
     Algorithm,
@@ -233,21 +233,23 @@ fn normalized(path: &str) -> Cow<'_, str> {
     let mut rest = path;
     while let Some((before, after)) = rest.split_once('%') {
         text.push_str(before);
-        match after.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(byte) => {
-                let is_unreserved = byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-                match is_unreserved {
-                    true => text.push(char::from(byte)),
-                    false => text.push_str(&format!("%{byte:02X}")),
-                }
-                rest = &after[2..];
+        let escaped = after.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        rest = match escaped {
+            Some(byte) if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) => {
+                text.push(char::from(byte));
+                &after[2..]
+            }
+            Some(_) => {
+                text.push('%');
+                text.push_str(&after[..2].to_ascii_uppercase());
+                &after[2..]
             }
             // No escape: it stays as it is, and equals only itself.
             None => {
                 text.push('%');
-                rest = after;
+                after
             }
-        }
+        };
     }
     text.push_str(rest);
     Cow::Owned(text)

@@ -161,4 +161,4 @@ fn refused(denial: Option<Denial>) -> Result<(), Refusal> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

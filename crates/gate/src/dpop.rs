@@ -17,7 +17,7 @@ const PROOF: HeaderName = HeaderName::from_static(DPOP);
 /// Method and path of a request in the letters of its client: what a proof has to name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RequestLine<'a> {
-    /// The method.
+    /// The method, in capital letters as a rule.
     pub method: &'a str,
     /// The path without the query.
     pub path: &'a str,
@@ -95,3 +95,6 @@ pub(crate) fn challenge(refusal: Refusal, by_key: bool, headers: &mut HeaderMap)
         headers.insert(WWW_AUTHENTICATE, challenge);
     }
 }
+
+#[cfg(test)]
+mod tests;

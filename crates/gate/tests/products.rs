@@ -15,8 +15,11 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use support::client::{TestClient, escaped};
 use support::{Party, TestPlatform, device};
-use tegata_core::Timestamp;
+use tegata_core::dpop::{DpopProof, hash_of, proof_by};
+use tegata_core::encoding::from_base64url;
 use tegata_core::feed::{Change, Denial, TokenHolder, TokensBefore};
+use tegata_core::jws::SigningKey;
+use tegata_core::{Clock, Timestamp};
 use tegata_gate::forward_auth::{ForwardAuth, answer, serve};
 use tegata_gate::{
     CertificateSource, ClientAddress, ClientCertificate, Gate, GateLayer, HeaderSource, Network,
@@ -275,6 +278,111 @@ async fn a_proxy_may_ask_with_the_original_method_and_path() {
             401,
             "the second one too"
         );
+    }
+}
+
+/// A gate that takes tokens of keys, a client's key, and its token with a proof for `GET /orders`.
+struct ByKey {
+    gate: Gate,
+    authorization: String,
+    key: SigningKey,
+    platform: TestPlatform,
+}
+
+impl ByKey {
+    async fn new() -> Self {
+        let platform = TestPlatform::start().await;
+        let mut config = platform.config();
+        config.policy.dpop_origins = vec!["https://rezept.example".parse().unwrap()];
+        let gate = platform.gate_with(config);
+        support::within(Duration::from_secs(5), gate.ready()).await;
+        let key = support::new_key();
+        let of_key = *DpopProof::verify(&proof_by(&key, PROBE).unwrap()).unwrap().key();
+        let certificate = platform.authority.client().thumbprint();
+        let authorization = format!("DPoP {}", platform.token_by_key(&device(), certificate, of_key));
+        Self { gate, authorization, key, platform }
+    }
+
+    fn proof(&self, name: &str) -> String {
+        let claims = serde_json::json!({
+            "jti": name, "htm": "GET", "htu": "https://rezept.example/orders",
+            "iat": self.platform.clock.now().seconds(),
+            "ath": hash_of(self.authorization.strip_prefix("DPoP ").unwrap()),
+        });
+        proof_by(&self.key, claims.to_string().as_bytes()).unwrap()
+    }
+}
+
+const PROBE: &[u8] = br#"{"jti":"1","htm":"GET","htu":"https://a.example","iat":1}"#;
+
+#[tokio::test]
+async fn a_request_with_a_proof_for_it_needs_no_certificate() {
+    let fixture = ByKey::new().await;
+    let layer = GateLayer::new(fixture.gate.clone(), CertificateSource::Connection);
+    let ask_for = async |target: &str, proof: &str| {
+        let request = Request::get(target).header("authorization", &fixture.authorization);
+        ask(&layer, request.header("dpop", proof).body(String::new()).unwrap()).await
+    };
+    let seen = ask_for("/orders?page=2", &fixture.proof("1")).await;
+    assert_eq!((seen.status, seen.body), (200, device().to_string()), "without any certificate");
+    let seen = ask_for("/orders/7", &fixture.proof("2")).await;
+    let challenge = seen.headers["www-authenticate"].to_str().unwrap();
+    assert!(challenge.starts_with("DPoP error=\"invalid_dpop_proof\""), "{challenge}");
+    let bare = ask(&layer, Request::get("/orders").body(String::new()).unwrap()).await;
+    assert_eq!((bare.status, bare.headers.get_all("www-authenticate").iter().count()), (401, 2));
+}
+
+/// Forged headers about the original request are the attack: a proof for one request, sent with another.
+#[tokio::test]
+async fn a_proof_behind_a_proxy_counts_for_the_request_that_every_header_tells() {
+    let fixture = ByKey::new().await;
+    let config = ForwardAuth { certificates: HeaderSource::nginx(Network::loopback()), sessions: None };
+    let number = std::cell::Cell::new(0);
+    let ask = |method: &str, path: &str, told: &[(&str, &str)]| {
+        number.set(number.get() + 1);
+        let mut request = Request::builder().method(method).uri(path);
+        request = request.header("authorization", &fixture.authorization);
+        request = request.header("dpop", fixture.proof(&number.get().to_string()));
+        for (name, value) in told {
+            request = request.header(*name, *value);
+        }
+        answer(&fixture.gate, &config, PROXY, &request.body(()).unwrap())
+    };
+    let nginx = [("x-original-uri", "/orders?page=2"), ("x-original-method", "GET")];
+    let traefik = [("x-forwarded-uri", "/orders"), ("x-forwarded-method", "GET")];
+    for (path, told) in [
+        ("/check", &nginx[..]),
+        ("/check", &traefik),
+        ("/check/orders?page=2", &[]),
+        ("/check/orders", &nginx),
+    ] {
+        let admitted = ask("GET", path, told);
+        assert_eq!(admitted.status(), 200, "{path} {told:?}");
+        let assertion = admitted.headers()["tegata-assertion"].to_str().unwrap();
+        let payload = from_base64url(assertion.split('.').nth(1).unwrap()).unwrap();
+        let payload: serde_json::Value = serde_json::from_slice(&payload).unwrap();
+        let of_key = DpopProof::verify(&fixture.proof("any")).unwrap();
+        assert_eq!(payload["jkt"], of_key.key().to_string());
+        assert_eq!(
+            (&payload["acr"], &payload["amr"]),
+            (&"urn:tegata:acr:device".into(), &["swk"][..].into())
+        );
+    }
+    for (method, path, told) in [
+        ("GET", "/check", &[][..]),
+        ("GET", "/check", &nginx[..1]),
+        ("GET", "/check", &[("x-original-uri", "/admin"), ("x-original-method", "GET")]),
+        ("GET", "/check", &[("x-original-uri", "/orders"), ("x-original-method", "DELETE")]),
+        ("GET", "/check", &[nginx[0], nginx[1], ("x-forwarded-uri", "/admin")]),
+        ("GET", "/check", &[nginx[0], nginx[1], ("x-forwarded-method", "DELETE")]),
+        ("GET", "/check", &[nginx[0], ("x-original-uri", "/admin"), nginx[1]]),
+        ("GET", "/check/admin", &nginx),
+        ("DELETE", "/check/orders", &[]),
+        ("DELETE", "/check/orders", &nginx),
+    ] {
+        let refused = ask(method, path, told);
+        let code = refused.headers()["tegata-refusal"].to_str().unwrap();
+        assert_eq!((refused.status().as_u16(), code), (401, "T-20"), "{method} {path} {told:?}");
     }
 }
 

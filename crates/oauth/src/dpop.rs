@@ -6,8 +6,6 @@
 
 mod nonces;
 
-use crate::authorization_server::AuthorizationServer;
-use crate::client::AuthenticatedRequest;
 use crate::error::OAuthError;
 use axum::extract::Request;
 use axum::response::Response;
@@ -60,7 +58,8 @@ impl SentProof {
         sent
     }
 
-    fn read(&self) -> Result<Option<DpopProof>, OAuthError> {
+    /// The proof, if it has been signed by its own key.
+    pub(crate) fn read(&self) -> Result<Option<DpopProof>, OAuthError> {
         let text = match self {
             Self::None => return Ok(None),
             Self::Several => {
@@ -82,12 +81,13 @@ impl DpopVerifier {
     }
 
     /// The key of a proof that was made for this request, with a nonce of ours, and is used here for the first time.
-    async fn prove(
+    pub(crate) async fn prove(
         &self,
         proof: &DpopProof,
-        target: ProofTarget<'_>,
+        (method, path): (&str, &str),
         now: Timestamp,
     ) -> Result<JwkThumbprint, OAuthError> {
+        let target = ProofTarget { method, origins: &self.origins, path, access_token: None };
         proof.check(&target, now).map_err(fault_of)?;
         // Fresh by our own clock, so that nobody makes proofs in advance (section 11.2).
         let is_fresh = match proof.nonce() {
@@ -132,38 +132,6 @@ impl DpopVerifier {
             answer.headers_mut().insert(NONCE, nonce);
         }
         answer
-    }
-}
-
-impl AuthenticatedRequest {
-    /// Reads a request that may carry a proof, authenticates its sender, and gives the key that it has proved: always one of a
-    /// client whose tokens are bound to keys, where it `must`, and never one of anybody else.
-    pub(crate) async fn read_with_proof(
-        tokens: &AuthorizationServer,
-        mut request: Request,
-        must: bool,
-    ) -> Result<(Self, Option<JwkThumbprint>), OAuthError> {
-        let sent = SentProof::take(request.headers_mut());
-        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-        let asked = Self::read(tokens, request).await?;
-        if !asked.is_dpop_bound() {
-            return match sent {
-                SentProof::None => Ok((asked, None)),
-                _ => Err(OAuthError::invalid_request(
-                    "Tokens of this client are bound to the certificate, not by DPoP",
-                )),
-            };
-        }
-        let Some(proof) = sent.read()? else {
-            return match must {
-                true => Err(OAuthError::invalid_dpop_proof("The header DPoP is missing")),
-                false => Ok((asked, None)),
-            };
-        };
-        let origins = &tokens.dpop.origins;
-        let target = ProofTarget { method: method.as_str(), origins, path: &path, access_token: None };
-        let key = tokens.dpop.prove(&proof, target, asked.at()).await?;
-        Ok((asked, Some(key)))
     }
 }
 

@@ -60,6 +60,7 @@ mod metadata;
 mod page_origin;
 mod people;
 mod product;
+mod proven_request;
 mod pushed_authorization;
 mod refresh_grant;
 mod refresh_token;

@@ -41,7 +41,7 @@ pub(super) struct ProofJwk {
 
 /// A public key of one of the kinds that proofs are signed with.
 pub(super) enum ProofKey {
-    /// An uncompressed point.
+    /// A point on the curve, uncompressed.
     P256(Vec<u8>),
     Ed25519(Vec<u8>),
 }

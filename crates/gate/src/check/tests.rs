@@ -12,33 +12,33 @@ use tegata_core::jws::SigningKey;
 use tegata_core::{DeviceId, SiteId, TenantId, Timestamp};
 
 const ISSUER: &str = "https://ca.example";
-const NOW: i64 = 1_800_000_000;
+pub(crate) const NOW: i64 = 1_800_000_000;
 
-struct GateFixture {
+pub(crate) struct GateFixture {
     key: SigningKey,
     state: Arc<GateState>,
     writer: GateStateWriter,
-    gate: RequestVerifier,
-    device: DeviceId,
+    pub(crate) gate: RequestVerifier,
+    pub(crate) device: DeviceId,
     tenant: TenantId,
     site: SiteId,
 }
 
-fn certificate() -> Thumbprint {
+pub(crate) fn certificate() -> Thumbprint {
     Thumbprint::of(b"certificate")
 }
 
-fn at(second: i64) -> CheckTime {
+pub(crate) fn at(second: i64) -> CheckTime {
     let uptime = Duration::from_secs(u64::try_from(second).unwrap());
     CheckTime { now: Timestamp::from_seconds(NOW + second), uptime }
 }
 
-fn new_key() -> SigningKey {
+pub(crate) fn new_key() -> SigningKey {
     SigningKey::from_pkcs8(&SigningKey::generate().unwrap()).unwrap()
 }
 
 impl GateFixture {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let key = new_key();
         let state = Arc::new(GateState::default());
         state.set_keys(KeySet::new([key.public().clone()]));
@@ -49,6 +49,13 @@ impl GateFixture {
         let (device, tenant, site) =
             (DeviceId::random(&entropy), TenantId::random(&entropy), SiteId::random(&entropy));
         Self { key, state, writer, gate, device, tenant, site }
+    }
+
+    /// Lets the gate take tokens that are bound to a key, for a product at this origin.
+    pub(crate) fn take_keys_at(&mut self, origin: &str) {
+        let mut policy = GatePolicy::new(ISSUER, "rezept");
+        policy.dpop_origins = vec![origin.parse().unwrap()];
+        self.gate = RequestVerifier::new(policy, Arc::clone(&self.state), 100);
     }
 
     fn claims(&self) -> Value {
@@ -64,12 +71,12 @@ impl GateFixture {
         self.key.sign(ACCESS_TOKEN, claims.to_string().as_bytes()).unwrap()
     }
 
-    fn token(&self) -> String {
+    pub(crate) fn token(&self) -> String {
         self.sign(&self.claims())
     }
 
     /// A token with some claims replaced; `null` removes one.
-    fn token_with(&self, changes: Value) -> String {
+    pub(crate) fn token_with(&self, changes: Value) -> String {
         let mut claims = self.claims();
         let Value::Object(changes) = changes else { panic!("changes are an object") };
         for (name, value) in changes {
@@ -82,11 +89,11 @@ impl GateFixture {
         self.sign(&claims)
     }
 
-    fn check(&self, token: &str) -> Result<(), Refusal> {
+    pub(crate) fn check(&self, token: &str) -> Result<(), Refusal> {
         self.gate.check(token, Some(certificate()), at(0)).map(drop)
     }
 
-    fn happen(&mut self, change: Change) {
+    pub(crate) fn happen(&mut self, change: Change) {
         let seq = self.state.denials.load().seq() + 1;
         self.writer.apply(Event { seq, at: Timestamp::from_seconds(NOW), change }).unwrap();
     }

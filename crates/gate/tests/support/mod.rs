@@ -25,7 +25,7 @@ use tegata_core::claims::ACCESS_TOKEN;
 use tegata_core::entropy::Seeded;
 use tegata_core::feed::{Change, Denials, Event, FEED, FeedClaims, FeedMessage};
 use tegata_core::jws::{KeySet, SigningKey};
-use tegata_core::{Clock, DeviceId, SiteId, TenantId, Thumbprint, Timestamp};
+use tegata_core::{Clock, DeviceId, JwkThumbprint, SiteId, TenantId, Thumbprint, Timestamp};
 use tegata_gate::{Gate, GateConfig, GatePolicy};
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -269,6 +269,18 @@ impl TestPlatform {
 
     pub fn token(&self, device: &DeviceId, certificate: Thumbprint) -> String {
         self.token_for(device, certificate, 300)
+    }
+
+    /// A token of the device that is bound to a key in place of this certificate.
+    pub fn token_by_key(&self, device: &DeviceId, certificate: Thumbprint, jkt: JwkThumbprint) -> String {
+        let now = self.clock.now().seconds();
+        let claims = json!({
+            "iss": self.issuer, "sub": format!("device:{device}"), "aud": AUDIENCE,
+            "client_id": "page", "acr": "urn:tegata:acr:device", "amr": ["swk"], "iat": now, "exp": now + 300,
+            "jti": "token by key", "cnf": { "jkt": jkt }, "x5t#S256": certificate, "device": device,
+            "generation": 3, "tenant": tenant(), "site": site(),
+        });
+        self.facts().key.sign(ACCESS_TOKEN, claims.to_string().as_bytes()).unwrap()
     }
 
     /// For so many seconds.

@@ -2,8 +2,8 @@
 
 use crate::tests::fixture::{OauthFixture, PORTAL, PRODUCT, TestResponse};
 use crate::tests::signing_in::{
-    BACKEND, BACKEND_CALLBACK, PAGE_BY_KEY, SPA, SPA_CALLBACK, SignInFixture, VERIFIER, claims, code_of,
-    error_of, parameter, returned,
+    BACKEND, BACKEND_CALLBACK, PAGE_BY_KEY, SPA, SPA_CALLBACK, SignInFixture, VERIFIER, backend_request,
+    claims, code_of, error_of, parameter, returned,
 };
 use axum::body::Body;
 use http::Request;
@@ -355,7 +355,7 @@ async fn a_backend_pushes_with_its_key_and_its_token_is_still_no_device_s() {
     let push = async |others: &[(&str, &str)], nonce: &str| {
         let par = "https://device.example/oauth/par";
         let proof = key.proof(&asked.fixture, "POST", par, &json!({ "nonce": nonce }));
-        let own = asked.backend_request();
+        let own = backend_request();
         let own: Vec<_> = own.iter().map(|(name, value)| (&**name, &**value)).collect();
         let pairs = [&own[..], others].concat();
         post_with(&asked, "/oauth/par", Some(&asked.backend), &[&proof], &pairs).await

@@ -184,11 +184,7 @@ impl SignInFixture {
     }
 
     pub async fn authorize_for_backend(&self, others: &[(&str, &str)]) -> TestResponse {
-        self.browse(&self.device, &path(&self.backend_request(), others)).await
-    }
-
-    pub fn backend_request(&self) -> Vec<(String, String)> {
-        request(&[("client_id", BACKEND), ("redirect_uri", BACKEND_CALLBACK)])
+        self.browse(&self.device, &path(&backend_request(), others)).await
     }
 
     /// A token request of the single-page application on a device.
@@ -259,6 +255,10 @@ pub fn error_of(answer: &TestResponse, to: &str) -> (String, String) {
     assert_eq!(parameter(&told, "code"), None, "{told:?}");
     let description = parameter(&told, "error_description").expect("a description");
     (parameter(&told, "error").expect("an error"), description.split(':').next().unwrap().to_owned())
+}
+
+pub fn backend_request() -> Vec<(String, String)> {
+    request(&[("client_id", BACKEND), ("redirect_uri", BACKEND_CALLBACK)])
 }
 
 fn spa_request() -> Vec<(String, String)> {
