@@ -42,6 +42,7 @@ pub mod jws;
 pub mod key_id;
 pub mod language;
 pub mod login_id;
+pub mod mask;
 pub mod name;
 pub mod network;
 pub mod policy;

@@ -48,8 +48,10 @@ macro_rules! refusals {
     };
 }
 
+mod spoken;
 mod table;
 
+pub use spoken::SpokenCode;
 pub use table::Refusal;
 
 use crate::language::Language;

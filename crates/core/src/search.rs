@@ -1,15 +1,29 @@
 //! Finding a device by what a caller says of it: "the tablet at the reception, the main store of Aoba".
 //!
 //! Everything is compared without regard to width, case, spaces, the kind of kana and the kind of dash. Each word must
-//! fit; their order does not matter. A word fits where it is part of the tenant's name, the site's, the label or the
-//! device's number. People also run names together and shorten them (`あおば薬局本店` for the site 本店 of あおば薬局グループ): a word
-//! fits as well when it can be cut into pieces that are parts of different names.
+//! fit; their order does not matter. A word fits where it is part of the tenant's name, the site's, the label, the name of
+//! a person who uses the device, or where the device's number begins with it. People also run names together and shorten
+//! them (`あおば薬局本店` for the site 本店 of あおば薬局グループ): a word fits as well when it can be cut into pieces that are parts
+//! of different names.
+//!
+//! [`grams`] says what an index has to keep of names so that nothing this rule finds is missed, [`SearchQuery`] reads
+//! whatever stands in a search box.
+
+pub mod grams;
+mod query;
+mod time_hint;
+
+pub use query::SearchQuery;
+pub use time_hint::TimeHint;
 
 use crate::id::DeviceId;
 use crate::name::comparison_key;
 
 /// Fewer characters of a number say nothing: numbers are random letters, and any two are in one of forty.
 const LEAST_OF_NUMBER: usize = 4;
+
+/// A number is read out in groups of four (`4WD8-D86E`), and people also say the second group alone.
+const GROUP: usize = 4;
 
 /// Fewer characters are no piece of a name, unless they are the whole of it.
 const LEAST_PIECE: usize = 2;
@@ -18,9 +32,11 @@ const LEAST_PIECE: usize = 2;
 const PARTICLE: &str = "の";
 
 /// The words of a search.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Search {
     words: Vec<Word>,
+    /// Whether no word has more than one character. Such words are in names everywhere, so they find whole names.
+    of_letters: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -43,7 +59,9 @@ impl Search {
     /// Words as they were typed; one text may hold several, with any spaces between them.
     pub fn new<T: AsRef<str>>(texts: &[T]) -> Self {
         let words = texts.iter().flat_map(|text| text.as_ref().split_whitespace());
-        Self { words: words.map(Word::new).filter(|word| !word.key.is_empty()).collect() }
+        let words: Vec<_> = words.map(Word::new).filter(|word| !word.key.is_empty()).collect();
+        let of_letters = words.iter().all(|word| is_letter(&word.key));
+        Self { words, of_letters }
     }
 
     /// Whether nothing is looked for, so that everything is found.
@@ -51,38 +69,82 @@ impl Search {
         self.words.is_empty()
     }
 
+    /// The words that may be a device's number, as they would stand in its identifier.
+    pub fn numbers(&self) -> impl Iterator<Item = &str> {
+        self.words.iter().filter_map(|word| word.number.as_deref())
+    }
+
     /// Prepares the names of a tenant and site to be searched in many devices.
     pub fn at(&self, tenant: &str, site: &str) -> SearchedPlace {
         let (tenant, site) = (search_key(tenant), search_key(site));
         let names = [tenant.as_str(), site.as_str()];
-        let open = self.words.iter().enumerate().filter(|(_, word)| !runs_through(&word.key, &names));
+        let open = self.words.iter().enumerate().filter(|(_, word)| !self.fits(&word.key, &names));
         let open = open.map(|(position, _)| position).collect();
         SearchedPlace { tenant, site, open }
     }
 
-    /// Whether this device is meant.
-    pub fn finds(&self, place: &SearchedPlace, label: &str, id: &DeviceId) -> bool {
+    /// Whether this device is meant. Of the people who use it a caller names one.
+    pub fn finds<P: AsRef<str>>(
+        &self,
+        place: &SearchedPlace,
+        label: &str,
+        people: &[P],
+        id: &DeviceId,
+    ) -> bool {
         if place.open.is_empty() {
             return true;
         }
         let label = search_key(label);
         let names = [place.tenant.as_str(), place.site.as_str(), label.as_str()];
-        place.open.iter().all(|&position| {
-            let word = &self.words[position];
-            let is_number = word.number.as_deref().is_some_and(|number| id.as_str().contains(number));
-            is_number || runs_through(&word.key, &names)
-        })
+        let open = place.open.iter().map(|&position| &self.words[position]);
+        let open: Vec<_> =
+            open.filter(|word| !word.is_number_of(id) && !self.fits(&word.key, &names)).collect();
+        open.is_empty()
+            || people.iter().any(|person| {
+                let person = search_key(person.as_ref());
+                let [tenant, site, label] = names;
+                open.iter().all(|word| self.fits(&word.key, &[tenant, site, label, &person]))
+            })
+    }
+
+    /// Whether every word may be the number of this device.
+    pub fn numbers_all(&self, id: &DeviceId) -> bool {
+        !self.words.is_empty() && self.words.iter().all(|word| word.is_number_of(id))
+    }
+
+    fn fits(&self, word: &str, names: &[&str]) -> bool {
+        if self.of_letters { names.contains(&word) } else { runs_through(word, names) }
     }
 }
 
 impl Word {
     fn new(text: &str) -> Self {
         let key = search_key(text);
-        let number: String = key.chars().filter(|character| *character != '-').collect();
+        let number: String = key.chars().filter(|character| *character != '-').map(digit_meant).collect();
         let may_be =
             number.len() >= LEAST_OF_NUMBER && number.bytes().all(|byte| byte.is_ascii_alphanumeric());
         Self { key, number: may_be.then_some(number) }
     }
+
+    fn is_number_of(&self, id: &DeviceId) -> bool {
+        let id = id.as_str();
+        self.number.as_deref().is_some_and(|number| {
+            id.starts_with(number) || id.get(GROUP..).is_some_and(|later| later.starts_with(number))
+        })
+    }
+}
+
+/// Identifiers have no `o`, `i` and `l`, which people read for the digits they look like.
+const fn digit_meant(character: char) -> char {
+    match character {
+        'o' => '0',
+        'i' | 'l' => '1',
+        other => other,
+    }
+}
+
+fn is_letter(key: &str) -> bool {
+    key.chars().nth(1).is_none()
 }
 
 /// Whether a word is cut into pieces that are parts of different names; of one name, where it is not cut.
@@ -114,7 +176,7 @@ fn pieces<'a>(word: &'a str, name: &'a str) -> impl Iterator<Item = &'a str> {
 }
 
 /// What is compared: the key of names, with one kind of kana and one kind of dash.
-fn search_key(text: &str) -> String {
+pub fn search_key(text: &str) -> String {
     comparison_key(text).chars().map(plain).collect()
 }
 
@@ -133,71 +195,4 @@ fn plain(character: char) -> char {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const TENANT: &str = "あおば薬局グループ";
-    const ID: &str = "4wd8d86e0000000000000000zz";
-
-    fn finds(words: &[&str], tenant: &str, site: &str, label: &str) -> bool {
-        let search = Search::new(words);
-        search.finds(&search.at(tenant, site), label, &DeviceId::parse(ID).expect("an identifier"))
-    }
-
-    #[test]
-    fn a_caller_finds_the_tablet_however_the_names_are_run_together() {
-        for words in [
-            &["受付のタブレット", "あおば薬局本店"][..],
-            &["受付のタブレット あおば薬局本店"],
-            &["あおば薬局本店", "受付のタブレット"],
-            &["あおば薬局本店の受付のタブレット"],
-            &["あおば薬局グループ本店受付のタブレット"],
-            &["本店　あおば", "タブレット"],
-            &["本店受付"],
-            &["受付", "本店", "あおば", "4wd8"],
-            &[],
-        ] {
-            assert!(finds(words, TENANT, "本店", "受付のタブレット"), "{words:?}");
-        }
-        for words in [
-            &["受付のタブレット", "あおば薬局駅前店"][..],
-            &["みどり薬局本店"],
-            &["本店", "受付", "レジ"],
-            &["本店本店"],
-            &["あおば薬局本"],
-            &["グループ店"],
-        ] {
-            assert!(!finds(words, TENANT, "本店", "受付のタブレット"), "{words:?}");
-        }
-    }
-
-    #[test]
-    fn width_case_spaces_kana_and_dashes_make_no_difference() {
-        for (word, label) in [
-            ("ﾀﾌﾞﾚｯﾄ", "受付のタブレット"),
-            ("たぶれっと", "受付のタブレット"),
-            ("受付ＰＣ", "受付 pc"),
-            ("レジ−１", "レジ-1"),
-            ("がくえん", "ガクエン前"),
-        ] {
-            assert!(finds(&[word], TENANT, "本店", label), "{word} in {label}");
-        }
-    }
-
-    #[test]
-    fn a_number_is_found_by_any_four_characters_with_or_without_hyphen() {
-        for word in ["4WD8-D86E", "4wd8d86e", "d86e", "４ｗｄ８", ID] {
-            assert!(finds(&[word], TENANT, "本店", "PC"), "{word}");
-        }
-        // Two letters are in many numbers by chance.
-        for word in ["d8", "zz"] {
-            assert!(!finds(&[word], TENANT, "本店", "PC"), "{word}");
-        }
-    }
-
-    #[test]
-    fn a_piece_of_one_character_is_no_piece_unless_it_is_a_whole_name() {
-        assert!(finds(&["あおばA"], "あおば", "A", "PC"));
-        assert!(!finds(&["あおば店"], "あおば", "本店", "PC"));
-    }
-}
+mod tests;

@@ -65,7 +65,7 @@ pub struct ListedDevice {
     #[sqlx(flatten)]
     pub device: Device,
     /// When it last came, in milliseconds since 1970.
-    seen_at: Option<i64>,
+    pub(crate) seen_at: Option<i64>,
 }
 
 impl ListedDevice {

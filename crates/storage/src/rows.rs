@@ -71,6 +71,11 @@ impl BatchStatement {
         Self { before, columns, after, first: own + 1, texts: [const { OnceLock::new() }; SIZES] }
     }
 
+    /// Columns of the table.
+    pub(crate) const fn columns(&self) -> usize {
+        self.columns
+    }
+
     /// For this many rows, 1 to [`MOST`].
     pub(crate) fn of(&'static self, rows: usize) -> Batch {
         let size = rows.next_power_of_two();

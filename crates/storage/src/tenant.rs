@@ -8,6 +8,7 @@ pub(crate) use suspending::moved_to;
 use crate::actor::Actor;
 use crate::engine::{on_read, on_transaction};
 use crate::scope::on_scoped_read;
+use crate::search::NameKind;
 use crate::{Ledger, LedgerError, Result, ScopedLedger, Transaction, changed_one};
 use serde_json::json;
 use tegata_core::{SiteId, TenantId, TenantState};
@@ -150,6 +151,7 @@ impl Transaction {
                 .execute(connection)
                 .await?;
         });
+        self.set_indexed_name(&tenant.id, NameKind::Tenant, tenant.id.as_str(), &tenant.name).await?;
         let detail = json!({"tenant": tenant.id, "name": tenant.name, "issuing": tenant.issuing.as_str()});
         self.audit(actor, "tenant.added", None, detail).await
     }
@@ -198,6 +200,7 @@ impl Transaction {
             .rows_affected()
         });
         changed_one(added, "there is no such tenant")?;
+        self.set_indexed_name(&site.tenant, NameKind::Site, site.id.as_str(), &site.name).await?;
         self.audit(
             actor,
             "site.added",

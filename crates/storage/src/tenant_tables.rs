@@ -46,6 +46,9 @@ tables! {
     "device_person" "x.person IN (SELECT o.id FROM person o WHERE o.tenant = $1)"
     "device_change" "x.tenant = $1"
     "kept_answer" "x.person IN (SELECT o.id FROM person o WHERE o.tenant = $1)"
+    "file_check" "x.person IN (SELECT o.id FROM person o WHERE o.tenant = $1)"
+    "search_name" "x.tenant = $1"
+    "search_gram" "x.tenant = (SELECT o.search_number FROM tenant o WHERE o.id = $1)"
     "audit" "x.device IN (SELECT o.id FROM device o WHERE o.tenant = $1) OR (x.device IS NULL AND x.entry LIKE '%\"tenant\":\"' || $1 || '\"%')"
     "feed" "x.change LIKE '%\"tenant\":\"' || $1 || '\"%' OR EXISTS (SELECT 1 FROM device o WHERE o.tenant = $1 AND x.change LIKE '%\"device\":\"' || o.id || '\"%')"
 }

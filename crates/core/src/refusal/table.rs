@@ -709,6 +709,11 @@ refusals! {
         ja: "ご自身に関わる申請は承認できません", "ほかの管理者に依頼してください。";
         en: "Nobody decides on a request of their own", "Ask another administrator to decide.";
     }
+    /// Somebody asks more often what is on file than a conversation needs.
+    TooManyChecks "U-23" 429 {
+        ja: "登録内容の照合が続いたため、しばらく受け付けません", "1時間ほど待ってから、もう一度お試しください。急ぐときは、その会社の管理者に確かめてください。";
+        en: "Too many checks of what is on file: none is made for a while", "Wait an hour and try again. If it is urgent, ask the administrator of that tenant.";
+    }
 
     // V: Streams of security events.
     /// No stream of security events of this name is the client's.

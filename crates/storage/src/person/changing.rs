@@ -4,6 +4,7 @@ use super::PersonState;
 use crate::actor::Actor;
 use crate::engine::on_transaction;
 use crate::revocation_log::PersonRecordState;
+use crate::search::NameKind;
 use crate::{LedgerError, Result, Transaction, changed_one};
 use serde_json::json;
 use tegata_core::{LoginId, Name, PersonId, Roles, SiteId, TenantId};
@@ -55,6 +56,7 @@ impl Transaction {
             .rows_affected()
         });
         changed_one(added, "the tenant has somebody with this login ID, or there is no such tenant")?;
+        self.set_indexed_name(&new.tenant, NameKind::Person, new.id.as_str(), new.name.as_str()).await?;
         for site in &new.sites {
             self.add_person_site(&new.tenant, &new.id, site).await?;
         }

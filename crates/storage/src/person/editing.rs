@@ -4,6 +4,7 @@ use super::read_roles;
 use crate::actor::Actor;
 use crate::credential::assignment;
 use crate::engine::on_transaction;
+use crate::search::NameKind;
 use crate::{LedgerError, Result, Transaction};
 use serde_json::json;
 use tegata_core::{DeviceUse, Name, PersonId, PersonRole, Roles, SiteId, TenantId};
@@ -32,6 +33,9 @@ impl Transaction {
         actor: &Actor,
     ) -> Result<u64> {
         let tenant = self.write_change(person, change).await?;
+        if let Some(name) = &change.name {
+            self.change_indexed_name(&tenant, NameKind::Person, person.as_str(), name.as_str()).await?;
+        }
         if let Some(sites) = &change.sites {
             self.replace_sites(&tenant, person, sites).await?;
         }

@@ -3,14 +3,12 @@
 use super::ScopedLedger;
 use super::extent::Scope;
 use crate::{
-    Actor, Approval, Device, DeviceAction, DeviceChange, EmergencyCode, KeptAnswer, Ledger, License, Lineage,
-    LossReports, NewInvitation, NewKitting, NewPerson, NewPersonPasskey, PersonUpdate, PolicyPlace, Result,
-    RevocationEffect, Site, StartSession, StartedSession, TenantAction, Transaction,
+
+    Actor, Approval, Device, DeviceAction, DeviceChange, EmergencyCode, KeptAnswer, Ledger, License, Lineage, LossReports, NewInvitation, NewKitting, NewPerson, NewPersonPasskey, OnFile, PersonUpdate, PolicyPlace, Result, RevocationEffect, Site, StartSession, StartedSession, TenantAction, Transaction,
 };
 use tegata_core::feed::TokenHolder;
 use tegata_core::{
-    ApprovalId, DeviceId, EnrollmentPolicy, Guidance, InvitationId, Justification, KittingId, PasskeyId,
-    PersonId, RevocationReason, SessionId, SetupCode, StopCause, TenantId, Thumbprint, Timestamp,
+    ApprovalId, DeviceId, EnrollmentPolicy, Guidance, InvitationId, Justification, KittingId, Name, PasskeyId, PersonId, RevocationReason, SessionId, SetupCode, SiteId, StopCause, TenantId, Thumbprint, Timestamp,
 };
 
 /// A write transaction that sees and changes the rows of one scope. Dropping it without [`ScopedTransaction::commit`]
@@ -42,6 +40,9 @@ impl ScopedTransaction {$(
 
 scoped_writes! {
     add_site(site: &Site, actor: &Actor) -> ();
+    rename_tenant(tenant: &TenantId, name: &Name, actor: &Actor) -> ();
+    rename_site(site: &SiteId, name: &Name, actor: &Actor) -> ();
+    rename_device(device: &DeviceId, name: &Name, actor: &Actor) -> ();
     set_loss_reports(tenant: &TenantId, wanted: LossReports, actor: &Actor) -> ();
     set_guidance(place: &PolicyPlace, wanted: &Guidance, actor: &Actor) -> bool;
     policy(place: &PolicyPlace) -> EnrollmentPolicy;
@@ -83,6 +84,7 @@ scoped_writes! {
     replace_recovery_codes(person: &PersonId, kept: &SessionId, hashes: &[Vec<u8>]) -> u64;
     decline(id: &ApprovalId, reason: &str, actor: &Actor) -> ();
     add_person(new: &NewPerson, actor: &Actor) -> ();
+    check_on_file(person: &PersonId, said: &OnFile<'_>, note: &str, actor: &Actor) -> bool;
     disable_person(person: &PersonId, note: &str, actor: &Actor) -> u64;
     enable_person(person: &PersonId, note: &str, actor: &Actor) -> ();
     sign_out_person(person: &PersonId, note: &str, actor: &Actor) -> u64;

@@ -9,16 +9,16 @@ use std::fmt::Debug;
 use tegata_core::entropy::bytes;
 use tegata_core::feed::TokenHolder;
 use tegata_core::id::InvitationCode;
+use tegata_core::refusal::SpokenCode;
+use tegata_core::search::SearchQuery;
 use tegata_core::{
     ApprovalId, Contact, DeviceId, EnrollmentPolicy, Guidance, InvitationId, Justification, KittingId,
     LoginId, Name, PasskeyId, PersonId, PersonRole, Platform, RevocationReason, Role, Roles, SessionId,
     SetupCode, SiteId, StopCause, TenantId, Thumbprint,
 };
 use tegata_storage::{
-    Actor, DeviceAction, DeviceChange, DeviceFilter, DevicePage, EmergencyCode, KeptAnswer, License, Lineage,
-    LossReports, NewApproval, NewCredential, NewInvitation, NewKitting, NewPerson, NewPersonPasskey,
-    PersonUpdate, PolicyPlace, Principal, Scope, ScopedLedger, SecondFactorUse, Site, StartSession, Tenant,
-    TenantAction, UsedChallenge,
+
+    Actor, DeviceAction, DeviceChange, DeviceFilter, DevicePage, DeviceSearch, EmergencyCode, KeptAnswer, License, Lineage, LossReports, NewApproval, NewCredential, NewInvitation, NewKitting, NewPerson, NewPersonPasskey, OnFile, PersonUpdate, PolicyPlace, Principal, Scope, ScopedLedger, SecondFactorUse, Site, StartSession, Tenant, TenantAction, UsedChallenge,
 };
 
 /// What one tenant has, by name.
@@ -121,6 +121,11 @@ async fn reads(rows: &ScopedLedger, of: &Possessions) -> Answers {
     note("justification_of", &rows.justification_of(&of.session).await);
     note("devices_numbered", &rows.devices_numbered(&of.device.as_str()[..8]).await);
     note("find_certificates", &rows.find_certificates(of.certificate.as_bytes()).await);
+    let said = |text: &str| SearchQuery::parse(text, day(1));
+    let search = DeviceSearch { query: said(&of.device.as_str()[..8]), ..DeviceSearch::default() };
+    note("search_devices", &rows.search_devices(&search).await);
+    note("all_found", &rows.all_found(&search).await);
+    note("why", &rows.why(&SpokenCode::parse(&of.device.as_str()[..8]), day(1)).await.map(|why| why.devices));
     note("certificates_of", &rows.certificates_of(&of.device).await);
     note("waiting", &rows.waiting(day(1)).await.map(|waiting| waiting.len()));
     note("approval", &rows.approval(&of.approval).await);
@@ -191,6 +196,11 @@ async fn write_each(fixture: &LedgerFixture, rows: &ScopedLedger, of: &Possessio
         }};
     }
     write!(add_site(&site, actor));
+    let called = Name::of_place("侵入").unwrap();
+    write!(rename_tenant(&tenant, &called, actor));
+    write!(rename_site(&of.site, &called, actor));
+    write!(rename_device(&of.device, &called, actor));
+    write!(check_on_file(&of.person, &OnFile::Name("田中 花子"), "", actor));
     write!(set_loss_reports(&tenant, LossReports::Off, actor));
     write!(set_guidance(place, &guidance, actor));
     write!(policy(place));

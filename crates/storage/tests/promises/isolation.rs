@@ -16,6 +16,7 @@ const DEFINING: &[&str] = &[
     "acme_account.invitation",
     "acme_order.invitation",
     "person_site.person",
+    "file_check.person",
     "credential.person",
     "person_code.person",
     "setup_link.person",
@@ -34,7 +35,7 @@ on_both_engines! {
         assert_eq!(["tenant", "site", "device", "certificate", "invitation"].map(rows), [1, 1, 1, 1, 1]);
         assert!(of.is_whole() && rows("audit") > 1);
         let empty = fixture.ledger.isolation_of(&other.id).await.unwrap();
-        assert_eq!(empty.rows.iter().map(|of| of.rows).sum::<u64>(), 4, "itself, its site, and that both were added");
+        assert_eq!(empty.rows.iter().map(|of| of.rows).sum::<u64>(), 11, "itself, its site, that both were added, and their names in the index");
         let moved = format!("UPDATE device SET site = '{}' WHERE id = '{device}'", other.site);
         fixture.place.execute(&moved).await;
         for tenant in [&fixture.tenant, &other.id] {

@@ -44,6 +44,7 @@ mod revoking;
 mod row_level_security;
 mod scep;
 mod scope_classes;
+mod searching;
 mod servers;
 mod several_logs;
 mod status;

@@ -34,6 +34,10 @@ const WALLED: &[(&str, i64)] = &[
     ("authorization_request", 0),
     ("session_client", 0),
     ("passkey", 0),
+    ("file_check", 0),
+    // The names of the tenant and its site, and their pairs of letters.
+    ("search_name", 2),
+    ("search_gram", 5),
     ("granted_token", 0),
     ("denied_tokens", 0),
     ("token_day", 0),

@@ -89,6 +89,7 @@ const INSTALLATION: &[&str] = &[
     "forget_acme",
     "forget_ended_sign_ins",
     "forget_authorizations",
+    "fill_search_index",
     "pass_leases",
     "pass_states",
     "prune_families",
