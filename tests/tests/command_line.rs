@@ -12,6 +12,13 @@ fn bash(installation: &RunningInstallation, script: &str, arguments: &[&str]) ->
     CommandOutcome::of(Command::new("bash").args(["-o", "pipefail", "-c", script, "bash"]).args(line))
 }
 
+/// Nobody has signed in on it.
+fn with_people(listed: &Value) -> Value {
+    let mut with = listed.clone();
+    with["people"] = json!([]);
+    with
+}
+
 fn labels(list: &Value) -> Vec<&str> {
     let labels = list.as_array().into_iter().flatten().map(|device| device["label"].as_str());
     labels.map(|label| label.expect("a label")).collect()
@@ -56,7 +63,14 @@ fn support_finds_a_device_by_what_the_caller_says_in_any_order() {
     assert_eq!(unknown.code, 2, "{}", unknown.said());
 
     installation.tell(&["tenant", "suspend", "みどり薬局"]);
-    assert_eq!(labels(&list(&["--state", "suspended"])).len(), 2, "with their tenant");
+    let suspended = list(&["--state", "suspended"]);
+    assert_eq!(labels(&suspended).len(), 2, "with their tenant");
+    let said = suspended[0]["device"].as_str().expect("an identifier")[..8].to_uppercase();
+    let why = installation.tell(&["why", &said]);
+    assert_eq!((&why["refusal"]["code"], &why["devices"][0]), (&json!("C-07"), &with_people(&suspended[0])));
+    assert!(why["refusal"]["since"].is_string() && why["refusal"]["tell"]["ja"]["advice"].is_string());
+    let nobody = installation.command(&["why", "zzzzzzzz"]);
+    assert!(nobody.code == 1 && nobody.stderr.contains("request_id"), "{}", nobody.said());
     assert_eq!(labels(&list(&["--state", "active,revoked"])), ["受付のタブレット"]);
     let again = installation.command_without_json(&["tenant", "suspend", "みどり薬局"]);
     assert!(again.code == 1 && again.stderr.contains("suspended already, by operator "), "{}", again.said());

@@ -4,8 +4,8 @@
 //! here or on another server. A [`Scheduler`] runs each pass of a server at its period, gives up a run that takes too long, lets none
 //! of them stop another, keeps the leases of those that one server does at a time, and says in the ledger what became of them.
 //!
-//! What a pass does is no matter of this crate, apart from two that need the ledger alone: [`RenewalPass`] and
-//! [`AuditRetentionPass`].
+//! What a pass does is no matter of this crate, apart from those that need the ledger alone: [`RenewalPass`],
+//! [`AuditRetentionPass`] and [`SearchIndexPass`].
 
 mod audit_retention;
 mod beat;
@@ -18,6 +18,7 @@ mod records;
 mod renewal;
 mod run;
 mod scheduler;
+mod search_index;
 
 pub use audit_retention::AuditRetentionPass;
 pub use environment::PassObserver;
@@ -26,3 +27,4 @@ pub use overview::{PassCondition, PassOverview, overview};
 pub use pass::{Lease, Pass, PassError, PassFuture, PassReport, Schedule};
 pub use renewal::{RenewalPass, RenewalReport, due, renew};
 pub use scheduler::{Scheduler, SchedulerContext};
+pub use search_index::SearchIndexPass;

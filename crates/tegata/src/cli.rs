@@ -37,6 +37,7 @@ pub mod sign_out;
 pub mod site;
 pub mod tenant;
 pub mod token_key;
+pub mod why;
 
 use crate::log::LogFormat;
 use approvals::{ApprovalsOptions, ApproveOptions, DeclineOptions};
@@ -67,6 +68,7 @@ use site::SiteCommand;
 use tegata_installation::{Failure, SystemContext};
 use tenant::TenantCommand;
 use token_key::TokenKeyCommand;
+use why::WhyOptions;
 
 /// Certificates for the devices of a pharmacy: issued with one click, checked at every request, stopped within a second.
 ///
@@ -156,6 +158,8 @@ pub enum Command {
     Enroll(EnrollOptions),
     /// Renew the certificate in DIR with a fresh key, by the old certificate
     Renew(RenewOptions),
+    /// Explain the code that a page or a gate shows somebody: who, which device, which rule, what to tell them
+    Why(WhyOptions),
     /// Run a gate that answers a proxy's question whether a request may pass
     Gate(GateOptions),
     /// Write a script that completes these commands in a shell
@@ -201,6 +205,7 @@ impl Cli {
             Command::Invite(options) => invite::run(place, options, system).await,
             Command::Enroll(options) => enroll::run(options, system).await,
             Command::Renew(options) => renew::run(options, system).await,
+            Command::Why(options) => why::run(place, options, system).await,
             Command::Gate(options) => gate::run(options, system).await,
             Command::Completions(options) => {
                 options.run();

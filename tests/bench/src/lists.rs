@@ -127,7 +127,7 @@ fn issuer() -> BenchOutcome<Issuer> {
 }
 
 /// The most memory this process has ever held, in bytes (`proc(5)`, `VmHWM`).
-fn peak() -> BenchOutcome<u64> {
+pub fn peak() -> BenchOutcome<u64> {
     let status = read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("no VmHWM")?;
     let kilobytes: u64 = line.trim().trim_end_matches(" kB").parse()?;

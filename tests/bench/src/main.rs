@@ -2,8 +2,8 @@
 //!
 //! `tegata-bench TEGATA [--json] [--large] [--only=ROWS]` starts that program and the limit server, puts the same load
 //! on both in turn, and reads what each of them used from `/proc`; `--large` adds what takes minutes. `tegata-bench
-//! limit …` and `tegata-bench still …` are the limit servers themselves, `tegata-bench gate …` is a gate that nginx asks, `tegata-bench lists …` and
-//! `tegata-bench denied …` are processes whose memory is measured.
+//! limit …` and `tegata-bench still …` are the limit servers themselves, `tegata-bench gate …` is a gate that nginx asks, `tegata-bench lists …`,
+//! `tegata-bench devices …` and `tegata-bench denied …` are processes whose memory is measured.
 
 mod answers;
 mod choice;
@@ -20,9 +20,11 @@ mod limit;
 mod lists;
 mod load;
 mod parcel;
+mod population;
 mod report;
 mod revocations;
 mod rounds;
+mod search;
 mod servers;
 mod sessions;
 mod statuses;
@@ -49,6 +51,7 @@ async fn main() -> ExitCode {
         }
         ["still", answer] => still::serve(answer.as_ref()).await,
         ["lists", shards] => lists::make_once(shards),
+        ["devices", url] => search::list_once(url).await,
         ["denied", file] => denied::load_once(file.as_ref()),
         [tegata, ref options @ ..] => match Choice::of(options) {
             Ok(choice) => compare(tegata.into(), choice).await,
@@ -67,9 +70,15 @@ async fn main() -> ExitCode {
 
 async fn compare(program: PathBuf, choice: Choice<'_>) -> BenchOutcome<()> {
     let sign_us = cpu::signature()?;
-    let mut report = measure(&program, &choice).await?;
+    let mut report =
+        if choice.is_only("search") { BenchReport::default() } else { measure(&program, &choice).await? };
     if choice.large {
         report.rows.extend(ledgers::rows(&program).await?);
+    }
+    if choice.large || choice.names("search") {
+        let (delays, memory) = search::rows(choice.devices).await?;
+        report.delays.extend(delays);
+        report.memory.extend(memory);
     }
     // Both ends of the run, because a shared machine changes its pace.
     let sign_us = f64::midpoint(sign_us, cpu::signature()?);

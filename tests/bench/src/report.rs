@@ -35,7 +35,7 @@ pub struct BenchReport {
 
 impl BenchReport {
     /// `[{"path":…,"us":…,"limit_us":…,"ratio":…}]`, `{"path":…,"bytes":…,"bytes_per_entry":…}` for memory and
-    /// `{"path":…,"p50_ms":…,"p99_ms":…,"count":…}` for delays.
+    /// `{"path":…,"p50_ms":…,"p95_ms":…,"p99_ms":…,"count":…}` for delays.
     pub fn json(&self) -> String {
         let rows = self.rows.iter().map(|row| {
             let (us, limit) = (round(row.us), round(row.limit_us));
@@ -45,8 +45,8 @@ impl BenchReport {
             |one| json!({"path": one.path, "bytes": one.bytes, "bytes_per_entry": round(one.per_entry())}),
         );
         let delays = self.delays.iter().map(|one| {
-            let [p50, p99] = [50, 99].map(|part| round(one.percentile(part)));
-            json!({ "path": one.path, "p50_ms": p50, "p99_ms": p99, "count": one.sorted.len() })
+            let [p50, p95, p99] = [50, 95, 99].map(|part| round(one.percentile(part)));
+            json!({ "path": one.path, "p50_ms": p50, "p95_ms": p95, "p99_ms": p99, "count": one.sorted.len() })
         });
         let all: Vec<_> = rows.chain(memory).chain(delays).collect();
         format!("{}\n", json!(all))
@@ -68,8 +68,12 @@ impl BenchReport {
             let _ = writeln!(text, "{:24}{megabytes:>7} MB, {each:.1} bytes an entry", one.path);
         }
         for one in &self.delays {
-            let [p50, p99] = [50, 99].map(|part| one.percentile(part));
-            let _ = writeln!(text, "{:24}{p50:>10.1} ms in the middle, {p99:.1} ms at p99", one.path);
+            let [p50, p95, p99] = [50, 95, 99].map(|part| one.percentile(part));
+            let _ = writeln!(
+                text,
+                "{:24}{p50:>10.1} ms in the middle, {p95:.1} ms at p95, {p99:.1} ms at p99",
+                one.path
+            );
         }
         text
     }

@@ -3,12 +3,15 @@
 use super::ScopedLedger;
 use super::extent::Scope;
 use crate::{
-
-    Actor, Approval, Device, DeviceAction, DeviceChange, EmergencyCode, KeptAnswer, Ledger, License, Lineage, LossReports, NewInvitation, NewKitting, NewPerson, NewPersonPasskey, OnFile, PersonUpdate, PolicyPlace, Result, RevocationEffect, Site, StartSession, StartedSession, TenantAction, Transaction,
+    Actor, Approval, Device, DeviceAction, DeviceChange, EmergencyCode, KeptAnswer, Ledger, License, Lineage,
+    LossReports, NewInvitation, NewKitting, NewPerson, NewPersonPasskey, OnFile, PersonUpdate, PolicyPlace,
+    Result, RevocationEffect, Site, StartSession, StartedSession, TenantAction, Transaction,
 };
 use tegata_core::feed::TokenHolder;
 use tegata_core::{
-    ApprovalId, DeviceId, EnrollmentPolicy, Guidance, InvitationId, Justification, KittingId, Name, PasskeyId, PersonId, RevocationReason, SessionId, SetupCode, SiteId, StopCause, TenantId, Thumbprint, Timestamp,
+    ApprovalId, DeviceId, EnrollmentPolicy, Guidance, InvitationId, Justification, KittingId, Name,
+    PasskeyId, PersonId, RevocationReason, SessionId, SetupCode, SiteId, StopCause, TenantId, Thumbprint,
+    Timestamp,
 };
 
 /// A write transaction that sees and changes the rows of one scope. Dropping it without [`ScopedTransaction::commit`]

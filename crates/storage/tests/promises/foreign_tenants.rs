@@ -17,8 +17,10 @@ use tegata_core::{
     SetupCode, SiteId, StopCause, TenantId, Thumbprint,
 };
 use tegata_storage::{
-
-    Actor, DeviceAction, DeviceChange, DeviceFilter, DevicePage, DeviceSearch, EmergencyCode, KeptAnswer, License, Lineage, LossReports, NewApproval, NewCredential, NewInvitation, NewKitting, NewPerson, NewPersonPasskey, OnFile, PersonUpdate, PolicyPlace, Principal, Scope, ScopedLedger, SecondFactorUse, Site, StartSession, Tenant, TenantAction, UsedChallenge,
+    Actor, DeviceAction, DeviceChange, DeviceFilter, DevicePage, DeviceSearch, EmergencyCode, KeptAnswer,
+    License, Lineage, LossReports, NewApproval, NewCredential, NewInvitation, NewKitting, NewPerson,
+    NewPersonPasskey, OnFile, PersonUpdate, PolicyPlace, Principal, Scope, ScopedLedger, SecondFactorUse,
+    Site, StartSession, Tenant, TenantAction, UsedChallenge,
 };
 
 /// What one tenant has, by name.

@@ -9,6 +9,7 @@ use super::output::OutputFormat;
 use super::sign_out::{self, SignOut};
 use crate::cli::installation_args::InstallationArgs;
 use crate::cli::scope::rows;
+pub(super) use list::describe;
 pub(super) use lookup::find;
 use serde_json::json;
 use tegata_core::feed::TokenHolder;

@@ -1,7 +1,8 @@
 //! `tegata device list`: finds devices by what a caller says, among any number of them.
 //!
-//! The ledger is read in one go and nothing waits for whoever reads the list: lines are kept in memory up to a few
-//! megabytes, and beyond in a nameless file, until the last is found.
+//! Words are looked up in the index of names. Where they fit very many devices, or none are given, the ledger is read in one go
+//! and nothing waits for whoever reads the list: lines are kept in memory up to a few megabytes, and beyond in a nameless file,
+//! until the last is found.
 
 use super::lookup::READ;
 use crate::cli::installation_args::InstallationArgs;
@@ -12,10 +13,10 @@ use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::io::{self, BufWriter, Seek, Write};
 use std::time::Duration;
-use tegata_core::search::{Search, SearchedPlace};
-use tegata_core::{DeviceId, DeviceState, SiteId};
+use tegata_core::search::{Search, SearchQuery, SearchedPlace};
+use tegata_core::{DeviceId, DeviceState, ShortCode, SiteId};
 use tegata_installation::{Failure, FailureContext, SystemContext};
-use tegata_storage::{Device, DeviceFilter, Ledger, ListedDevice, Tenant};
+use tegata_storage::{Device, DeviceFilter, DeviceSearch, Ledger, ListedDevice, ScopedLedger, Tenant};
 use tempfile::SpooledTempFile;
 
 /// What is kept in memory of a list.
@@ -23,8 +24,9 @@ const IN_MEMORY: usize = 8 << 20;
 
 #[derive(clap::Args)]
 pub struct DeviceListOptions {
-    /// Words of tenant, site, label or number, in any order; each must fit. Width, case, spaces and the kind of kana make no
-    /// difference, and names may be run together
+    /// Words of tenant, site, label, number, or of a person who uses it, in any order; each must fit. Width, case, spaces and the
+    /// kind of kana make no difference, and names may be run together. The serial of a certificate and the short code of an
+    /// invitation find its device. With a time, as in 今日の3時ごろ使った or "used at about 3 today", the likeliest come first
     words: Vec<String>,
     #[command(flatten)]
     scope: ScopeArgs,
@@ -43,10 +45,9 @@ pub struct DeviceListOptions {
 
 /// What a device has to be to be listed.
 struct DeviceSelection<'a> {
-    search: Search,
+    words: Search,
     /// The place of the last device: they come place by place.
     place: Option<(SiteId, SearchedPlace)>,
-    /// The system's own devices come and go; whoever looks for them says so.
     with_system: bool,
     states: &'a [DeviceState],
     /// When the certificates end that should be renewed now, if only those devices are wanted.
@@ -62,13 +63,21 @@ pub async fn list(
     let filter = options.filter(ledger, system).await?;
     let rows = rows(ledger, filter.tenant.as_ref());
     let mut wanted = options.wanted(place, ledger, system).await?;
+    let found = options.found(place, &rows, &filter, system).await?;
+    if found.is_some() {
+        // The words have been looked for, with what a list alone does not say of a device.
+        wanted.words = Search::default();
+    }
     let mut lines = DeviceLines::new(options.output.json);
-    let reading = rows.each_device(&filter, |listed| {
+    let mut show = |listed: ListedDevice| {
         if wanted.is_meant(&listed) {
             lines.push(&listed, wanted.due_word(&listed));
         }
-    });
-    reading.await.doing(READ)?;
+    };
+    match found {
+        Some(found) => found.into_iter().for_each(&mut show),
+        None => rows.each_device(&filter, show).await.doing(READ)?,
+    }
     let found = lines.print().doing("cannot keep the list")?;
     nothing_found(found == 0, "no device fits: give fewer words, or fewer restrictions")
 }
@@ -85,6 +94,42 @@ impl DeviceListOptions {
         })
     }
 
+    /// What the index finds of the words; nothing where there are none, or they may fit more devices than it looks at.
+    async fn found(
+        &self,
+        place: &InstallationArgs,
+        rows: &ScopedLedger,
+        filter: &DeviceFilter,
+        system: &SystemContext,
+    ) -> Result<Option<Vec<ListedDevice>>, Failure> {
+        let text = self.words.join(" ");
+        let query = SearchQuery::parse(&text, system.now());
+        if query.is_empty() {
+            return Ok(None);
+        }
+        let installation = &place.config()?.installation;
+        let search = DeviceSearch {
+            short_code: ShortCode::parse(&text).map(|code| code.hash(installation)),
+            sites: filter.site.as_ref().map(|site| vec![site.clone()]),
+            unseen_since: filter.unseen_since,
+            states: self.state.clone(),
+            with_system: self.means_system(),
+            query,
+            ..DeviceSearch::default()
+        };
+        if search.query.time().is_none() {
+            return rows.all_found(&search).await.doing(READ);
+        }
+        let found = rows.search_devices(&search).await.doing(READ)?;
+        Ok(Some(found.hits.into_iter().map(ListedDevice::from).collect()))
+    }
+
+    /// The system's own devices come and go; whoever looks for them says so.
+    fn means_system(&self) -> bool {
+        let own = Tenant::system().name;
+        self.words.iter().any(|word| word.contains(&own))
+    }
+
     async fn wanted(
         &self,
         place: &InstallationArgs,
@@ -92,12 +137,10 @@ impl DeviceListOptions {
         system: &SystemContext,
     ) -> Result<DeviceSelection<'_>, Failure> {
         let due = if self.due { Some(due(place, ledger, system).await?) } else { None };
-        let own = Tenant::system().name;
-        let with_system = self.words.iter().any(|word| word.contains(&own));
         Ok(DeviceSelection {
-            search: Search::new(&self.words),
+            words: Search::new(&self.words),
             place: None,
-            with_system,
+            with_system: self.means_system(),
             states: &self.state,
             due,
         })
@@ -128,9 +171,9 @@ impl DeviceSelection<'_> {
     fn fits(&mut self, device: &Device) -> bool {
         let place = match self.place.take() {
             Some((site, place)) if site == device.site => place,
-            _ => self.search.at(&device.tenant_name, &device.site_name),
+            _ => self.words.at(&device.tenant_name, &device.site_name),
         };
-        let fits = self.search.finds(&place, &device.label, &device.id);
+        let fits = self.words.finds::<&str>(&place, &device.label, &[], &device.id);
         self.place = Some((device.site.clone(), place));
         fits
     }
