@@ -162,7 +162,7 @@ impl Filling {
             self.signed_in.push(format_args!("('{}', '{id}', {seen})", staff[1].0));
             person = Some(staff[1].1.clone());
         }
-        if self.written % self.every == 0 {
+        if self.written.is_multiple_of(self.every) {
             let (tenant_id, tenant) = (tenant.to_owned(), tenant_name.to_owned());
             self.known.push(Known { id, tenant_id, tenant, site: site_name.to_owned(), label, person });
         }

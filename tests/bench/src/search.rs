@@ -6,10 +6,11 @@ use crate::population::{self, Known, TODAY};
 use crate::report::{Delay, Memory};
 use std::io::Write;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tegata_core::search::SearchQuery;
 use tegata_core::{TenantId, Timestamp};
 use tegata_storage::{DeviceFilter, DeviceSearch, Ledger, Principal};
+use tokio::time::Instant;
 
 /// The same population for everybody.
 const SEED: u64 = 15;

@@ -68,7 +68,7 @@ fn octets(word: &str) -> Option<Vec<u8>> {
     let narrow = composed_narrow(word);
     let digits: Vec<u32> =
         narrow.chars().filter(|c| *c != ':').map(|c| c.to_digit(16)).collect::<Option<_>>()?;
-    if digits.len() < LEAST_HEX || digits.len() % 2 != 0 || digits.len() == DEVICE_ID {
+    if digits.len() < LEAST_HEX || !digits.len().is_multiple_of(2) || digits.len() == DEVICE_ID {
         return None;
     }
     digits.chunks(2).map(|pair| u8::try_from(pair[0] * 16 + pair[1]).ok()).collect()

@@ -53,13 +53,10 @@ pub(super) fn take<'a>(words: &[&'a str], now: Timestamp) -> (Option<TimeHint>, 
         let taken = japanese(&plain[position], &mut spoken)
             .then_some(1)
             .or_else(|| english(&plain[position..], &mut spoken));
-        match taken {
-            Some(taken) => position += taken,
-            None => {
-                rest.push(words[position]);
-                position += 1;
-            }
+        if taken.is_none() {
+            rest.push(words[position]);
         }
+        position += taken.unwrap_or(1);
     }
     (spoken.hint(now), rest)
 }
@@ -100,12 +97,11 @@ impl Spoken {
         let at = |hour: u32| midnight.plus(Duration::from_mins(u64::from(hour * 60 + self.minute)));
         let has_been = |moment: Timestamp| moment <= now.plus(AHEAD);
         let moment = match half {
-            Some(HalfOfDay::Morning) => at(hour % 12),
             Some(HalfOfDay::Afternoon) => at(hour % 12 + 12),
             None if hour > 12 || hour == 0 => at(hour),
             None if self.days_ago.unwrap_or(0) > 0 => at(if hour < OPENING { hour + 12 } else { hour }),
             None if has_been(at(hour % 12 + 12)) => at(hour % 12 + 12),
-            None => at(hour % 12),
+            Some(HalfOfDay::Morning) | None => at(hour % 12),
         };
         // Somebody who says no day and an hour that is still to come means yesterday's.
         let moment = if self.days_ago.is_none() && !has_been(moment) { moment.minus(DAY) } else { moment };
@@ -202,26 +198,28 @@ fn hour_of(text: &str) -> Option<(u32, u32, &str)> {
     (hour < 24 && minute < 60).then_some((hour, minute, rest))
 }
 
+/// Numbers of hours. Those that begin with another come first.
+const NUMBERS: [(&str, u32); 12] = [
+    ("十二", 12),
+    ("十一", 11),
+    ("十", 10),
+    ("九", 9),
+    ("八", 8),
+    ("七", 7),
+    ("六", 6),
+    ("五", 5),
+    ("四", 4),
+    ("三", 3),
+    ("二", 2),
+    ("一", 1),
+];
+
 /// One or two digits, or Japanese ones up to twelve.
 fn number(text: &str) -> Option<(u32, &str)> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     if (1..=2).contains(&digits) {
         return Some((text[..digits].parse().ok()?, &text[digits..]));
     }
-    const NUMBERS: [(&str, u32); 12] = [
-        ("十二", 12),
-        ("十一", 11),
-        ("十", 10),
-        ("九", 9),
-        ("八", 8),
-        ("七", 7),
-        ("六", 6),
-        ("五", 5),
-        ("四", 4),
-        ("三", 3),
-        ("二", 2),
-        ("一", 1),
-    ];
     NUMBERS.iter().find_map(|(word, number)| Some((*number, text.strip_prefix(word)?)))
 }
 

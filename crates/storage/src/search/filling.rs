@@ -107,14 +107,12 @@ impl Transaction {
         let mut indexed = Vec::with_capacity(rows.len());
         for (id, tenant, label) in rows {
             let key = (tenant, label);
-            let name = match names.get(&key) {
-                Some(name) => *name,
-                None => {
-                    let name = self.indexed_name(&read_tenant(&key.0)?, NameKind::Label, &key.1).await?;
-                    names.insert(key.clone(), name);
-                    name
-                }
+            let known = names.get(&key).copied();
+            let name = match known {
+                Some(name) => name,
+                None => self.indexed_name(&read_tenant(&key.0)?, NameKind::Label, &key.1).await?,
             };
+            names.insert(key, name);
             indexed.push((id, name));
         }
         for some in indexed.chunks(MOST) {

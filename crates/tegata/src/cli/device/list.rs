@@ -107,7 +107,7 @@ impl DeviceListOptions {
         if query.is_empty() {
             return Ok(None);
         }
-        let installation = &place.config()?.installation;
+        let installation = &place.config()?.installation.name;
         let search = DeviceSearch {
             short_code: ShortCode::parse(&text).map(|code| code.hash(installation)),
             sites: filter.site.as_ref().map(|site| vec![site.clone()]),
