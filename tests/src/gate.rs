@@ -27,13 +27,16 @@ pub struct GateProcess {
     pub uri: String,
 }
 
-/// For a product that browsers find at this port.
-fn session_options(installation: &RunningInstallation, origin: u16) -> Vec<String> {
-    let keys = installation.folder("gate-keys").join("session.keys").display().to_string();
+/// For a product that browsers find at this port. A person has to sign in, or the device is enough.
+fn session_options(installation: &RunningInstallation, session: &str, origin: u16) -> Vec<String> {
+    let keys = installation.gate_keys().display().to_string();
     let (chain, origin) = (installation.chain.display().to_string(), format!("https://localhost:{origin}"));
-    let options = ["--session", "--session-key", &keys, "--client-ca", &chain, "--origin", &origin];
+    let options = [session, "--session-key", &keys, "--client-ca", &chain, "--origin", &origin];
     options.map(str::to_owned).into()
 }
+
+const PERSON: &str = "--session";
+const DEVICE: &str = "--session=device";
 
 impl GateProcess {
     /// Enrolls and starts a gate for `audience` that proxies ask, and waits until it decides. The certificate comes in
@@ -78,7 +81,7 @@ impl GateProcess {
         let file = |name: &str| folder.join(name).display().to_string();
         let front = ["--upstream", &upstream, "--health", &health_at, "--certificate", &file("server.pem")];
         let key = ["--key", &file("server.key")];
-        let sessions = session_options(installation, port);
+        let sessions = session_options(installation, PERSON, port);
         let sessions: Vec<_> = sessions.iter().map(String::as_str).collect();
         let more = [&front[..], &key, &sessions].concat();
         Self::start(installation, &installation.product, "nginx", [port, health], &more)
@@ -87,9 +90,34 @@ impl GateProcess {
     /// A gate with sessions that nginx asks, for a product that browsers find at this port.
     pub(crate) fn asked_for_browsers(installation: &RunningInstallation, origin: u16) -> Self {
         let port = ports::free();
-        let sessions = session_options(installation, origin);
+        let sessions = session_options(installation, PERSON, origin);
         let sessions: Vec<_> = sessions.iter().map(String::as_str).collect();
         Self::start(installation, &installation.product, "nginx", [port, port], &sessions)
+    }
+
+    /// A gate with sessions of devices, asked by a proxy that writes certificates in this format, for a product that browsers
+    /// find at this port.
+    pub(crate) fn asked_for_devices(installation: &RunningInstallation, format: &str, origin: u16) -> Self {
+        let port = ports::free();
+        let sessions = session_options(installation, DEVICE, origin);
+        let sessions: Vec<_> = sessions.iter().map(String::as_str).collect();
+        Self::start(installation, &installation.product, format, [port, port], &sessions)
+    }
+
+    /// A gate with sessions of devices between such a proxy and the product on this port.
+    pub(crate) fn before_for_devices(
+        installation: &RunningInstallation,
+        product: u16,
+        format: &str,
+        origin: u16,
+    ) -> Self {
+        let [port, health] = [ports::free(), ports::free()];
+        let (upstream, health_at) = (format!("http://127.0.0.1:{product}"), format!("127.0.0.1:{health}"));
+        let own = ["--upstream", &upstream, "--health", &health_at];
+        let sessions = session_options(installation, DEVICE, origin);
+        let sessions: Vec<_> = sessions.iter().map(String::as_str).collect();
+        let more = [&own[..], &sessions].concat();
+        Self::start(installation, &installation.product, format, [port, health], &more)
     }
 
     fn start(

@@ -240,6 +240,22 @@ impl RunningInstallation {
         GateProcess::asked_for_browsers(self, origin)
     }
 
+    /// Starts a gate with sessions of devices that a proxy asks, which writes certificates in this format, where browsers find
+    /// the product at this port.
+    pub fn gate_asked_for_devices(&self, format: &str, origin: u16) -> GateProcess {
+        GateProcess::asked_for_devices(self, format, origin)
+    }
+
+    /// Starts a gate with sessions of devices between such a proxy and the product on that port.
+    pub fn gate_before_for_devices(&self, product: u16, format: &str, origin: u16) -> GateProcess {
+        GateProcess::before_for_devices(self, product, format, origin)
+    }
+
+    /// The keys of all gates with sessions.
+    pub fn gate_keys(&self) -> PathBuf {
+        self.folder("gate-keys").join("session.keys")
+    }
+
     /// Lets browsers find the product at these ports of this machine.
     pub fn serve_product_at(&mut self, ports: &[u16]) {
         let audience = format!("audience = \"{}\"", self.product);

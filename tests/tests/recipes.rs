@@ -2,14 +2,17 @@
 //! has no proxy.
 
 use serde_json::{Value, json};
+use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
+use tegata_core::entropy::Seeded;
+use tegata_gate::session::{CookieSealer, SessionFacts, SessionKeys};
 use tegata_tests::forgery::{FORGED, Spelling, posing_as, pretending};
 use tegata_tests::stopwatch::eventually;
 use tegata_tests::tokens::obtain;
 use tegata_tests::{
     Curl, CurlAnswer, DeviceIdentity, GateProcess, Recipe, RunningInstallation, TestProductServer, clients,
-    self_signed_server,
+    ports, self_signed_server,
 };
 
 #[test]
@@ -255,6 +258,139 @@ impl Checkpoint {
             attempt(self).ok().map(|answer| answer.status) == expected
         });
     }
+}
+
+/// The gates let the device in by itself, so that curl can be the browser.
+#[test]
+fn browsers_come_through_every_proxy_by_a_session() {
+    let [traefik, caddy, envoy, haproxy] = [(); 4].map(|()| ports::free());
+    let mut installation = RunningInstallation::start();
+    installation.serve_product_at(&[traefik, caddy, envoy, haproxy]);
+    let (installation, server) = (&installation, TestProductServer::behind_a_proxy());
+    let product = server.port;
+    let asked = |format, origin| installation.gate_asked_for_devices(format, origin);
+    let gate = asked("traefik", traefik);
+    let proxy = Recipe::traefik_with_sessions(installation, gate.port, product, traefik);
+    SessionedProduct { installation, proxy }.keeps_its_promises("traefik");
+    let gate = asked("rfc9440", caddy);
+    let proxy = Recipe::caddy_with_sessions(installation, gate.port, product, caddy);
+    SessionedProduct { installation, proxy }.keeps_its_promises("caddy");
+    let gate = asked("envoy", envoy);
+    let proxy = Recipe::envoy_with_sessions(installation, gate.port, product, envoy);
+    SessionedProduct { installation, proxy }.keeps_its_promises("envoy");
+    let gate = installation.gate_before_for_devices(product, "rfc9440", haproxy);
+    let proxy = Recipe::haproxy_with_sessions(installation, gate.port, haproxy);
+    SessionedProduct { installation, proxy }.keeps_its_promises("haproxy");
+}
+
+/// A product behind a proxy and a gate with sessions.
+struct SessionedProduct<'a> {
+    installation: &'a RunningInstallation,
+    proxy: Recipe,
+}
+
+impl SessionedProduct<'_> {
+    fn keeps_its_promises(&self, name: &str) {
+        let [device, other] = ["a", "b"].map(|number| self.installation.enroll(&format!("{name}-{number}")));
+        let session = self.sign_in(&device);
+        self.product_learns_who_is_there(&device, &session);
+        self.use_is_written_down(&device, &session);
+        self.everybody_else_reads_why(&device, &other, &session);
+        self.pages_of_others_change_nothing(&device, &session);
+        let sign_out = self.proxy.request("/.tegata/sign-out").as_device(&device).send().expect(200);
+        assert!(sign_out.text().contains("method=\"post\""), "{name}: {sign_out}");
+        self.installation.tell(&["device", "revoke", "--yes", &device.device]);
+        eventually("the session is over", Duration::from_secs(1), || {
+            refused(&self.request("/", &device, &session).attempt().expect("an answer")) == "C-06"
+        });
+    }
+
+    fn request(&self, path: &str, device: &DeviceIdentity, cookies: &str) -> Curl {
+        self.proxy.request(path).as_device(device).header("cookie", cookies)
+    }
+
+    /// The whole way, as a browser goes it: the cookie of the session.
+    fn sign_in(&self, device: &DeviceIdentity) -> String {
+        let page = |path: &str| self.proxy.request(path).as_device(device).header("accept", "text/html");
+        let asked = page("/orders?page=2").send().expect(303);
+        let location = asked.header("location");
+        assert!(location.starts_with(&format!("{}/authorize?", self.installation.device)), "{asked}");
+        let platform = Curl::to(location).trusting(&self.installation.tls_ca).as_device(device);
+        let back = platform.send().expect(303);
+        let back = back.header("location").strip_prefix(&self.proxy.origin).expect("the way back");
+        let done = page(back).header("cookie", &given(&asked, "__Host-tegata-sign-in-")).send().expect(303);
+        assert_eq!(done.header("location"), format!("{}/orders?page=2", self.proxy.origin));
+        given(&done, "__Host-tegata-session=")
+    }
+
+    fn product_learns_who_is_there(&self, device: &DeviceIdentity, session: &str) {
+        let cookies = format!("lang=ja; {session}");
+        for spelling in Spelling::ALL {
+            let request = self.request("/orders", device, &cookies);
+            let told: Value = pretending(request, spelling).send().expect(200).json();
+            assert_eq!(told["tegata-subject"], format!("device:{}", device.device), "{told}");
+            assert!(told["tegata-assertion"].is_string() && !told.to_string().contains(FORGED), "{told}");
+            assert_eq!(told["cookie"], "lang=ja", "the gate's cookie stays there");
+        }
+        let told: Value = self.request("/", device, session).send().expect(200).json();
+        assert_eq!(told["cookie"].as_str().unwrap_or_default(), "", "{told}");
+    }
+
+    /// Otherwise a session would end after fifteen minutes, however much it is used.
+    fn use_is_written_down(&self, device: &DeviceIdentity, session: &str) {
+        let keys = fs::read_to_string(self.installation.gate_keys()).expect("keys");
+        let keys = SessionKeys::parse(&keys).expect("keys");
+        let origin = self.proxy.origin.parse().expect("an origin");
+        let sealer = CookieSealer::new(keys, &self.installation.product, &origin);
+        let (name, sealed) = session.split_once('=').expect("a cookie");
+        let facts = sealer.open_session(sealed).expect("a session");
+        let facts = SessionFacts { used: facts.used.minus(Duration::from_mins(2)), ..facts };
+        let older = sealer.seal_session(&facts, &Seeded::new(1)).expect("a cookie");
+        let answer = self.request("/", device, &format!("{name}={older}")).send().expect(200);
+        assert_ne!(given(&answer, "__Host-tegata-session="), format!("{name}={older}"));
+        assert_eq!(self.request("/", device, session).send().expect(200).header("set-cookie"), "");
+    }
+
+    fn everybody_else_reads_why(&self, device: &DeviceIdentity, other: &DeviceIdentity, session: &str) {
+        let api = self.proxy.request("/api").as_device(device).send();
+        assert_eq!((refused(&api), api.header("location")), ("G-20", ""), "a program is led nowhere");
+        let nobody = || self.proxy.request("/").header("cookie", session);
+        assert_eq!(refused(&nobody().send()), "C-01");
+        assert_eq!(refused(&posing_as(device, nobody(), Spelling::Usual).send()), "C-01");
+        assert_eq!(refused(&self.request("/", other, session).send()), "G-23");
+        let with_token = self.request("/", device, session).bearer("nonsense").send();
+        assert_eq!(refused(&with_token), "G-03", "a token decides alone");
+    }
+
+    /// What the proxy has to tell the gate: method, `Origin`, and that a WebSocket is asked for.
+    fn pages_of_others_change_nothing(&self, device: &DeviceIdentity, session: &str) {
+        let evil = "https://evil.example";
+        let posted =
+            |origin| self.request("/orders", device, session).header("origin", origin).json(&json!({}));
+        posted(&self.proxy.origin).send().expect(200);
+        let socket = |origin: &str| {
+            let question = json!({
+                "url": format!("{}/", self.proxy.origin),
+                "headers": { "cookie": session, "origin": origin },
+                "cert": device.file("chain.pem"),
+                "key": device.file("key.pem"),
+                "ca": self.proxy.tls_ca,
+                "protocol": "websocket",
+            });
+            clients::run("upgrade.mjs", &question)
+        };
+        assert_eq!(socket(&self.proxy.origin)["heard"], "ping");
+        assert_eq!(posted(evil).send().expect(403).header("tegata-refusal"), "R-06");
+        assert_eq!(socket(evil)["status"], 403);
+    }
+}
+
+/// The cookie whose name begins so, as a browser sends it back.
+fn given(answer: &CurlAnswer, beginning: &str) -> String {
+    let mut cookies = answer.headers.iter().filter(|(name, _)| name == "set-cookie").map(|(_, value)| value);
+    let cookie = cookies.find(|cookie| cookie.starts_with(beginning));
+    let cookie = cookie.unwrap_or_else(|| panic!("no {beginning}: {answer}"));
+    cookie.split(';').next().expect("a pair").to_owned()
 }
 
 fn refused(answer: &CurlAnswer) -> &str {

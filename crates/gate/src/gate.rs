@@ -21,6 +21,10 @@ use tegata_net::client::{Destinations, Endpoints, HttpsClient};
 use tegata_net::tls::{TlsError, read_identity};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+/// How often somebody who waits for an end looks at the clock.
+const ROUND: Duration = Duration::from_secs(1);
 
 /// Checks requests with what the platform's feed says. Clones are handles of the same gate; when the
 /// last one is dropped, the gate stops following.
@@ -157,19 +161,38 @@ impl Gate {
         answer
     }
 
-    /// Whether somebody who passed is denied by now. A connection that lives longer than one request
-    /// asks this again, or waits for [`Gate::until_denied`].
+    /// Whether what somebody who passed has under way may go on: nothing of theirs is denied, the gate knows enough to say so,
+    /// and their session is not over. A connection that lives longer than one request asks this again, or waits for
+    /// [`Gate::until_over`].
     ///
     /// # Errors
     /// The [`Refusal`] that ends it.
     pub fn recheck(&self, verified: &VerifiedRequest) -> Result<(), Refusal> {
-        self.0.gatekeeper.fresh(self.0.time.moment())?;
-        self.0.gatekeeper.standing(verified)
+        let moment = self.0.time.moment();
+        self.0.gatekeeper.fresh(moment)?;
+        self.0.gatekeeper.standing(verified)?;
+        verified.goes_on(moment.now)
     }
 
-    /// Completes as soon as the device, the certificate or the token is denied, with the reason: the
-    /// moment to close a live connection. It says nothing about the token's expiry and about a gate that
-    /// has grown stale: whether those end a connection too is for the product to decide.
+    /// Completes as soon as what somebody who passed has under way must end, with the reason: they are denied, their session is
+    /// over, or the gate has heard nothing for too long. A token's own end is no such reason, for whatever was begun with one in
+    /// time: whether it ends a connection is for the product to decide.
+    pub async fn until_over(&self, verified: &VerifiedRequest) -> Refusal {
+        let mut changes = self.changes();
+        loop {
+            if let Err(refusal) = self.recheck(verified) {
+                return refusal;
+            }
+            // Clocks are set, and machines sleep: nobody waits for a moment, but looks again.
+            match timeout(ROUND, changes.changed()).await {
+                Ok(Err(_)) => return Refusal::GateStale,
+                Ok(Ok(())) | Err(_) => {}
+            }
+        }
+    }
+
+    /// Completes as soon as the device, the certificate, the token or the session is denied, with the reason. It says nothing
+    /// about the end of a session and about a gate that has grown stale, which [`Gate::until_over`] does.
     pub async fn until_denied(&self, verified: &VerifiedRequest) -> Refusal {
         let mut changes = self.changes();
         loop {
@@ -243,11 +266,6 @@ impl Gate {
     /// The time by the gate's clock.
     pub(crate) fn now(&self) -> Timestamp {
         self.0.time.moment().now
-    }
-
-    /// The number of the last event applied.
-    pub(crate) fn status_seq(&self) -> Option<u64> {
-        *self.0.state.applied().borrow()
     }
 
     /// Whether the feed denies a caller who was admitted, however old the feed is.

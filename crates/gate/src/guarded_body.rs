@@ -1,4 +1,5 @@
-//! Response bodies that are cut off when their device is denied: downloads, event streams.
+//! Bodies that are cut off when their device is denied, their session is over, or the gate is stale: downloads, event streams,
+//! uploads.
 
 use crate::gate::Gate;
 use crate::verified_request::VerifiedRequest;
@@ -9,23 +10,21 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use tegata_core::Refusal;
 
-/// The body of an answer, until its device is denied.
+/// A body, as long as whoever sends or gets it may go on.
 pub struct GuardedBody<B> {
     body: Pin<Box<B>>,
     gate: Gate,
     verified: Arc<VerifiedRequest>,
     /// Made when the body first makes its reader wait.
-    denied: Option<Pin<Box<dyn Future<Output = Refusal> + Send>>>,
-    /// The number of the last event that was looked at.
-    seq: Option<u64>,
+    over: Option<Pin<Box<dyn Future<Output = Refusal> + Send>>>,
 }
 
 /// Why a body ended before its end.
 #[derive(Debug, thiserror::Error)]
 pub enum CutReason {
-    /// The device, its certificate or its token was denied meanwhile.
-    #[error("the device is denied by now: {}", .0.code())]
-    Denied(Refusal),
+    /// Whoever it belongs to may not go on.
+    #[error("it may not go on: {}", .0.code())]
+    Over(Refusal),
     /// The body failed by itself.
     #[error(transparent)]
     Body(Box<dyn Error + Send + Sync>),
@@ -33,27 +32,16 @@ pub enum CutReason {
 
 impl<B> GuardedBody<B> {
     pub(crate) fn new(body: B, gate: Gate, verified: Arc<VerifiedRequest>) -> Self {
-        let seq = gate.status_seq();
-        Self { body: Box::pin(body), gate, verified, denied: None, seq }
+        Self { body: Box::pin(body), gate, verified, over: None }
     }
 
-    /// Whether something was denied since the last look, and the device is among it.
-    fn look(&mut self) -> Result<(), CutReason> {
-        let seq = self.gate.status_seq();
-        if seq != self.seq {
-            self.gate.standing(&self.verified).map_err(CutReason::Denied)?;
-            self.seq = seq;
-        }
-        Ok(())
-    }
-
-    /// Wakes the reader when the device is denied while the body has nothing to say.
+    /// Wakes the reader when it is over while the body has nothing to say.
     fn wait(&mut self, context: &mut Context<'_>) -> Poll<Refusal> {
-        let denied = self.denied.get_or_insert_with(|| {
+        let over = self.over.get_or_insert_with(|| {
             let (gate, verified) = (self.gate.clone(), Arc::clone(&self.verified));
-            Box::pin(async move { gate.until_denied(&verified).await })
+            Box::pin(async move { gate.until_over(&verified).await })
         });
-        denied.as_mut().poll(context)
+        over.as_mut().poll(context)
     }
 }
 
@@ -70,14 +58,15 @@ where
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, CutReason>>> {
         let guarded = self.get_mut();
-        if let Err(cut) = guarded.look() {
-            return Poll::Ready(Some(Err(cut)));
+        // A body that never makes its reader wait is looked at frame by frame.
+        if let Err(refusal) = guarded.gate.recheck(&guarded.verified) {
+            return Poll::Ready(Some(Err(CutReason::Over(refusal))));
         }
         match guarded.body.as_mut().poll_frame(context) {
             Poll::Ready(frame) => {
                 Poll::Ready(frame.map(|frame| frame.map_err(|error| CutReason::Body(error.into()))))
             }
-            Poll::Pending => guarded.wait(context).map(|refusal| Some(Err(CutReason::Denied(refusal)))),
+            Poll::Pending => guarded.wait(context).map(|refusal| Some(Err(CutReason::Over(refusal)))),
         }
     }
 

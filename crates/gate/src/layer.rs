@@ -1,6 +1,6 @@
 //! The gate as a tower layer, for axum, hyper, tonic: every request of every connection is checked, so
 //! kept-alive and HTTP/2 connections of a denied device are of no use to it. An answer that is still on its way when
-//! the device is denied does not leave, or ends where it is.
+//! the device is denied, its session is over or the gate is stale does not leave, or ends where it is.
 
 use crate::certificate::{CertificateSource, ClientAddress, ClientCertificate, strip};
 use crate::cookies;
@@ -185,14 +185,14 @@ where
     }
 }
 
-/// The service's answer, or the refusal if the device was denied meanwhile.
+/// The service's answer, or the refusal if whoever asked may not go on.
 fn answer<R>(
     response: Response<R>,
     gate: &Gate,
     verified: &Arc<VerifiedRequest>,
     reader: RefusedReader,
 ) -> Response<Either<Full<Bytes>, GuardedBody<R>>> {
-    match gate.standing(verified) {
+    match gate.recheck(verified) {
         Ok(()) => {
             response.map(|body| Either::Right(GuardedBody::new(body, gate.clone(), Arc::clone(verified))))
         }

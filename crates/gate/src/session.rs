@@ -20,6 +20,7 @@ mod config;
 mod cookie;
 mod device_certificates;
 mod endpoints;
+mod exchange_limits;
 mod facts;
 mod fields;
 mod id_token;
@@ -44,6 +45,7 @@ pub use sign_in::SignInFlow;
 use crate::gate::Gate;
 use device_certificates::DeviceCertificates;
 use endpoints::ProviderEndpoints;
+use exchange_limits::ExchangeLimits;
 use rustls::RootCertStore;
 use std::sync::Arc;
 
@@ -57,6 +59,7 @@ pub struct BrowserSessions {
     sealer: CookieSealer,
     devices: DeviceCertificates,
     endpoints: ProviderEndpoints,
+    exchanges: ExchangeLimits,
     /// The gate, as the platform's authorization server knows it.
     client_id: String,
 }
@@ -77,6 +80,7 @@ impl BrowserSessions {
             sealer,
             devices: DeviceCertificates::new(config.client_ca),
             endpoints,
+            exchanges: ExchangeLimits::new(),
             client_id,
             gate,
         }))

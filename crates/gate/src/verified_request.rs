@@ -63,6 +63,14 @@ impl VerifiedRequest {
         }
     }
 
+    /// Whether what was begun in time may go on. A session's end is the end of it; a token is asked for when something begins.
+    pub(crate) fn goes_on(&self, now: Timestamp) -> Result<(), Refusal> {
+        match &self.0 {
+            Credential::Session { until, .. } if now >= *until => Err(Refusal::SessionOver),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether the token itself, or the session, was ended before its time.
     pub(crate) fn ended_by(&self, denials: &Denials) -> Result<(), Refusal> {
         match &self.0 {

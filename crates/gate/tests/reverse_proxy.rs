@@ -229,13 +229,15 @@ async fn a_reader_may_take_longer_than_a_handshake_to_choose_a_certificate() {
 }
 
 #[tokio::test]
-async fn a_stale_gate_closes_and_cuts_tunnels() {
+async fn a_stale_gate_closes_and_cuts_tunnels_and_downloads() {
     let gated = GatedProduct::build().await;
-    let mut raw = gated.raw().await;
+    let (mut raw, mut download) = (gated.raw().await, gated.raw().await);
+    download.say(&gated.head("GET /drip", "")).await;
+    within(SOON, download.until("drop")).await;
     raw.say(&gated.head("GET /socket", "connection: Upgrade\r\nupgrade: websocket\r\n")).await;
     within(SOON, raw.until("\r\n\r\n")).await;
     gated.platform.go_away().await;
-    within(Duration::from_secs(5), raw.end()).await;
+    within(Duration::from_secs(5), async { tokio::join!(raw.end(), download.end()) }).await;
     let answer = gated.client(Some(&gated.device)).await.get("/", &[("authorization", &gated.bearer)]).await;
     assert_eq!((answer.status.as_u16(), answer.header("tegata-refusal")), (503, "G-01"));
 }

@@ -9,12 +9,14 @@ use std::time::Duration;
 use support::browser::{DeviceBrowser, FETCH, NAVIGATION};
 use support::client::ClientAnswer;
 use support::provider::{Asked, PERSON};
+use support::raw::Raw;
 use support::sessioned::{self, SOON, SessionedProduct};
 use support::{device, within};
 use tegata_core::encoding::from_base64url;
 use tegata_core::feed::{Change, Denial, TokenHolder, TokensBefore};
 use tegata_core::{Clock, Timestamp};
-use tegata_gate::session::RequiredSignIn;
+use tegata_gate::session::{RequiredSignIn, SessionConfig, SessionLimits};
+use tokio::time::Instant;
 
 /// The code of a refusal, which no product has seen.
 fn code(answer: &ClientAnswer) -> (u16, &str) {
@@ -388,6 +390,65 @@ async fn a_session_ends_when_nobody_uses_it_and_after_twelve_hours() {
     }
     built.later(5 * 60).await;
     assert_eq!(code(&browser.fetch("/").await), (401, "G-22"), "twelve hours after the sign-in");
+}
+
+#[tokio::test]
+async fn downloads_and_sockets_end_with_the_session_that_opened_them() {
+    let built = SessionedProduct::build().await;
+    let browser = built.signed_in().await;
+    let long = sessioned::config(RequiredSignIn::Person, built.platform.authority.roots(), sessioned::KEYS);
+    let limits = SessionLimits { idle: Duration::from_secs(3), ..SessionLimits::default() };
+    let port = built.front(sessioned::sessions_with(&built.gate, SessionConfig { limits, ..long })).await;
+    let tls = || support::client::tls(built.platform.authority.roots(), Some(&built.device));
+    let (mut socket, mut stream) = (Raw::secure(port, tls()).await, Raw::secure(port, tls()).await);
+    let cookies = browser.cookie_header();
+    let head = |line: &str| format!("{line} HTTP/1.1\r\nhost: localhost\r\ncookie: {cookies}\r\n");
+    let begun = Instant::now();
+    socket.say(&(head("GET /socket") + "connection: Upgrade\r\nupgrade: websocket\r\n\r\n")).await;
+    assert!(socket.until("\r\n\r\n").await.starts_with("HTTP/1.1 101"));
+    stream.say(&(head("GET /drip") + "\r\n")).await;
+    stream.until("drop").await;
+    let end = Duration::from_secs(6);
+    let ended = within(end, async { tokio::join!(socket.end(), stream.end()) });
+    ended.await;
+    assert!(begun.elapsed() > SOON, "and not before");
+    let mut browser = browser.reconnected(support::client::TestClient::secure(port, tls()).await.0);
+    assert_eq!(code(&browser.fetch("/").await), (401, "G-22"));
+}
+
+#[tokio::test]
+async fn whoever_hangs_up_while_the_platform_is_asked_holds_up_nobody() {
+    let built = SessionedProduct::build().await;
+    built.platform.facts().provider.metadata_after = Duration::from_millis(600);
+    let mut hasty = built.raw().await;
+    hasty.say("GET / HTTP/1.1\r\nhost: localhost\r\naccept: text/html\r\n\r\n").await;
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    drop(hasty);
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let mut browser = built.browser(&built.device).await;
+    assert_eq!(browser.open("/").await.status.as_u16(), 303);
+    assert_eq!(built.platform.facts().provider.metadata_asked, 1, "its question was answered all the same");
+}
+
+#[tokio::test]
+async fn a_device_cannot_have_the_gate_ask_without_end_by_made_up_codes() {
+    let built = SessionedProduct::build().await;
+    let mut browser = built.browser(&built.device).await;
+    let back = built.way_back(&mut browser, "/").await;
+    let (begun, made_up) = (browser.cookies.clone(), back.replace("code=code-", "code=made-up-"));
+    let mut answers = Vec::new();
+    for _ in 0..24 {
+        browser.cookies.clone_from(&begun);
+        answers.push(browser.open(&made_up).await);
+    }
+    assert_eq!(code(&answers[0]), (400, "G-24"));
+    assert_eq!(code(&answers[23]), (503, "S-01"));
+    assert_eq!(built.platform.facts().provider.asked, 20);
+    let (other, party) = built.another_device();
+    let mut there = built.browser(&party).await;
+    let asked = Asked::of(there.open("/").await.header("location"));
+    let back = built.platform.grant(&asked, &other, party.thumbprint());
+    assert_eq!(there.open(&back).await.status.as_u16(), 303, "others notice nothing");
 }
 
 #[tokio::test]

@@ -7,13 +7,13 @@ pub(crate) mod recovery;
 
 use crate::cookie::CookieName;
 use crate::service::{IdentityService, refusal};
-use crate::session::{BrowserForm, SessionHolder, SignedInForm, SignedInPage};
+use crate::session::{SessionHolder, SignedInForm, SignedInPage, browser_forms};
 use crate::sign_in::redirect;
 use askama::Template;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::HeaderValue;
 use http::header::SET_COOKIE;
+use http::{HeaderValue, StatusCode};
 use serde::Deserialize;
 use tegata_core::{Language, Refusal, SessionId, Timestamp};
 use tegata_storage::{Actor, LedgerError, ListedSession, LiveSession, Passkey, Principal};
@@ -66,17 +66,7 @@ pub(crate) struct EndSessionForm {
     session: SessionId,
 }
 
-impl BrowserForm for AccountForm {
-    fn form_token(&self) -> &str {
-        &self.form_token
-    }
-}
-
-impl BrowserForm for EndSessionForm {
-    fn form_token(&self) -> &str {
-        &self.form_token
-    }
-}
+browser_forms!(AccountForm, EndSessionForm);
 
 pub(crate) async fn show(
     State(service): State<IdentityService>,
@@ -118,7 +108,7 @@ pub(crate) async fn sign_out(
 pub(crate) async fn end_one(
     State(service): State<IdentityService>,
     ReaderLanguage(language): ReaderLanguage,
-    SignedInForm { by, form }: SignedInForm<EndSessionForm>,
+    SignedInForm { by, form, .. }: SignedInForm<EndSessionForm>,
 ) -> WebResult<Response> {
     service.end(&by, &form.session).await?;
     let is_own = form.session == by.session.id;
@@ -159,6 +149,19 @@ impl IdentityService {
         HtmlPage::new(language, language.pick(japanese, english), body).contact(contact).sending_forms()
     }
 
+    /// The answer to whoever opens a form of the account, or filled it in wrongly, which its status says too.
+    pub(crate) async fn account_answer(
+        &self,
+        by: &SessionHolder,
+        language: Language,
+        title: (&'static str, &'static str),
+        body: &impl Template,
+        is_wrong: bool,
+    ) -> Response {
+        let status = if is_wrong { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+        (status, self.account_form(by, language, title, body).await).into_response()
+    }
+
     /// Ends a session that [`Self::current_session`] has given. Gives what takes its cookie from the browser.
     ///
     /// # Errors
@@ -178,6 +181,10 @@ impl IdentityService {
         let ended = async {
             let rows = self.context.ledger.within(Principal::person(own).scope());
             let mut transaction = rows.begin(at).await?;
+            // Whoever was thrown out meanwhile throws nobody out.
+            if *session != own.id {
+                transaction.require_session(&own.person, &own.id).await?;
+            }
             transaction.end_session(&own.person, session, &actor).await?;
             transaction.commit().await
         };

@@ -10,9 +10,6 @@ pub(crate) mod sign_in;
 use serde::Deserialize;
 use tegata_core::encoding::from_base64url;
 
-/// The most passkeys that one person has.
-const PER_PERSON: usize = 20;
-
 /// What a script puts into a form: the members of a `PublicKeyCredential` that are needed, in base64url.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]

@@ -1,5 +1,6 @@
 //! Who is signed in, at a request.
 
+use crate::address::RequestAddress;
 use crate::cookie::{BrowserSecret, CookieName};
 use crate::service::{IdentityService, refusal};
 use crate::sign_in::{ACCOUNT, redirect};
@@ -8,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
 use http::request::Parts;
 use serde::de::DeserializeOwned;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::{Refusal, Timestamp};
@@ -39,10 +41,24 @@ pub(crate) trait BrowserForm: DeserializeOwned + Send {
     fn form_token(&self) -> &str;
 }
 
+/// Forms whose page stands in their field `form_token`.
+macro_rules! browser_forms {
+    ($($form:ty),+) => {$(
+        impl $crate::session::BrowserForm for $form {
+            fn form_token(&self) -> &str {
+                &self.form_token
+            }
+        }
+    )+};
+}
+pub(crate) use browser_forms;
+
 /// A form of somebody who is signed in, made for their very browser.
 pub(crate) struct SignedInForm<F> {
     pub(crate) by: SessionHolder,
     pub(crate) form: F,
+    /// From where it was sent.
+    pub(crate) address: Option<IpAddr>,
 }
 
 /// Somebody who is signed in and wants a page. Whoever is not goes to sign in first, and comes back.
@@ -84,8 +100,9 @@ impl<F: BrowserForm> FromRequest<IdentityService> for SignedInForm<F> {
         let StrictForm(form) =
             StrictForm::<F>::from_request(Request::from_parts(parts.clone(), body), service).await?;
         let by = SessionHolder::from_request_parts(&mut parts, service).await?;
+        let Ok(RequestAddress(address)) = RequestAddress::from_request_parts(&mut parts, service).await;
         if by.secret.made(form.form_token()) {
-            Ok(Self { by, form })
+            Ok(Self { by, form, address })
         } else {
             Err(Refusal::FormOutdated.into())
         }

@@ -160,32 +160,24 @@ impl ThrottleWindow {
 impl CountedAttempt<'_> {
     /// Nobody looked at it: this attempt is taken back, and none before it.
     pub(crate) fn was_not_looked_at(self) {
+        self.take_back(false);
+    }
+
+    /// It was the right person: where they are at home nothing is held against them any more.
+    pub(crate) fn was_right(self) {
+        self.take_back(true);
+    }
+
+    fn take_back(self, forgets_home: bool) {
         let mut window = self.throttle.window();
         for key in &self.keys {
             let is_at_home = matches!(key, AttemptKey::Home(..));
             let table = if is_at_home { &mut window.at_home } else { &mut window.strangers };
-            if let Some(wrong) = table.get_mut(key) {
-                *wrong = wrong.saturating_sub(1);
-                if *wrong == 0 {
-                    table.remove(key);
-                }
-            }
-        }
-        drop(window);
-        self.unsettled.into_iter().for_each(UnsettledGuess::was_right);
-    }
-
-    /// It was the right person.
-    pub(crate) fn was_right(self) {
-        let mut window = self.throttle.window();
-        for key in &self.keys {
-            if matches!(key, AttemptKey::Home(..)) {
-                window.at_home.remove(key);
-            } else if let Some(wrong) = window.strangers.get_mut(key) {
-                *wrong = wrong.saturating_sub(1);
-                if *wrong == 0 {
-                    window.strangers.remove(key);
-                }
+            let left = table.get(key).map_or(0, |wrong| wrong.saturating_sub(1));
+            if left == 0 || (is_at_home && forgets_home) {
+                table.remove(key);
+            } else {
+                table.insert(key.clone(), left);
             }
         }
         drop(window);

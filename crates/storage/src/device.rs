@@ -244,15 +244,19 @@ impl Transaction {
         }
         changed_one(moved, "the device is not in a state that allows this")?;
         self.touch_shards_of(id).await?;
-        if next != DeviceState::Active {
-            self.drop_sessions_on(id, Timestamp::END).await?;
-        }
         let change = match action.denial() {
             Some(reason) => Change::DeviceDenied { device: id.clone(), reason },
             None => Change::DeviceAllowed { device: id.clone() },
         };
         let event = self.feed(change).await?;
         let mut detail = json!({"event": event.seq, "reason": action.reason(), "note": note});
+        // Gates hear of the device first. What it may do again some day, its sessions may not.
+        if next == DeviceState::Suspended {
+            self.deny_sessions_of(id.as_str()).await?;
+        }
+        if next != DeviceState::Active {
+            self.drop_sessions_on(id, Timestamp::END).await?;
+        }
         if let Some(cause) = cause {
             detail["cause"] = cause.as_str().into();
         }

@@ -27,7 +27,7 @@ const READERS: u32 = 4;
 macro_rules! head {
     ($($more:literal)?) => {
         concat!(
-            "SELECT audit_seq, audit_hash, feed_seq, revocation_log, log_hash, other_logs, status_next",
+            "SELECT audit_seq, audit_hash, feed_seq, revocation_log, log_hash, other_logs, owed_lines, status_next",
             $($more,)?
             " FROM head WHERE id = 1"
         )

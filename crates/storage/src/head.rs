@@ -20,6 +20,9 @@ pub(crate) struct LedgerHead {
     /// The logs of servers that do not share the first one.
     #[sqlx(try_from = "String")]
     pub(crate) other_logs: OtherLogs,
+    /// What a log could not take when it was committed.
+    #[sqlx(try_from = "String")]
+    pub(crate) owed_lines: OwedLines,
     /// The next place in the status lists.
     pub(crate) status_next: i64,
     /// How many records of this transaction for the revocation log hold good.
@@ -42,6 +45,24 @@ impl TryFrom<String> for OtherLogs {
 impl OtherLogs {
     fn text(&self) -> String {
         serde_json::json!(self.0).to_string()
+    }
+}
+
+/// Records for a revocation log, oldest first, each as JSON.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) struct OwedLines(pub(crate) Vec<serde_json::Value>);
+
+impl TryFrom<String> for OwedLines {
+    type Error = serde_json::Error;
+
+    fn try_from(text: String) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(&text).map(Self)
+    }
+}
+
+impl OwedLines {
+    fn text(&self) -> String {
+        serde_json::Value::from(self.0.as_slice()).to_string()
     }
 }
 
@@ -112,9 +133,9 @@ macro_rules! entries {
 
 macro_rules! head {
     () => {
-        head!("$1", "$2", "$3", "$4", "$5", "$6")
+        head!("$1", "$2", "$3", "$4", "$5", "$6", "$7")
     };
-    ($a:literal, $b:literal, $c:literal, $d:literal, $e:literal, $f:literal) => {
+    ($a:literal, $b:literal, $c:literal, $d:literal, $e:literal, $f:literal, $g:literal) => {
         concat!(
             "UPDATE head SET audit_seq = ",
             $a,
@@ -128,6 +149,8 @@ macro_rules! head {
             $e,
             ", other_logs = ",
             $f,
+            ", owed_lines = ",
+            $g,
             " WHERE id = 1"
         )
     };
@@ -142,7 +165,7 @@ static ENTRIES: BatchStatement = BatchStatement::new(NEW, COLUMNS, entries!());
 static ENDING: BatchStatement = BatchStatement::new(
     NEW,
     COLUMNS,
-    concat!(entries!(), "; ", head!("?", "?", "?", "?", "?", "?"), "; COMMIT"),
+    concat!(entries!(), "; ", head!("?", "?", "?", "?", "?", "?", "?"), "; COMMIT"),
 );
 
 const TIMED_HEAD: &str =
@@ -157,6 +180,7 @@ macro_rules! bind_head {
             .bind($head.log_hash.as_deref())
             .bind($head.status_next)
             .bind($head.other_logs.text())
+            .bind($head.owed_lines.text())
     };
 }
 

@@ -124,7 +124,9 @@ pub use license::License;
 pub use loss_report::{LossReport, LossReports, REPORTS_A_DAY, SiteDevice};
 pub use on_file::OnFile;
 pub use pass::{LeavePasses, PassLease, PassOutcome, PassState, ReportPasses};
-pub use passkey::{NewPersonPasskey, Passkey, PasskeyCandidate, PasskeyUse, UsedChallenge};
+pub use passkey::{
+    NewPersonPasskey, PASSKEYS_OF_A_PERSON, Passkey, PasskeyCandidate, PasskeyUse, UsedChallenge,
+};
 pub use person::{BreakGlass, NewPerson, Person, PersonSite, PersonState, PersonUpdate};
 pub use place::LedgerPlace;
 pub use policy::PolicyPlace;

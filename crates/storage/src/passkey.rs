@@ -8,6 +8,9 @@ use crate::{LedgerError, Result, ScopedLedger, Transaction, changed_one};
 use serde_json::json;
 use tegata_core::{DeviceId, PasskeyId, PersonId, Refusal, SessionId, Timestamp};
 
+/// The most passkeys that one person has.
+pub const PASSKEYS_OF_A_PERSON: u8 = 20;
+
 /// A passkey in its person's list.
 #[derive(Clone, PartialEq, Eq, Debug, sqlx::FromRow)]
 pub struct Passkey {
@@ -123,13 +126,15 @@ impl ScopedLedger {
 }
 
 impl Transaction {
-    /// Keeps a passkey of a person who has set up their account.
+    /// Keeps a passkey of a person who has set up their account and makes it in the session `by`.
     ///
     /// # Errors
-    /// [`Refusal::PasskeyKnown`] when the ledger has it, or there is no such person; [`Refusal::FormOutdated`] when its
-    /// challenge was answered before.
-    pub async fn add_passkey(&mut self, new: &NewPersonPasskey, actor: &Actor) -> Result<()> {
+    /// [`Refusal::SignInNeeded`] when that session ended meanwhile; [`Refusal::PasskeysFull`] when they have as many as anybody
+    /// may; [`Refusal::PasskeyKnown`] when the ledger has it; [`Refusal::FormOutdated`] when its challenge was answered before.
+    pub async fn add_passkey(&mut self, new: &NewPersonPasskey, by: &SessionId) -> Result<()> {
+        self.require_session(&new.person, by).await?;
         self.use_challenge(&new.challenge).await?;
+        self.require_room(&new.person).await?;
         let now = self.now.millis();
         let added = on_transaction!(self.engine, connection => {
             sqlx::query(
@@ -155,21 +160,33 @@ impl Transaction {
         }
         let tenant = self.tenant_of(&new.person).await?;
         let detail = json!({"tenant": tenant, "person": new.person, "passkey": new.id});
-        self.audit(actor, "person.passkey_added", None, detail).await
+        self.audit(&Actor::Person(new.person.clone()), "person.passkey_added", None, detail).await
     }
 
-    /// Takes a passkey from a person: it proves nothing from now on. It may be another's who has signed in with it, so all
-    /// sessions but `kept` end. Gives how many.
+    /// Challenges that were made while there was room may be answered later.
+    async fn require_room(&mut self, person: &PersonId) -> Result<()> {
+        let (kept,): (i64,) = on_transaction!(self.engine, connection => {
+            sqlx::query_as("SELECT COUNT(*) FROM passkey WHERE person = $1")
+                .bind(person.as_str())
+                .fetch_one(connection)
+                .await?
+        });
+        let has_room = kept < i64::from(PASSKEYS_OF_A_PERSON);
+        if has_room { Ok(()) } else { Err(LedgerError::Refused(Refusal::PasskeysFull)) }
+    }
+
+    /// Takes a passkey from a person who asks in the session `kept`: it proves nothing from now on. It may be another's who has
+    /// signed in with it, so all other sessions end. Gives how many.
     ///
     /// # Errors
-    /// [`LedgerError::Guard`] when the person has no such passkey.
+    /// [`LedgerError::Guard`] when the person has no such passkey, [`Refusal::SignInNeeded`] when the session ended meanwhile.
     pub async fn remove_passkey(
         &mut self,
         person: &PersonId,
         kept: &SessionId,
         passkey: &PasskeyId,
-        actor: &Actor,
     ) -> Result<u64> {
+        self.require_session(person, kept).await?;
         let removed = on_transaction!(self.engine, connection => {
             sqlx::query(
                 "DELETE FROM passkey WHERE id = $1 AND person = $2 AND person IN \
@@ -186,7 +203,7 @@ impl Transaction {
         let ended = self.drop_sessions_of(person, Some(kept)).await?;
         let tenant = self.tenant_of(person).await?;
         let detail = json!({"tenant": tenant, "person": person, "passkey": passkey, "sessions": ended});
-        self.audit(actor, "person.passkey_removed", None, detail).await?;
+        self.audit(&Actor::Person(person.clone()), "person.passkey_removed", None, detail).await?;
         Ok(ended)
     }
 

@@ -60,9 +60,10 @@ impl Ledger {
         let head: LedgerHead = on_read!(self, connection => {
             sqlx::query_as(HEAD).fetch_one(connection).await?
         });
+        let owed = head.owed_lines.0.len();
         let report = move || log.report(head.log_hash(&log.header()?.log).as_deref());
         let report = tokio::task::spawn_blocking(report).await;
-        Ok(Some(report.map_err(|_| LedgerError::Closing)??))
+        Ok(Some(LogReport { owed, ..report.map_err(|_| LedgerError::Closing)?? }))
     }
 
     /// Takes an operator's word that the ledger comes from a backup. Where nothing was stopped since the backup the log is not

@@ -16,10 +16,13 @@
 //! Servers without a common disk have a log each. Whoever writes to one first copies into it the events that others have
 //! written meanwhile, so that any of them alone is a whole story up to its last line. Where two logs tell of a restored
 //! ledger in another order than it happened, what stops somebody holds, and what lets somebody in again does not.
+//!
+//! A log that cannot be written stops every writer who has something to say there, with one exception ([`owed`]).
 
 mod error;
 mod file;
 mod medium;
+mod owed;
 mod pending;
 mod reading;
 mod record;

@@ -1,5 +1,6 @@
 //! Sessions: a person signed in on one device. A session is a row as long as it lasts, so that any server serves it.
 
+mod acting;
 mod dropping;
 mod ending;
 mod justifying;

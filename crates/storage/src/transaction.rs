@@ -7,7 +7,7 @@ use crate::hash_chain::next_hash;
 use crate::head::{HeadEntry, LedgerHead, TransactionEnd, insert};
 use crate::refusals::Refusals;
 use crate::revocation_log::{PendingRecords, RevocationLog};
-use crate::rows::MOST;
+use crate::rows::{BatchStatement, MOST, bind_rows};
 use crate::scope::Scope;
 use crate::{LedgerError, Result};
 use serde::Serialize;
@@ -113,6 +113,20 @@ impl Transaction {
         Ok(())
     }
 
+    /// From here on it sees everybody's rows again: the revocation log tells of all of them, whoever writes there. The entries
+    /// so far are written first, so that the scope's wall stands before them.
+    pub(crate) async fn widen(&mut self) -> Result<()> {
+        if self.scope.bound().is_none() {
+            return Ok(());
+        }
+        self.write_entries().await?;
+        self.scope = Scope::Installation;
+        if matches!(self.engine, EngineTransaction::Postgres(_)) {
+            self.execute("SELECT set_config('tegata.tenant', '', true)").await?;
+        }
+        Ok(())
+    }
+
     /// The time of the transaction.
     pub fn now(&self) -> Timestamp {
         self.now
@@ -134,14 +148,7 @@ impl Transaction {
     /// # Errors
     /// Nothing was changed, unless [`LedgerError::may_be_done`] says otherwise.
     pub async fn commit(mut self) -> Result<()> {
-        let lines = self.seal_records().await?;
-        let is_logged = lines.is_some();
-        if let Some(lines) = lines {
-            self.head.contains_log_to(lines.log(), lines.hash.clone());
-            // Whatever the ledger may say against it, it says before the log is written.
-            self.write_entries().await?;
-            lines.append().await?;
-        }
+        let is_logged = self.write_log().await?;
         let head = (self.head != self.written).then_some(&self.head);
         let committed = self.engine.commit(TransactionEnd { entries: &self.entries, head }).await;
         committed
@@ -203,7 +210,7 @@ impl Transaction {
         Ok(())
     }
 
-    async fn write_entries(&mut self) -> Result<()> {
+    pub(crate) async fn write_entries(&mut self) -> Result<()> {
         if !self.entries.is_empty() {
             insert(&mut self.engine, &self.entries).await?;
             self.entries.clear();
@@ -219,15 +226,38 @@ impl Transaction {
         Ok(event)
     }
 
+    /// Appends many changes to the feed, a set at a time.
+    pub(crate) async fn feed_all(&mut self, changes: Vec<Change>) -> Result<()> {
+        let mut changes = changes.into_iter().peekable();
+        while changes.peek().is_some() {
+            let (at, mut seq) = (self.now, self.feed_seq());
+            let number = |change| {
+                seq += 1;
+                Event { seq, at, change }
+            };
+            let events: Vec<_> = changes.by_ref().take(MOST).map(number).collect();
+            let rows: Result<Vec<_>> = events.iter().map(feed_row).collect();
+            let (rows, batch) = (rows?, EVENTS.of(events.len()));
+            on_transaction!(self.engine, connection => {
+                let query = sqlx::query(batch.text(&*connection));
+                let query = bind_rows!(query, rows, batch.size, row => [row.0, row.1, row.2.as_str()]);
+                query.execute(connection).await?;
+            });
+            self.head.feed_seq += events.len() as i64;
+            for event in &events {
+                self.log_event(event).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Appends to the feed what has a number and a time already.
     pub(crate) async fn refeed(&mut self, event: &Event) -> Result<()> {
-        let seq = i64::try_from(event.seq).unwrap_or(i64::MAX);
-        let text =
-            serde_json::to_string(&event.change).map_err(|_| LedgerError::Unreadable("a feed change"))?;
+        let (seq, at, text) = feed_row(event)?;
         on_transaction!(self.engine, connection => {
             sqlx::query("INSERT INTO feed (seq, at, change) VALUES ($1, $2, $3)")
                 .bind(seq)
-                .bind(event.at.millis())
+                .bind(at)
                 .bind(text)
                 .execute(connection)
                 .await?;
@@ -236,6 +266,19 @@ impl Transaction {
         Ok(())
     }
 }
+
+/// Number, time and change, as a row has them.
+fn feed_row(event: &Event) -> Result<(i64, i64, String)> {
+    let change =
+        serde_json::to_string(&event.change).map_err(|_| LedgerError::Unreadable("a feed change"))?;
+    Ok((event.seq.cast_signed(), event.at.millis(), change))
+}
+
+static EVENTS: BatchStatement = BatchStatement::new(
+    "WITH new (seq, at, change) AS (VALUES ",
+    3,
+    ") INSERT INTO feed (seq, at, change) SELECT seq, at, change FROM new WHERE seq IS NOT NULL",
+);
 
 impl LedgerShared {
     /// For a ledger with this revocation log, or none.

@@ -65,7 +65,16 @@ impl Recipe {
     /// `HAProxy`, before the gate on this port, which has the product behind it.
     #[must_use]
     pub fn haproxy(installation: &RunningInstallation, gate: u16) -> Self {
-        let place = behind_a_gate(installation, "haproxy", gate, 0);
+        Self::haproxy_at(behind_a_gate(installation, "haproxy", gate, 0))
+    }
+
+    /// The recipe for `HAProxy` at this port, before a gate with sessions.
+    #[must_use]
+    pub fn haproxy_with_sessions(installation: &RunningInstallation, gate: u16, port: u16) -> Self {
+        Self::haproxy_at(RecipePlace { port, ..behind_a_gate(installation, "haproxy", gate, 0) })
+    }
+
+    fn haproxy_at(place: RecipePlace) -> Self {
         let pair =
             ["server.pem", "server.key"].map(|name| fs::read_to_string(place.path(name)).expect("PEM"));
         fs::write(place.path("pair.pem"), pair.concat()).expect("a file");
@@ -82,8 +91,25 @@ impl Recipe {
     /// Traefik, which asks the gate on this port before the product on that.
     #[must_use]
     pub fn traefik(installation: &RunningInstallation, gate: u16, product: u16) -> Self {
-        let place = behind_a_gate(installation, "traefik", gate, product);
-        let product = place.written(include_str!("../../../docs/recipes/traefik-rezept.yml"), &[]);
+        let recipe = include_str!("../../../docs/recipes/traefik-rezept.yml");
+        Self::traefik_at(recipe, behind_a_gate(installation, "traefik", gate, product))
+    }
+
+    /// Traefik at this port of its own, which asks a gate with sessions.
+    #[must_use]
+    pub fn traefik_with_sessions(
+        installation: &RunningInstallation,
+        gate: u16,
+        product: u16,
+        port: u16,
+    ) -> Self {
+        let recipe = include_str!("../../../docs/recipes/traefik-session.yml");
+        let place = RecipePlace { port, ..behind_a_gate(installation, "traefik", gate, product) };
+        Self::traefik_at(recipe, place)
+    }
+
+    fn traefik_at(recipe: &str, place: RecipePlace) -> Self {
+        let product = place.written(recipe, &[]);
         let own = [
             ("\":443\"", format!("127.0.0.1:{}", place.port)),
             ("/etc/traefik/rezept.yml", place.file("rezept.yml", &product).display().to_string()),
@@ -98,9 +124,25 @@ impl Recipe {
     /// Caddy, which asks the gate on this port before the product on that.
     #[must_use]
     pub fn caddy(installation: &RunningInstallation, gate: u16, product: u16) -> Self {
-        let place = behind_a_gate(installation, "caddy", gate, product);
+        let recipe = include_str!("../../../docs/recipes/Caddyfile");
+        Self::caddy_at(recipe, behind_a_gate(installation, "caddy", gate, product))
+    }
+
+    /// Caddy at this port of its own, which asks a gate with sessions.
+    #[must_use]
+    pub fn caddy_with_sessions(
+        installation: &RunningInstallation,
+        gate: u16,
+        product: u16,
+        port: u16,
+    ) -> Self {
+        let recipe = include_str!("../../../docs/recipes/Caddyfile-session");
+        Self::caddy_at(recipe, RecipePlace { port, ..behind_a_gate(installation, "caddy", gate, product) })
+    }
+
+    fn caddy_at(recipe: &str, place: RecipePlace) -> Self {
         let own = [("rezept.example.jp {", format!("https://localhost:{} {{", place.port))];
-        let recipe = place.written(include_str!("../../../docs/recipes/Caddyfile"), &own);
+        let recipe = place.written(recipe, &own);
         let whole = format!(
             "{{\nadmin off\npersist_config off\nauto_https disable_redirects\ndefault_bind 127.0.0.1\n}}\n{recipe}"
         );
@@ -114,12 +156,28 @@ impl Recipe {
     #[must_use]
     pub fn envoy(installation: &RunningInstallation, gate: u16, product: u16) -> Self {
         let place = behind_a_gate(installation, "envoy", gate, product);
+        Self::envoy_at(include_str!("../../../docs/recipes/envoy.yaml"), place, gate, product)
+    }
+
+    /// Envoy at this port of its own, which asks a gate with sessions.
+    #[must_use]
+    pub fn envoy_with_sessions(
+        installation: &RunningInstallation,
+        gate: u16,
+        product: u16,
+        port: u16,
+    ) -> Self {
+        let place = RecipePlace { port, ..behind_a_gate(installation, "envoy", gate, product) };
+        Self::envoy_at(include_str!("../../../docs/recipes/envoy-session.yaml"), place, gate, product)
+    }
+
+    fn envoy_at(recipe: &str, place: RecipePlace, gate: u16, product: u16) -> Self {
         let own = [
             ("address: 0.0.0.0, port_value: 443", format!("address: 127.0.0.1, port_value: {}", place.port)),
             ("port_value: 9700", format!("port_value: {gate}")),
             ("port_value: 8080", format!("port_value: {product}")),
         ];
-        let recipe = place.written(include_str!("../../../docs/recipes/envoy.yaml"), &own);
+        let recipe = place.written(recipe, &own);
         let mut command = Command::new(python::environment(&[ENVOY]).join("envoy"));
         command.args(["--disable-hot-restart", "--concurrency", "1", "--log-level", "warning"]);
         command.arg("-c").arg(place.file("envoy.yaml", &recipe));

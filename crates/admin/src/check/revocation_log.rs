@@ -38,6 +38,14 @@ pub async fn look(look: &mut CheckContext<'_>) {
             if let Some(code) = code {
                 look.report.add(code, file.display(), detail);
             }
+            if report.owed > 0 {
+                let detail = format!(
+                    "it could not take {} lines about an emergency, and lacks them still: the server writes them as soon as it \
+                     can",
+                    report.owed
+                );
+                look.report.add(FindingCode::RevocationLog, file.display(), detail);
+            }
             together(look, &file);
             let LogReport { lines, torn, .. } = report;
             look.report.area("revocation log", format!("{lines} lines, chain whole, {torn} torn by crashes"));

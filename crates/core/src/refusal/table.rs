@@ -694,6 +694,11 @@ refusals! {
         ja: "設定用リンクの期限が切れています", "管理者に新しいリンクを依頼してください。";
         en: "This setup link has expired", "Ask your administrator for a new one.";
     }
+    /// The account has as many passkeys as anybody may have.
+    PasskeysFull "U-12" 409 {
+        ja: "パスキーは20個まで登録できます", "使っていないパスキーをアカウントの画面で削除してから、もう一度登録してください。";
+        en: "An account has 20 passkeys at most", "Remove one that you no longer use on your account page, and register the new one again.";
+    }
     /// The role of the person does not reach that far.
     RoleMayNot "U-20" 403 {
         ja: "この操作をする権限がありません", "必要なときは、管理者へご依頼ください。";

@@ -1,23 +1,24 @@
 //! Bulk invitations over HTTP.
 
-use super::{BulkInvitations, InvitationRights, JudgedLine, RefusedLine, lines_of_csv, lines_of_json};
+mod list_format;
+mod list_report;
+
+use super::{BulkInvitations, InvitationRights, JudgedLine, RefusedLine};
 use crate::api_refusals::{CLIENT, LIST};
 use crate::enrolled::NO_STORE;
 use axum::extract::{Path, Query, Request, State};
 use axum::response::IntoResponse;
 use axum::{Json, Router};
-use http::header::{CONTENT_TYPE, HeaderName, LOCATION};
+use http::header::{HeaderName, LOCATION};
 use http::{HeaderMap, StatusCode};
+use list_format::{JsonListRequest, ListFormat};
+use list_report::InvitationListReport;
 use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use std::time::Duration;
-use tegata_core::{
-    DeviceId, InvitationId, InvitationListId, Language, NotAName, Refusal, Role, SiteId, Timestamp,
-};
+use tegata_core::{InvitationId, InvitationListId, Language, Refusal, Role, Timestamp};
 use tegata_storage::{
-    InvitationLine, InvitationList, InvitedHolder, LineOutcome, LineRefusal, NewInvitationLine,
-    NewInvitationList, Principal, Site,
+    InvitedHolder, LineOutcome, LineRefusal, NewInvitationLine, NewInvitationList, Principal, Site,
 };
 use tegata_web::api::{CALLER, REQUEST, WRITING};
 use tegata_web::{Presented, Problem, ReaderLanguage, TakenPlace, TenantWork, WebResult, body};
@@ -25,9 +26,8 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-/// The most that a list may be, in bytes and in lines.
+/// The most that a list may be, in bytes.
 const LARGEST: usize = 256 * 1024;
-const MOST_LINES: usize = 1000;
 
 /// How long an invitation waits, in days, by default and at most.
 const DAYS: u32 = 7;
@@ -79,84 +79,6 @@ struct ListQuery {
     /// How many days invitations of a new list wait.
     #[param(default = 7, minimum = 1, maximum = 90)]
     days: Option<u32>,
-}
-
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct JsonListRequest {
-    #[schema(value_type = Vec<ListLineSchema>, min_items = 1, max_items = 1000)]
-    lines: Vec<Value>,
-}
-
-/// A line of a list, as its sender writes it.
-#[derive(ToSchema)]
-#[schema(as = ListLine)]
-#[allow(dead_code)]
-struct ListLineSchema {
-    /// The site, by name or identifier.
-    site: String,
-    /// What the device will be called.
-    label: String,
-    /// `device`, which goes without saying.
-    role: Option<String>,
-}
-
-/// How far a list is, and what became of each line.
-#[derive(Serialize, ToSchema)]
-struct InvitationListReport {
-    #[schema(value_type = String)]
-    list: InvitationListId,
-    /// `working` until every line is written, then `done`.
-    #[schema(value_type = String)]
-    state: &'static str,
-    /// Whether the links wait to be fetched, or were.
-    codes: &'static str,
-    #[schema(value_type = String, format = DateTime)]
-    created_at: Timestamp,
-    #[schema(value_type = Option<String>, format = DateTime)]
-    done_at: Option<Timestamp>,
-    lines: usize,
-    /// Lines that became an invitation.
-    invited: usize,
-    /// Lines with a mistake.
-    refused: usize,
-    /// Lines that were not yet looked at.
-    waiting: usize,
-    #[serde(rename = "report")]
-    each: Vec<LineReport>,
-}
-
-#[derive(Serialize, Default, ToSchema)]
-struct LineReport {
-    line: u32,
-    /// `invited`, `refused` or `waiting`.
-    #[schema(value_type = String)]
-    outcome: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    site: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
-    site_id: Option<SiteId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    label: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
-    invitation: Option<InvitationId>,
-    /// Where the invitation stands now: open, claimed or withdrawn.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    state: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
-    device: Option<DeviceId>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, format = DateTime)]
-    expires_at: Option<Timestamp>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    code: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    title: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    detail: Option<String>,
 }
 
 /// A link, for whoever equips the device. A secret.
@@ -346,123 +268,6 @@ impl BulkInvitations {
     }
 }
 
-/// How a list is written.
-enum ListFormat {
-    Json,
-    /// In the charset that its sender names, if any (RFC 7111 section 3).
-    Csv(Option<String>),
-}
-
-/// The media types of a list.
-const LISTS: &str = "application/json, text/csv";
-
-impl ListFormat {
-    fn of(headers: &HeaderMap) -> WebResult<Self> {
-        let mut types = headers.get_all(CONTENT_TYPE).iter();
-        let (Some(media), None) = (types.next(), types.next()) else {
-            return Err(Problem::media_type(LISTS));
-        };
-        let mut parts = media.to_str().unwrap_or_default().split(';').map(str::trim);
-        match parts.next().map(str::to_ascii_lowercase).as_deref() {
-            Some("application/json") => Ok(Self::Json),
-            Some("text/csv") => Ok(Self::Csv(parts.find_map(charset))),
-            _ => Err(Problem::media_type(LISTS)),
-        }
-    }
-
-    /// What the same octets mean in another form is another list.
-    fn name(&self) -> String {
-        match self {
-            Self::Json => "json".into(),
-            Self::Csv(None) => "csv".into(),
-            Self::Csv(Some(charset)) => format!("csv in {charset}"),
-        }
-    }
-
-    fn lines(&self, bytes: &[u8], sites: &[Site]) -> WebResult<Vec<JudgedLine>> {
-        let lines = match self {
-            Self::Csv(charset) => lines_of_csv(bytes, charset.as_deref(), sites)
-                .map_err(|why| Problem::with_detail(Refusal::ListUnreadable, why.to_string()))?,
-            Self::Json if str::from_utf8(bytes).is_err() => {
-                let why = "JSON is UTF-8 (RFC 8259 section 8.1)";
-                return Err(Problem::with_detail(Refusal::ListUnreadable, why));
-            }
-            Self::Json => {
-                let list: JsonListRequest = serde_json::from_slice(bytes).map_err(|error| {
-                    let place = format!("line {} column {}", error.line(), error.column());
-                    Problem::with_detail(Refusal::RequestMalformed, place)
-                })?;
-                lines_of_json(list.lines, sites)
-            }
-        };
-        if lines.is_empty() || lines.len() > MOST_LINES {
-            return Err(Refusal::ListSize.into());
-        }
-        Ok(lines)
-    }
-}
-
-impl InvitationListReport {
-    fn new(list: InvitationList, lines: Vec<InvitationLine>, language: Language) -> Self {
-        let each: Vec<_> = lines.into_iter().map(|line| line_report(line, language)).collect();
-        let count = |outcome| each.iter().filter(|line| line.outcome == outcome).count();
-        Self {
-            list: list.id,
-            state: if list.done_at.is_some() { "done" } else { "working" },
-            codes: match (list.done_at, list.handed_over_at) {
-                (_, Some(_)) => "handed_over",
-                (Some(_), None) => "ready",
-                (None, None) => "waiting",
-            },
-            created_at: list.created_at,
-            done_at: list.done_at,
-            lines: each.len(),
-            invited: count(INVITED),
-            refused: count(REFUSED),
-            waiting: count(WAITING),
-            each,
-        }
-    }
-}
-
-const INVITED: &str = "invited";
-const REFUSED: &str = "refused";
-const WAITING: &str = "waiting";
-
-fn line_report(line: InvitationLine, language: Language) -> LineReport {
-    let report = LineReport {
-        line: line.number,
-        outcome: WAITING,
-        site: line.site_name,
-        site_id: line.site,
-        label: line.label,
-        ..LineReport::default()
-    };
-    match line.outcome {
-        LineOutcome::Waiting => report,
-        LineOutcome::Refused(LineRefusal { refusal, hidden }) => LineReport {
-            outcome: REFUSED,
-            code: Some(refusal.code()),
-            title: Some(refusal.title(language)),
-            detail: Some(match hidden {
-                Some(character) => {
-                    format!("{} ({})", refusal.advice(language), NotAName::Hidden(character).text(language))
-                }
-                None => refusal.advice(language).to_owned(),
-            }),
-            ..report
-        },
-        LineOutcome::Invited { invitation, state, device, expires_at } => LineReport {
-            outcome: INVITED,
-            invitation: Some(invitation),
-            state: Some(state.as_str()),
-            device,
-            expires_at: Some(expires_at),
-            ..report
-        },
-    }
-}
-
 /// Gates see what every device does: an operator invites them.
 fn to_write(line: JudgedLine, sites: &[Site]) -> NewInvitationLine {
     match line {
@@ -479,13 +284,6 @@ fn to_write(line: JudgedLine, sites: &[Site]) -> NewInvitationLine {
             NewInvitationLine { number, judged: Err(LineRefusal { refusal, hidden }) }
         }
     }
-}
-
-/// The charset that a parameter of a media type names.
-fn charset(parameter: &str) -> Option<String> {
-    let (name, value) = parameter.split_once('=')?;
-    let value = value.trim().trim_matches('"').to_ascii_lowercase();
-    name.trim().eq_ignore_ascii_case("charset").then_some(value)
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<String, Refusal> {

@@ -189,7 +189,7 @@ impl Upstream {
         Ok(outgoing)
     }
 
-    /// Breaks off when the device is denied before the product begins to answer.
+    /// Breaks off when whoever asks may not go on before the product begins to answer.
     async fn ask(
         &self,
         outgoing: Request<UpstreamConnections>,
@@ -202,12 +202,12 @@ impl Upstream {
                 Ok(Err(error)) => Err(self.why(&error, verified)),
                 Err(_) => Err(Refusal::ProductSlow),
             },
-            refusal = self.gate.until_denied(verified) => Err(refusal),
+            refusal = self.gate.until_over(verified) => Err(refusal),
         }
     }
 
     fn why(&self, error: &ClientError, verified: &VerifiedRequest) -> Refusal {
-        self.gate.standing(verified).err().unwrap_or_else(|| self.broken_off(error))
+        self.gate.recheck(verified).err().unwrap_or_else(|| self.broken_off(error))
     }
 
     /// Whose fault it is that there is no answer.

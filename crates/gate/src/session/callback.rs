@@ -127,6 +127,7 @@ impl BrowserSessions {
             return Err(Refusal::SignInNotBegun);
         }
         let code = told.outcome.map_err(|error| why(&error))?;
+        let _place = self.exchanges.enter(&device).await?;
         let endpoints = self.endpoints.get(&self.gate).await.ok_or(Refusal::SignInUnavailable)?;
         let id_token = self.exchange(&endpoints, &code, flow).await?;
         let facts = self.believe(&id_token, flow, &device)?;

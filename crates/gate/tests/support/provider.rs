@@ -4,6 +4,7 @@ use super::{AUDIENCE, TestPlatform, site, tenant};
 use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 use std::collections::HashMap;
+use std::time::Duration;
 use tegata_core::encoding::base64url;
 use tegata_core::jws::SigningKey;
 use tegata_core::{DeviceId, Thumbprint};
@@ -17,6 +18,11 @@ pub struct ProviderFacts {
     /// What a code stands for, until it is exchanged.
     pub codes: HashMap<String, GrantedCode>,
     pub exchanges: usize,
+    /// How often the token endpoint was asked, whatever came of it.
+    pub asked: usize,
+    /// How often the metadata was asked for, and how long it takes.
+    pub metadata_asked: usize,
+    pub metadata_after: Duration,
     /// Members that replace those of the next ID tokens; null takes one out.
     pub lies: Value,
     /// Answers of the token endpoint in place of its own.
@@ -89,6 +95,7 @@ impl TestPlatform {
 impl ProviderFacts {
     /// Status and body of the token endpoint.
     pub fn exchange(&mut self, form: &str, key: &SigningKey) -> (u16, String) {
+        self.asked += 1;
         if let Some(broken) = &self.broken {
             return broken.clone();
         }

@@ -84,7 +84,15 @@ async fn answer(request: Request<Incoming>, platform: PlatformState, has_certifi
     let path = request.uri().path().to_owned();
     match (request.method().clone(), path.as_str()) {
         (Method::GET, "/.well-known/oauth-authorization-server") => text(&platform.metadata()),
-        (Method::GET, "/.well-known/openid-configuration") => text(&platform.openid_metadata()),
+        (Method::GET, "/.well-known/openid-configuration") => {
+            let after = {
+                let provider = &mut platform.facts.lock().unwrap().provider;
+                provider.metadata_asked += 1;
+                provider.metadata_after
+            };
+            tokio::time::sleep(after).await;
+            text(&platform.openid_metadata())
+        }
         (Method::POST, "/oauth/token") if has_certificate => {
             let body = request.into_body().collect().await.unwrap().to_bytes();
             let mut facts = platform.facts.lock().unwrap();

@@ -1,17 +1,15 @@
 //! `{device}/account/app`: another authenticator app, as after a change of phones.
 
-use super::confirming::{PasswordFault, PasswordTyped};
-use crate::address::RequestAddress;
+use super::confirming::{PasswordFault, PasswordForm};
 use crate::one_time_code::TypedFactor;
 use crate::service::{IdentityService, refusal};
-use crate::session::{BrowserForm, SessionHolder, SignedInForm, SignedInPage};
+use crate::session::{SessionHolder, SignedInForm, SignedInPage, browser_forms};
 use crate::sign_in::redirect;
 use crate::totp::TotpSecret;
 use crate::typed_secret::TypedSecret;
 use askama::Template;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
-use http::StatusCode;
+use axum::response::Response;
 use serde::Deserialize;
 use tegata_core::encoding::{base64, hex};
 use tegata_core::entropy::bytes;
@@ -54,9 +52,11 @@ struct NewAppFaults {
     code: bool,
 }
 
-impl BrowserForm for NewAppForm {
-    fn form_token(&self) -> &str {
-        &self.form_token
+browser_forms!(NewAppForm);
+
+impl PasswordForm for NewAppForm {
+    fn password(&self) -> &str {
+        &self.password
     }
 }
 
@@ -72,22 +72,21 @@ pub(crate) async fn ask(
 pub(crate) async fn change(
     State(service): State<IdentityService>,
     ReaderLanguage(language): ReaderLanguage,
-    RequestAddress(address): RequestAddress,
-    SignedInForm { by, form }: SignedInForm<NewAppForm>,
+    asked: SignedInForm<NewAppForm>,
 ) -> WebResult<Response> {
-    let totp = service.totp_of_session(&by, &form.chance).await?;
+    let SignedInForm { by, form, .. } = &asked;
+    let totp = service.totp_of_session(by, &form.chance).await?;
     let step = match TypedFactor::parse(&form.totp) {
         TypedFactor::Totp(typed) => totp.step_of(typed, by.at, 0),
         _ => None,
     };
     let Some(step) = step else {
         let faults = NewAppFaults { code: true, ..NewAppFaults::default() };
-        return service.new_app_page(&by, language, &form.chance, faults).await;
+        return service.new_app_page(by, language, &form.chance, faults).await;
     };
-    let typed = PasswordTyped { text: &form.password, address };
-    if let Err(PasswordFault(text)) = service.confirmed(&by, typed, language).await? {
+    if let Err(PasswordFault(text)) = asked.confirm(&service, language).await? {
         let faults = NewAppFaults { password: Some(text), ..NewAppFaults::default() };
-        return service.new_app_page(&by, language, &form.chance, faults).await;
+        return service.new_app_page(by, language, &form.chance, faults).await;
     }
     let sealed = service.seal_totp(&by.session.person, &totp).await?;
     let changed = async {
@@ -130,8 +129,7 @@ impl IdentityService {
             wrong_code: faults.code,
         };
         let is_wrong = faults.password.is_some() || faults.code;
-        let status = if is_wrong { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
         let title = ("認証アプリの変更", "Change your authenticator app");
-        Ok((status, self.account_form(by, language, title, &page).await).into_response())
+        Ok(self.account_answer(by, language, title, &page, is_wrong).await)
     }
 }

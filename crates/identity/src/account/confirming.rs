@@ -2,18 +2,11 @@
 
 use crate::password::Password;
 use crate::service::{IdentityService, refusal};
-use crate::session::SessionHolder;
+use crate::session::{BrowserForm, SessionHolder, SignedInForm};
 use crate::throttle::SignInAttempt;
 use std::net::IpAddr;
 use tegata_core::{Language, LoginId, Refusal};
 use tegata_web::TenantWork;
-
-/// What somebody typed as their password, and from where.
-#[derive(Clone, Copy)]
-pub(crate) struct PasswordTyped<'a> {
-    pub(crate) text: &'a str,
-    pub(crate) address: Option<IpAddr>,
-}
 
 /// Why it is not taken, for the field.
 pub(crate) struct PasswordFault(pub(crate) &'static str);
@@ -21,15 +14,32 @@ pub(crate) struct PasswordFault(pub(crate) &'static str);
 /// The hash of the password that was right.
 pub(crate) struct ConfirmedPassword(pub(crate) String);
 
-impl IdentityService {
-    /// Whether whoever is signed in knows the password, with a bound on how often they may be wrong.
+/// A form in which whoever is signed in types their password once more.
+pub(crate) trait PasswordForm: BrowserForm {
+    fn password(&self) -> &str;
+}
+
+impl<F: PasswordForm> SignedInForm<F> {
+    /// Whether whoever is signed in knows the password, with a bound on how often they may be wrong. What else may be wrong
+    /// with the form is looked at before, so that it costs no attempt.
     ///
     /// # Errors
     /// [`Refusal::TooManySignIns`], or what keeps it from being looked at.
-    pub(crate) async fn confirmed(
+    pub(crate) async fn confirm(
+        &self,
+        service: &IdentityService,
+        language: Language,
+    ) -> Result<Result<ConfirmedPassword, PasswordFault>, Refusal> {
+        service.confirmed(&self.by, self.form.password(), self.address, language).await
+    }
+}
+
+impl IdentityService {
+    async fn confirmed(
         &self,
         by: &SessionHolder,
-        typed: PasswordTyped<'_>,
+        typed: &str,
+        address: Option<IpAddr>,
         language: Language,
     ) -> Result<Result<ConfirmedPassword, PasswordFault>, Refusal> {
         let session = &by.session;
@@ -42,14 +52,14 @@ impl IdentityService {
             login_key: &login_key,
             known: Some(&session.person),
             device: &by.holder.device,
-            address: typed.address,
+            address,
         };
         let refused =
             async |refusal| self.refused("password.refused", &by.holder.device, refusal, by.at).await;
         let Some(counted) = self.throttle.begin(&attempt, by.at).await? else {
             return Err(refused(Refusal::TooManySignIns).await);
         };
-        match self.hasher.verify(Password::typed(typed.text), Some(&known.password)).await {
+        match self.hasher.verify(Password::typed(typed), Some(&known.password)).await {
             Ok(true) => {
                 counted.was_right();
                 return Ok(Ok(ConfirmedPassword(known.password)));

@@ -1,16 +1,14 @@
 //! `{device}/account/password`: another password.
 
-use super::confirming::{ConfirmedPassword, PasswordFault, PasswordTyped};
-use crate::address::RequestAddress;
+use super::confirming::{ConfirmedPassword, PasswordFault, PasswordForm};
 use crate::password::{Password, SHORTEST};
 use crate::service::{IdentityService, refusal};
-use crate::session::{BrowserForm, SessionHolder, SignedInForm, SignedInPage};
+use crate::session::{SessionHolder, SignedInForm, SignedInPage, browser_forms};
 use crate::sign_in::redirect;
 use crate::typed_secret::TypedSecret;
 use askama::Template;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
-use http::StatusCode;
+use axum::response::Response;
 use serde::Deserialize;
 use tegata_core::{Language, Refusal};
 use tegata_web::{ReaderLanguage, WebResult};
@@ -40,9 +38,11 @@ pub(crate) struct ChangePasswordForm {
     again: TypedSecret,
 }
 
-impl BrowserForm for ChangePasswordForm {
-    fn form_token(&self) -> &str {
-        &self.form_token
+browser_forms!(ChangePasswordForm);
+
+impl PasswordForm for ChangePasswordForm {
+    fn password(&self) -> &str {
+        &self.old
     }
 }
 
@@ -51,25 +51,24 @@ pub(crate) async fn ask(
     ReaderLanguage(language): ReaderLanguage,
     SignedInPage(by): SignedInPage,
 ) -> WebResult<Response> {
-    service.change_password_page(&by, language, (None, None)).await
+    Ok(service.change_password_page(&by, language, (None, None)).await)
 }
 
 pub(crate) async fn change(
     State(service): State<IdentityService>,
     ReaderLanguage(language): ReaderLanguage,
-    RequestAddress(address): RequestAddress,
-    SignedInForm { by, form }: SignedInForm<ChangePasswordForm>,
+    asked: SignedInForm<ChangePasswordForm>,
 ) -> WebResult<Response> {
+    let SignedInForm { by, form, .. } = &asked;
     let password = Password::typed(&form.password);
     // What is wrong with the new one costs nothing to tell, and no attempt.
     if let Some(fault) = password.fault(&form.again, &by.session.login, language) {
-        return service.change_password_page(&by, language, (None, Some(fault))).await;
+        return Ok(service.change_password_page(by, language, (None, Some(fault))).await);
     }
-    let typed = PasswordTyped { text: &form.old, address };
-    match service.confirmed(&by, typed, language).await? {
-        Ok(before) => service.change_password(&by, &before, password).await?,
+    match asked.confirm(&service, language).await? {
+        Ok(before) => service.change_password(by, &before, password).await?,
         Err(PasswordFault(text)) => {
-            return service.change_password_page(&by, language, (Some(text), None)).await;
+            return Ok(service.change_password_page(by, language, (Some(text), None)).await);
         }
     }
     Ok(redirect("/account", language))
@@ -96,7 +95,7 @@ impl IdentityService {
         by: &SessionHolder,
         language: Language,
         (wrong_old, wrong_new): (Option<&'static str>, Option<&'static str>),
-    ) -> WebResult<Response> {
+    ) -> Response {
         let page = ChangePasswordPage {
             language,
             form_token: by.secret.form_token(),
@@ -106,8 +105,7 @@ impl IdentityService {
             wrong_new,
         };
         let is_wrong = wrong_old.is_some() || wrong_new.is_some();
-        let status = if is_wrong { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
         let title = ("パスワードの変更", "Change your password");
-        Ok((status, self.account_form(by, language, title, &page).await).into_response())
+        self.account_answer(by, language, title, &page, is_wrong).await
     }
 }

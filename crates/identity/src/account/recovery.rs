@@ -1,16 +1,14 @@
 //! `{device}/account/recovery-codes`: ten others.
 
-use super::confirming::{PasswordFault, PasswordTyped};
-use crate::address::RequestAddress;
+use super::confirming::{PasswordFault, PasswordForm};
 use crate::one_time_code::OneTimeCode;
 use crate::service::{IdentityService, refusal};
-use crate::session::{BrowserForm, SessionHolder, SignedInForm, SignedInPage};
+use crate::session::{SessionHolder, SignedInForm, SignedInPage, browser_forms};
 use crate::setup::{RECOVERY_CODES, RecoveryCodesPage};
 use crate::typed_secret::TypedSecret;
 use askama::Template;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
 use serde::Deserialize;
 use tegata_core::Language;
 use tegata_web::{ReaderLanguage, WebResult};
@@ -34,9 +32,11 @@ pub(crate) struct NewCodesForm {
     password: TypedSecret,
 }
 
-impl BrowserForm for NewCodesForm {
-    fn form_token(&self) -> &str {
-        &self.form_token
+browser_forms!(NewCodesForm);
+
+impl PasswordForm for NewCodesForm {
+    fn password(&self) -> &str {
+        &self.password
     }
 }
 
@@ -47,18 +47,17 @@ pub(crate) async fn ask(
     ReaderLanguage(language): ReaderLanguage,
     SignedInPage(by): SignedInPage,
 ) -> WebResult<Response> {
-    service.new_codes_page(&by, language, None).await
+    Ok(service.new_codes_page(&by, language, None).await)
 }
 
 pub(crate) async fn replace(
     State(service): State<IdentityService>,
     ReaderLanguage(language): ReaderLanguage,
-    RequestAddress(address): RequestAddress,
-    SignedInForm { by, form }: SignedInForm<NewCodesForm>,
+    asked: SignedInForm<NewCodesForm>,
 ) -> WebResult<Response> {
-    let typed = PasswordTyped { text: &form.password, address };
-    if let Err(PasswordFault(text)) = service.confirmed(&by, typed, language).await? {
-        return service.new_codes_page(&by, language, Some(text)).await;
+    let by = &asked.by;
+    if let Err(PasswordFault(text)) = asked.confirm(&service, language).await? {
+        return Ok(service.new_codes_page(by, language, Some(text)).await);
     }
     let entropy = service.context.entropy.as_ref();
     let codes: Vec<_> = (0..RECOVERY_CODES).map(|_| OneTimeCode::random(entropy)).collect();
@@ -76,7 +75,7 @@ pub(crate) async fn replace(
         goes_on: format!("/account?lang={}", language.tag()),
         is_new_account: false,
     };
-    let page = service.account_form(&by, language, TITLE, &page).await;
+    let page = service.account_form(by, language, TITLE, &page).await;
     Ok(page.script("/assets/setup.js").into_response())
 }
 
@@ -86,15 +85,13 @@ impl IdentityService {
         by: &SessionHolder,
         language: Language,
         wrong_password: Option<&'static str>,
-    ) -> WebResult<Response> {
+    ) -> Response {
         let page = NewCodesPage {
             language,
             form_token: by.secret.form_token(),
             login: &by.session.login,
             wrong_password,
         };
-        let is_wrong = wrong_password.is_some();
-        let status = if is_wrong { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
-        Ok((status, self.account_form(by, language, TITLE, &page).await).into_response())
+        self.account_answer(by, language, TITLE, &page, wrong_password.is_some()).await
     }
 }

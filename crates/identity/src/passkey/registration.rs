@@ -1,23 +1,21 @@
 //! `{device}/account/passkeys`: a person who is signed in makes passkeys and removes them.
 
+use super::CreatedCredential;
 use super::challenge::{ChallengeHolder, STANDS};
-use super::{CreatedCredential, PER_PERSON};
-use crate::account::confirming::{PasswordFault, PasswordTyped};
-use crate::address::RequestAddress;
+use crate::account::confirming::{PasswordFault, PasswordForm};
 use crate::service::{IdentityService, refusal};
-use crate::session::{BrowserForm, SessionHolder, SignedInForm, SignedInPage};
+use crate::session::{SessionHolder, SignedInForm, SignedInPage, browser_forms};
 use crate::sign_in::redirect;
 use crate::typed_secret::TypedSecret;
 use askama::Template;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
 use tegata_core::encoding::base64url;
 use tegata_core::webauthn::{ALGORITHMS, RegistrationResponse};
 use tegata_core::{Language, Name, PasskeyId, Refusal};
-use tegata_storage::{Actor, LedgerError, NewPersonPasskey, Passkey};
+use tegata_storage::{LedgerError, NewPersonPasskey, PASSKEYS_OF_A_PERSON, Passkey};
 use tegata_web::{ReaderLanguage, WebResult};
 
 /// The longest name of a passkey, in characters.
@@ -76,21 +74,11 @@ pub(crate) struct RemovePasskeyForm {
     passkey: PasskeyId,
 }
 
-impl BrowserForm for PasskeyNameForm {
-    fn form_token(&self) -> &str {
-        &self.form_token
-    }
-}
+browser_forms!(PasskeyNameForm, PasskeyMadeForm, RemovePasskeyForm);
 
-impl BrowserForm for PasskeyMadeForm {
-    fn form_token(&self) -> &str {
-        &self.form_token
-    }
-}
-
-impl BrowserForm for RemovePasskeyForm {
-    fn form_token(&self) -> &str {
-        &self.form_token
+impl PasswordForm for PasskeyNameForm {
+    fn password(&self) -> &str {
+        &self.password
     }
 }
 
@@ -116,22 +104,21 @@ pub(crate) async fn ask(
 pub(crate) async fn begin(
     State(service): State<IdentityService>,
     ReaderLanguage(language): ReaderLanguage,
-    RequestAddress(address): RequestAddress,
-    SignedInForm { by, form }: SignedInForm<PasskeyNameForm>,
+    asked: SignedInForm<PasskeyNameForm>,
 ) -> WebResult<Response> {
+    let SignedInForm { by, form, .. } = &asked;
     let named = Name::parse(&form.name, LONGEST_NAME);
-    let typed = PasswordTyped { text: &form.password, address };
-    let confirmed = service.confirmed(&by, typed, language).await?;
+    let confirmed = asked.confirm(&service, language).await?;
     match (named, confirmed) {
         (Ok(name), Ok(_)) => {
-            let options = service.creation_options(&by).await?;
+            let options = service.creation_options(by).await?;
             let page = PasskeyMakePage {
                 language,
                 form_token: by.secret.form_token(),
                 name: name.as_str(),
                 options: options.to_string(),
             };
-            let page = service.account_form(&by, language, TITLE, &page).await;
+            let page = service.account_form(by, language, TITLE, &page).await;
             Ok(page.script("/assets/passkey.js").into_response())
         }
         (named, confirmed) => {
@@ -143,8 +130,7 @@ pub(crate) async fn begin(
                 wrong_name: named.err().map(|wrong| wrong.text(language)),
                 wrong_password: confirmed.err().map(|PasswordFault(text)| text),
             };
-            let page = service.account_form(&by, language, TITLE, &page).await;
-            Ok((StatusCode::UNPROCESSABLE_ENTITY, page).into_response())
+            Ok(service.account_answer(by, language, TITLE, &page, true).await)
         }
     }
 }
@@ -153,14 +139,13 @@ pub(crate) async fn begin(
 pub(crate) async fn complete(
     State(service): State<IdentityService>,
     ReaderLanguage(language): ReaderLanguage,
-    SignedInForm { by, form }: SignedInForm<PasskeyMadeForm>,
+    SignedInForm { by, form, .. }: SignedInForm<PasskeyMadeForm>,
 ) -> WebResult<Response> {
     let name = Name::parse(&form.name, LONGEST_NAME).map_err(|_| Refusal::RequestMalformed)?;
     let new = service.verified_passkey(&by, &form.passkey, name).await?;
-    let actor = Actor::Person(by.session.person.clone());
     let added = async {
         let mut transaction = service.rows(&by.holder).begin(by.at).await?;
-        transaction.add_passkey(&new, &actor).await?;
+        transaction.add_passkey(&new, &by.session.id).await?;
         transaction.commit().await
     };
     added.await.map_err(refusal)?;
@@ -171,13 +156,12 @@ pub(crate) async fn complete(
 pub(crate) async fn remove(
     State(service): State<IdentityService>,
     ReaderLanguage(language): ReaderLanguage,
-    SignedInForm { by, form }: SignedInForm<RemovePasskeyForm>,
+    SignedInForm { by, form, .. }: SignedInForm<RemovePasskeyForm>,
 ) -> WebResult<Response> {
-    let actor = Actor::Person(by.session.person.clone());
     let removed = async {
         let mut transaction = service.rows(&by.holder).begin(by.at).await?;
         let (person, kept) = (&by.session.person, &by.session.id);
-        transaction.remove_passkey(person, kept, &form.passkey, &actor).await?;
+        transaction.remove_passkey(person, kept, &form.passkey).await?;
         transaction.commit().await
     };
     match removed.await {
@@ -198,8 +182,8 @@ impl IdentityService {
         let site = self.relying_party().ok_or(Refusal::NotFound)?;
         let session = &by.session;
         let known = self.passkeys_of(by).await?;
-        if known.len() >= PER_PERSON {
-            return Err(Refusal::PasskeyUnfit);
+        if known.len() >= usize::from(PASSKEYS_OF_A_PERSON) {
+            return Err(Refusal::PasskeysFull);
         }
         let holder = ChallengeHolder::Session(&session.id);
         let challenge = self.challenges().await?.make(holder, by.at, self.context.entropy.as_ref());

@@ -1,13 +1,13 @@
 //! What a person changes of their own account.
 
-use super::{PASSWORD, TestBrowser, TestCompany, form_token, goes_to, shows};
+use super::fixture::{PASSWORD, TestBrowser, TestCompany, form_token, goes_to, shows};
 use http::StatusCode;
 use std::time::Duration;
 
 const OTHER: &str = "秋の夜長のながい散歩";
 
 /// Two browsers of one person, both signed in, and the person.
-async fn twice(company: &TestCompany) -> (super::SetUpPerson, [TestBrowser<'_>; 2]) {
+async fn twice(company: &TestCompany) -> (super::fixture::SetUpPerson, [TestBrowser<'_>; 2]) {
     let person = company.set_up("tanaka").await;
     let [one, two] = [company.browser().await, company.browser().await];
     one.sign_in("tanaka", PASSWORD, &company.digits(&person.code, 1).await).await;

@@ -1,7 +1,7 @@
 //! Passkeys, from a person's account page to the sign-in and to their end.
 
 use super::authenticator::TestAuthenticator;
-use super::{PASSWORD, TestBrowser, TestCompany, form_token, goes_to, shows};
+use super::fixture::{PASSWORD, TestBrowser, TestCompany, form_token, goes_to, shows};
 use http::StatusCode;
 use serde_json::Value;
 use std::time::Duration;

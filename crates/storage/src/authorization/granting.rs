@@ -6,7 +6,7 @@ use crate::engine::on_transaction;
 use crate::group_commit::Operation;
 use crate::{Result, Transaction, changed_one};
 use serde_json::json;
-use tegata_core::{DeviceId, PersonId, SessionId, TenantId, Timestamp};
+use tegata_core::{PersonId, SessionId, Timestamp};
 
 /// A code to be granted on a device that is active, of a session that lasts.
 #[derive(Clone, Debug)]
@@ -106,27 +106,17 @@ impl Transaction {
         Ok(forgotten)
     }
 
-    /// Codes that nobody has redeemed, of the devices of a tenant that is signed out or stopped.
-    pub(crate) async fn drop_codes_within(&mut self, tenant: &TenantId) -> Result<()> {
+    /// Codes that nobody has redeemed, of a device that is signed out or stopped, or of all devices of such a tenant.
+    pub(crate) async fn drop_codes_of(&mut self, device_or_tenant: &str) -> Result<()> {
+        let of = device_or_tenant.to_owned();
         on_transaction!(self.engine, connection => {
             sqlx::query(
                 "DELETE FROM authorization_code WHERE state = 'open' \
-                 AND device IN (SELECT d.id FROM device d WHERE d.tenant = $1)",
+                 AND device IN (SELECT d.id FROM device d WHERE d.id = $1 OR d.tenant = $1)",
             )
-            .bind(tenant.as_str())
+            .bind(of)
             .execute(connection)
             .await?;
-        });
-        Ok(())
-    }
-
-    /// Codes that nobody has redeemed, of a device that is signed out or stopped.
-    pub(crate) async fn drop_codes_on(&mut self, device: &DeviceId) -> Result<()> {
-        on_transaction!(self.engine, connection => {
-            sqlx::query("DELETE FROM authorization_code WHERE device = $1 AND state = 'open'")
-                .bind(device.as_str())
-                .execute(connection)
-                .await?;
         });
         Ok(())
     }

@@ -44,17 +44,25 @@ impl Transaction {
             None => ((None, Some(request.client.as_str())), REQUESTS_OF_A_CLIENT - 1),
         };
         on_transaction!(self.engine, connection => {
-            sqlx::query(
-                "DELETE FROM authorization_request WHERE (device = $1 OR (device IS NULL AND client = $2)) \
-                 AND name_hash NOT IN (SELECT r.name_hash FROM authorization_request r \
-                 WHERE r.device = $1 OR (r.device IS NULL AND r.client = $2) \
-                 ORDER BY r.expires_at DESC, r.name_hash LIMIT $3)",
+            let (waiting,): (i64,) = sqlx::query_as(
+                "SELECT COUNT(*) FROM authorization_request WHERE device = $1 OR (device IS NULL AND client = $2)",
             )
             .bind(whose.0)
             .bind(whose.1)
-            .bind(others)
-            .execute(&mut *connection)
+            .fetch_one(&mut *connection)
             .await?;
+            if waiting > others {
+                sqlx::query(
+                    "DELETE FROM authorization_request WHERE name_hash IN (SELECT r.name_hash FROM authorization_request r \
+                     WHERE r.device = $1 OR (r.device IS NULL AND r.client = $2) \
+                     ORDER BY r.expires_at, r.name_hash DESC LIMIT $3)",
+                )
+                .bind(whose.0)
+                .bind(whose.1)
+                .bind(waiting - others)
+                .execute(&mut *connection)
+                .await?;
+            }
             sqlx::query(
                 "INSERT INTO authorization_request (name_hash, client, device, parameters, begun_at, expires_at) \
                  VALUES ($1, $2, $3, $4, $5, $6)",

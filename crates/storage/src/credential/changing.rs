@@ -1,5 +1,5 @@
 //! What a person who is signed in changes of what proves who they are. The other sessions end: whoever changes a password
-//! because somebody knows it wants them out.
+//! because somebody knows it wants them out. Whoever was thrown out meanwhile changes nothing.
 
 use crate::actor::Actor;
 use crate::engine::on_transaction;
@@ -12,7 +12,7 @@ impl Transaction {
     /// other sessions ended.
     ///
     /// # Errors
-    /// [`Refusal::FormOutdated`] when the password was changed meanwhile.
+    /// [`Refusal::FormOutdated`] when the password was changed meanwhile, [`Refusal::SignInNeeded`] when the session ended.
     pub async fn change_password(
         &mut self,
         person: &PersonId,
@@ -20,6 +20,7 @@ impl Transaction {
         before: &str,
         password: &str,
     ) -> Result<u64> {
+        self.require_session(person, kept).await?;
         let now = self.now.millis();
         let changed = on_transaction!(self.engine, connection => {
             sqlx::query(
@@ -42,7 +43,7 @@ impl Transaction {
     /// Gives how many other sessions ended.
     ///
     /// # Errors
-    /// [`Refusal::FormOutdated`] when the account was reset meanwhile.
+    /// [`Refusal::FormOutdated`] when the account was reset meanwhile, [`Refusal::SignInNeeded`] when the session ended.
     pub async fn change_totp(
         &mut self,
         person: &PersonId,
@@ -50,6 +51,7 @@ impl Transaction {
         sealed: &[u8],
         step: i64,
     ) -> Result<u64> {
+        self.require_session(person, kept).await?;
         let now = self.now.millis();
         let changed = on_transaction!(self.engine, connection => {
             sqlx::query(
@@ -71,13 +73,14 @@ impl Transaction {
     /// Replaces the recovery codes of a person by others with these hashes. Gives how many other sessions ended.
     ///
     /// # Errors
-    /// [`Refusal::FormOutdated`] when the account was reset meanwhile.
+    /// [`Refusal::FormOutdated`] when the account was reset meanwhile, [`Refusal::SignInNeeded`] when the session ended.
     pub async fn replace_recovery_codes(
         &mut self,
         person: &PersonId,
         kept: &SessionId,
         hashes: &[Vec<u8>],
     ) -> Result<u64> {
+        self.require_session(person, kept).await?;
         let now = self.now.millis();
         let changed = on_transaction!(self.engine, connection => {
             let changed = sqlx::query(

@@ -35,6 +35,10 @@ pub struct NewCredential {
     pub recovery: Vec<Vec<u8>>,
 }
 
+/// What proves a person beside the password and the app.
+const FORMER_FACTORS: [&str; 2] =
+    ["DELETE FROM person_code WHERE person = $1", "DELETE FROM passkey WHERE person = $1"];
+
 impl Ledger {
     /// Whose a setup link is.
     ///
@@ -94,11 +98,11 @@ impl Transaction {
     ) -> Result<u64> {
         let tenant = self.put_setup_link(person, code, expires_at).await?;
         on_transaction!(self.engine, connection => {
-            for statement in [
-                "DELETE FROM credential WHERE person = $1",
-                "DELETE FROM person_code WHERE person = $1",
-                "DELETE FROM passkey WHERE person = $1",
-            ] {
+            sqlx::query("DELETE FROM credential WHERE person = $1")
+                .bind(person.as_str())
+                .execute(&mut *connection)
+                .await?;
+            for statement in FORMER_FACTORS {
                 sqlx::query(statement).bind(person.as_str()).execute(&mut *connection).await?;
             }
         });
@@ -108,7 +112,7 @@ impl Transaction {
         Ok(ended)
     }
 
-    /// Uses a setup link: what was chosen holds from now on, and what there was before no longer does.
+    /// Uses a setup link: what was chosen holds from now on, and what there was before no longer does, passkeys included.
     ///
     /// # Errors
     /// [`Refusal::SetupLinkUnknown`] where it was used meanwhile, replaced, or is too old.
@@ -183,10 +187,9 @@ impl Transaction {
             .bind(now)
             .execute(&mut *connection)
             .await?;
-            sqlx::query("DELETE FROM person_code WHERE person = $1")
-                .bind(person.as_str())
-                .execute(&mut *connection)
-                .await?;
+            for statement in FORMER_FACTORS {
+                sqlx::query(statement).bind(person.as_str()).execute(&mut *connection).await?;
+            }
             for hash in &chosen.recovery {
                 sqlx::query("INSERT INTO person_code (person, code_hash, kind) VALUES ($1, $2, 'recovery')")
                     .bind(person.as_str())

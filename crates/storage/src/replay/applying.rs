@@ -36,6 +36,15 @@ pub(super) struct ReplayedEvent {
     pub(super) people: u64,
 }
 
+/// From which states a line moves a device.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum StatesBefore {
+    /// The backup may be from before any of the device's states, so there is none that it must be in.
+    Any,
+    /// Only those that let in more.
+    LettingInMore,
+}
+
 impl Transaction {
     pub(super) async fn apply(&mut self, record: &LogRecord, done: &mut ReplayedEvent) -> Result<()> {
         match record {
@@ -70,11 +79,12 @@ impl Transaction {
         match &logged.event.change {
             Change::DeviceDenied { device, reason } => {
                 let state = DeviceState::from(*reason);
-                done.devices += self.move_again(device, state, logged).await?;
+                done.devices += self.move_again(device, state, StatesBefore::Any, logged).await?;
                 done.lost += self.lose(logged).await?;
             }
             Change::DeviceAllowed { device } => {
-                done.devices += self.move_again(device, DeviceState::Active, logged).await?;
+                done.devices +=
+                    self.move_again(device, DeviceState::Active, StatesBefore::Any, logged).await?;
                 self.release(&logged.certificates).await?;
             }
             Change::CertificateDenied { thumbprint, reason, .. } => {
@@ -99,10 +109,24 @@ impl Transaction {
         Ok(())
     }
 
-    /// The backup may be from before any of the device's states, so there is no state it must be in.
-    async fn move_again(&mut self, device: &DeviceId, to: DeviceState, logged: &LoggedEvent) -> Result<u64> {
+    /// Sessions that the device was stopped with are denied by lines of their own.
+    pub(super) async fn move_again(
+        &mut self,
+        device: &DeviceId,
+        to: DeviceState,
+        from: StatesBefore,
+        logged: &LoggedEvent,
+    ) -> Result<u64> {
+        let statement = match from {
+            StatesBefore::Any => "UPDATE device SET state = $2, reason = $3, changed_at = $4 WHERE id = $1",
+            StatesBefore::LettingInMore => {
+                "UPDATE device SET state = $2, reason = $3, changed_at = $4 WHERE id = $1 AND state <> $2 AND \
+                 (state = 'active' OR (state = 'suspended' AND $2 IN ('retired', 'revoked')) \
+                 OR (state = 'retired' AND $2 = 'revoked'))"
+            }
+        };
         let moved = on_transaction!(self.engine, connection => {
-            sqlx::query("UPDATE device SET state = $2, reason = $3, changed_at = $4 WHERE id = $1")
+            sqlx::query(statement)
                 .bind(device.as_str())
                 .bind(to.as_str())
                 .bind(logged.reason.clone())
@@ -231,6 +255,9 @@ impl Transaction {
         let moved = self.move_tenant(tenant, to, logged.event.at).await?;
         if moved > 0 {
             self.touch_shards_within(tenant).await?;
+            if to == TenantState::Suspended {
+                self.drop_sessions_within(tenant, Timestamp::END).await?;
+            }
             let detail = json!({"tenant": tenant, "event": logged.event.seq, "at": logged.event.at});
             self.audit(&LOG, tenant::moved_to(to), None, detail).await?;
         }
@@ -303,7 +330,7 @@ fn detail(named: &NamedCertificate, logged: &LoggedEvent) -> serde_json::Value {
     })
 }
 
-pub(super) const fn moved_to(state: DeviceState) -> &'static str {
+const fn moved_to(state: DeviceState) -> &'static str {
     match state {
         DeviceState::Active => "device.resumed",
         DeviceState::Suspended => "device.suspended",

@@ -2,7 +2,7 @@
 
 use super::applying::LOG;
 use crate::engine::{HEAD, on_read};
-use crate::head::LedgerHead;
+use crate::head::{LedgerHead, OwedLines};
 use crate::revocation_log::{LogError, LogRecord, LogScan, LoggedEvent, RevocationLog};
 use crate::{Ledger, LogPlace, Result, Transaction};
 use serde_json::json;
@@ -28,16 +28,25 @@ impl MissedRecords {
 
 impl Ledger {
     /// Copies to this process's log what others have written to the feed since it was last written to, so that it alone would
-    /// do after a restore. Writes nothing when there is nothing new.
+    /// do after a restore, and what is owed to it. Writes nothing when there is nothing new.
     pub async fn complete_log(&self, now: Timestamp) -> Result<()> {
         let Some(log) = self.shared.log.clone() else { return Ok(()) };
-        if log.end()?.last_event >= self.feed_head().await? {
+        if log.end()?.last_event >= self.feed_head().await? && !self.owes_lines().await? {
             return Ok(());
         }
         let mut transaction = self.begin(now).await?;
-        let end = transaction.pending.end.clone()?;
+        let (end, owed) = (transaction.pending.end.clone()?, transaction.owed_records()?);
+        let end = if owed.is_empty() { end } else { transaction.write_records(&log, end, &owed).await? };
+        transaction.head.owed_lines = OwedLines::default();
         transaction.copy_events(&log, end).await?;
         transaction.commit().await
+    }
+
+    async fn owes_lines(&self) -> Result<bool> {
+        let head: LedgerHead = on_read!(self, connection => {
+            sqlx::query_as(HEAD).fetch_one(connection).await?
+        });
+        Ok(!head.owed_lines.0.is_empty())
     }
 
     /// The names of the revocation logs that the ledger knows, the first one first.

@@ -4,13 +4,11 @@
 //! revoked is not merely suspended by one of them, and nobody is let in again. Each that changes something becomes a new
 //! event of the feed; one that changes nothing was known already.
 
-use super::applying::{LOG, ReplayedEvent, moved_to};
-use crate::engine::on_transaction;
+use super::applying::{ReplayedEvent, StatesBefore};
 use crate::revocation_log::LoggedEvent;
 use crate::{Result, Transaction};
-use serde_json::json;
 use tegata_core::feed::{Change, Event};
-use tegata_core::{DeviceId, DeviceState, TenantState};
+use tegata_core::{DeviceState, TenantState};
 
 impl Transaction {
     pub(super) async fn apply_stray(&mut self, stray: &LoggedEvent, done: &mut ReplayedEvent) -> Result<()> {
@@ -20,7 +18,9 @@ impl Transaction {
         let before = *done;
         match &again.event.change {
             Change::DeviceDenied { device, reason } => {
-                done.devices += self.move_further(device, DeviceState::from(*reason), &again).await?;
+                done.devices += self
+                    .move_again(device, DeviceState::from(*reason), StatesBefore::LettingInMore, &again)
+                    .await?;
                 done.lost += self.lose(&again).await?;
             }
             Change::CertificateDenied { thumbprint, reason, .. } => {
@@ -44,34 +44,5 @@ impl Transaction {
             done.events += 1;
         }
         Ok(())
-    }
-
-    /// Only from a state that lets in more.
-    async fn move_further(
-        &mut self,
-        device: &DeviceId,
-        to: DeviceState,
-        logged: &LoggedEvent,
-    ) -> Result<u64> {
-        let moved = on_transaction!(self.engine, connection => {
-            sqlx::query(
-                "UPDATE device SET state = $2, reason = $3, changed_at = $4 WHERE id = $1 AND state <> $2 AND \
-                 (state = 'active' OR (state = 'suspended' AND $2 IN ('retired', 'revoked')) \
-                 OR (state = 'retired' AND $2 = 'revoked'))",
-            )
-            .bind(device.as_str())
-            .bind(to.as_str())
-            .bind(logged.reason.clone())
-            .bind(logged.event.at.millis())
-            .execute(connection)
-            .await?
-            .rows_affected()
-        });
-        if moved > 0 {
-            self.touch_shards_of(device).await?;
-            let detail = json!({"event": logged.event.seq, "reason": logged.reason, "at": logged.event.at});
-            self.audit(&LOG, moved_to(to), Some(device), detail).await?;
-        }
-        Ok(moved)
     }
 }

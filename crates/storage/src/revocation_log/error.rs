@@ -38,6 +38,17 @@ pub enum LogError {
     /// The file is no such log, or of a later version.
     #[error("{0} is no revocation log that this version can read")]
     Unreadable(String),
+    /// It goes on in words that came after this version.
+    #[error(
+        "line {line} of the revocation log {file} was written by a newer version of tegata, and this one cannot do what it \
+         says: go on with the newer version"
+    )]
+    Newer {
+        /// The path of the log.
+        file: String,
+        /// The number of the line, counted from 1.
+        line: u64,
+    },
     /// A line was changed or taken away.
     #[error(
         "line {line} of the revocation log {file} does not follow its predecessor: it was changed, or lines before it \

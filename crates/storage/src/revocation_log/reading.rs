@@ -57,6 +57,8 @@ pub struct LogReport {
     pub agrees: bool,
     /// How many lines it has beyond the ledger; none where the ledger's last line is not in it.
     pub ahead: Option<u64>,
+    /// Lines that it could not take when they were committed, and still lacks.
+    pub owed: usize,
 }
 
 impl RevocationLog {
@@ -76,9 +78,7 @@ impl RevocationLog {
         let end = self.end()?;
         let mut scan = LogScan::new(end);
         let hash = self.walk(|sealed, line| {
-            let record = sealed
-                .record()
-                .ok_or_else(|| LogError::Unreadable(format!("{} line {line}", self.name())))?;
+            let record = sealed.record().ok_or_else(|| LogError::Newer { file: self.name(), line })?;
             scan.take(record, wanted);
             if wanted.hash.as_ref() == Some(&sealed.hash) {
                 scan.is_known_so_far();
@@ -108,7 +108,7 @@ impl RevocationLog {
         })?;
         let agrees = expected == Some(hash.as_slice());
         let ahead = found.map(|found| lines - found);
-        Ok(LogReport { file: self.name(), lines, last_event, torn, agrees, ahead })
+        Ok(LogReport { file: self.name(), lines, last_event, torn, agrees, ahead, owed: 0 })
     }
 
     /// Gives the hash of the last line, and how many pieces of lines there are.

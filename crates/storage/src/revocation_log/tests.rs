@@ -3,11 +3,15 @@
 use super::file::LogFile;
 use super::medium::{LogExtent, LogMedium, LogPart, Unwritten};
 use super::{LogError, RevocationLog};
+use crate::hash_chain::next_hash;
 use crate::transaction::LedgerShared;
 use crate::{Actor, Ledger, LedgerError, Patience};
 use std::fs::{self, OpenOptions};
 use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use tegata_core::encoding::hex;
 use tegata_core::entropy::{Entropy, Seeded};
 use tegata_core::{Installation, Timestamp};
 use tempfile::TempDir;
@@ -120,8 +124,16 @@ fn a_medium_appends_reads_from_an_offset_and_replaces_what_was_seen() {
 }
 
 async fn open(url: &str, objects: &Path, entropy: &dyn Entropy) -> Result<Ledger, LedgerError> {
+    open_on(url, Box::new(ObjectFolder(objects.to_owned())), entropy).await
+}
+
+async fn open_on(
+    url: &str,
+    medium: Box<dyn LogMedium>,
+    entropy: &dyn Entropy,
+) -> Result<Ledger, LedgerError> {
     let installation = Installation::parse("tegata.example.jp").unwrap();
-    let log = RevocationLog::on(Box::new(ObjectFolder(objects.to_owned())), &installation);
+    let log = RevocationLog::on(medium, &installation);
     let shared = LedgerShared::with(Some(log));
     let ledger = Ledger::open_sharing(url.into(), Patience::Command, shared).await?;
     let log = ledger.shared.log.clone().expect("a log");
@@ -153,4 +165,78 @@ async fn a_restored_ledger_catches_up_with_a_log_made_of_objects() {
     fs::create_dir(&objects).unwrap();
     let lost = open(&url("ledger.db"), &objects, &entropy).await.map(|_| ());
     assert!(matches!(lost, Err(LedgerError::Log(LogError::Missing(_)))), "{lost:?}");
+}
+
+/// A file that takes one line and no more while its disk is full, and gives back nothing.
+struct FillingDisk {
+    file: LogFile,
+    is_full: Arc<AtomicBool>,
+}
+
+impl LogMedium for FillingDisk {
+    fn place(&self) -> String {
+        self.file.place()
+    }
+
+    fn read_from(&self, offset: u64) -> io::Result<Option<LogPart>> {
+        self.file.read_from(offset)
+    }
+
+    fn append(&self, seen: &LogExtent, bytes: &[u8]) -> Result<Option<LogExtent>, Unwritten> {
+        if !self.is_full.load(Ordering::Relaxed) {
+            return self.file.append(seen, bytes);
+        }
+        let line = bytes.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+        self.file.append(seen, &bytes[..line])?;
+        Err(Unwritten::Lines(io::Error::other("no space left")))
+    }
+
+    fn replace(&self, seen: Option<&LogExtent>, bytes: &[u8]) -> io::Result<Option<LogExtent>> {
+        self.file.replace(seen, bytes)
+    }
+}
+
+#[tokio::test]
+async fn a_log_is_owed_what_it_did_not_take_of_an_emergency() {
+    let disk = tempfile::tempdir().unwrap();
+    let (url, entropy) = (format!("sqlite:{}", disk.path().join("ledger.db").display()), Seeded::new(1));
+    let is_full = Arc::new(AtomicBool::new(false));
+    let medium = FillingDisk { file: LogFile::new(&disk.path().join("log")), is_full: is_full.clone() };
+    let ledger = open_on(&url, Box::new(medium), &entropy).await.unwrap();
+    let (now, operator) = (Timestamp::from_seconds(2), Actor::Operator("test".into()));
+    is_full.store(true, Ordering::Relaxed);
+    let mut writing = ledger.begin(now).await.unwrap();
+    for key in [[1; 32], [2; 32]] {
+        writing.block_key(&key, "", &operator).await.unwrap();
+    }
+    writing.pending.is_emergency = true;
+    writing.commit().await.unwrap();
+    let found = async || {
+        let report = ledger.verify_log().await.unwrap().unwrap();
+        (report.agrees, report.lines, report.owed)
+    };
+    assert_eq!(found().await, (true, 2, 1), "the line that it took is not owed");
+    is_full.store(false, Ordering::Relaxed);
+    let mut writing = ledger.begin(now).await.unwrap();
+    writing.block_key(&[3; 32], "", &operator).await.unwrap();
+    writing.commit().await.unwrap();
+    assert_eq!(found().await, (true, 4, 0), "the next writer has written it");
+    assert_eq!(ledger.blocked_keys().await.unwrap().len(), 3);
+    ledger.verify_audit().await.unwrap().expect("an unbroken chain");
+}
+
+#[tokio::test]
+async fn a_line_of_a_newer_version_is_left_to_that_version() {
+    let disk = tempfile::tempdir().unwrap();
+    let url = |name: &str| format!("sqlite:{}", disk.path().join(name).display());
+    let (file, entropy) = (disk.path().join("log"), Seeded::new(1));
+    let ledger = open_on(&url("ledger.db"), Box::new(LogFile::new(&file)), &entropy).await.unwrap();
+    let end = ledger.shared.log.as_ref().unwrap().end().unwrap();
+    ledger.close().await;
+    let text = "{\"record\":\"of_tomorrow\"}";
+    let hash = hex(&next_hash(&end.hash, text));
+    let line = format!("{},\"hash\":\"{hash}\"}}\n", &text[..text.len() - 1]);
+    OpenOptions::new().append(true).open(&file).unwrap().write_all(line.as_bytes()).unwrap();
+    let opened = open_on(&url("ledger.db"), Box::new(LogFile::new(&file)), &entropy).await.map(|_| ());
+    assert!(matches!(opened, Err(LedgerError::Log(LogError::Newer { line: 2, .. }))), "{opened:?}");
 }

@@ -5,6 +5,7 @@ use super::{
     RevocationLog, VERSION,
 };
 use crate::engine::on_transaction;
+use crate::head::OwedLines;
 use crate::revocation_log::medium::Unwritten;
 use crate::{LedgerError, Result, Transaction};
 use std::sync::Arc;
@@ -78,23 +79,43 @@ impl Transaction {
         }
     }
 
-    /// Makes the lines of this transaction; nothing when it has nothing to say. What other servers have written to the feed
-    /// since this log was last written to goes before them, so that the log has no gap.
-    pub(crate) async fn seal_records(&mut self) -> Result<Option<LogLines>> {
+    /// Writes what this transaction has to say. What other servers have written to the feed since this log was last written to
+    /// goes before it, so that the log has no gap; so does what is owed. Gives whether anything was written.
+    pub(crate) async fn write_log(&mut self) -> Result<bool> {
         self.pending.records.truncate(self.head.records);
         if self.pending.records.is_empty() {
-            return Ok(None);
+            return Ok(false);
         }
-        let own = std::mem::take(&mut self.pending.records);
+        self.widen().await?;
+        let mut records = self.owed_records()?;
+        records.append(&mut self.pending.records);
+        let before = self.head.clone();
+        match self.append_records(&records).await {
+            Ok(()) => Ok(true),
+            Err(LedgerError::Log(error)) if self.pending.is_emergency && error != LogError::Moved => {
+                self.head = before;
+                self.owe(&records, &error).await?;
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn append_records(&mut self, own: &[LogRecord]) -> Result<()> {
         let seen = self.pending.end.clone()?;
         let log = self.shared.log.clone().ok_or(LogError::NotOpened)?;
         let mut records = self.written_by_others(seen.last_event).await?;
-        records.extend(own);
-        Ok(Some(LogLines::behind(log, seen, &records)?))
+        records.extend_from_slice(own);
+        let lines = LogLines::behind(log, seen, &records)?;
+        self.head.contains_log_to(lines.log(), lines.hash.clone());
+        self.head.owed_lines = OwedLines::default();
+        // Whatever the ledger may say against it, it says before the log is written.
+        self.write_entries().await?;
+        lines.append().await.map(drop)
     }
 
     /// The events after this one that were in the feed before this transaction.
-    async fn written_by_others(&mut self, mut last: u64) -> Result<Vec<LogRecord>> {
+    pub(super) async fn written_by_others(&mut self, mut last: u64) -> Result<Vec<LogRecord>> {
         let before = self.feed_seq_before();
         let mut records = Vec::new();
         while last < before {

@@ -78,8 +78,8 @@ scoped_writes! {
     add_kitting(new: &NewKitting<'_>, actor: &Actor) -> ();
     end_kitting(id: &KittingId, actor: &Actor) -> ();
     approve(id: &ApprovalId, actor: &Actor) -> ();
-    add_passkey(new: &NewPersonPasskey, actor: &Actor) -> ();
-    remove_passkey(person: &PersonId, kept: &SessionId, passkey: &PasskeyId, actor: &Actor) -> u64;
+    add_passkey(new: &NewPersonPasskey, by: &SessionId) -> ();
+    remove_passkey(person: &PersonId, kept: &SessionId, passkey: &PasskeyId) -> u64;
     change_person(person: &PersonId, change: &PersonUpdate, actor: &Actor) -> u64;
     set_break_glass(person: &PersonId, actor: &Actor) -> ();
     change_password(person: &PersonId, kept: &SessionId, before: &str, password: &str) -> u64;
@@ -96,6 +96,7 @@ scoped_writes! {
     give_emergency_code(person: &PersonId, code: &EmergencyCode<'_>, actor: &Actor) -> ();
     assign_device(device: &DeviceId, people: &[PersonId], actor: &Actor) -> ();
     start_session(new: &StartSession) -> StartedSession;
+    require_session(person: &PersonId, session: &SessionId) -> ();
     end_session(person: &PersonId, session: &SessionId, actor: &Actor) -> ();
     end_other_sessions(person: &PersonId, kept: &SessionId, actor: &Actor) -> u64;
 }

@@ -134,14 +134,14 @@ impl Transaction {
     /// Those sessions on a device that began before a moment: it is stopped, or its people are signed out. Gates hear of the
     /// device.
     pub(crate) async fn drop_sessions_on(&mut self, device: &DeviceId, before: Timestamp) -> Result<u64> {
-        self.drop_codes_on(device).await?;
+        self.drop_codes_of(device.as_str()).await?;
         self.drop_sessions(&ON_A_DEVICE, Some(device.as_str()), before).await
     }
 
     /// Those sessions of a tenant's people that began before a moment: it is stopped, or they are signed out. Gates hear of the
     /// tenant.
     pub(crate) async fn drop_sessions_within(&mut self, tenant: &TenantId, before: Timestamp) -> Result<u64> {
-        self.drop_codes_within(tenant).await?;
+        self.drop_codes_of(tenant.as_str()).await?;
         self.drop_sessions(&WITHIN_A_TENANT, Some(tenant.as_str()), before).await
     }
 
@@ -159,6 +159,29 @@ impl Transaction {
             }
             sqlx::query(which.sessions).bind(of).bind(at).execute(connection).await?.rows_affected()
         }))
+    }
+
+    /// Denies, one by one, the sessions of which clients were given something, on a device or at all devices of a tenant, which
+    /// is suspended: when it is let in again, they are not. Gives how many.
+    pub(crate) async fn deny_sessions_of(&mut self, device_or_tenant: &str) -> Result<u64> {
+        let (of, now) = (device_or_tenant.to_owned(), self.now.millis());
+        let denied: Vec<(String, i64)> = on_transaction!(self.engine, connection => {
+            sqlx::query_as(
+                "INSERT INTO denied_token (jti, until, device) SELECT s.id, s.expires_at, s.device FROM session s \
+                 WHERE (s.device = $1 OR s.tenant = $1) AND s.expires_at > $2 \
+                 AND EXISTS (SELECT 1 FROM session_client c WHERE c.session = s.id) \
+                 ON CONFLICT (jti) DO NOTHING RETURNING jti, until",
+            )
+            .bind(of)
+            .bind(now)
+            .fetch_all(connection)
+            .await?
+        });
+        let changes = denied
+            .iter()
+            .map(|(jti, until)| Change::TokenDenied { jti: jti.clone(), until: (*until).into() });
+        self.feed_all(changes.collect()).await?;
+        Ok(denied.len() as u64)
     }
 
     async fn deny_and_drop(&mut self, session: &str, actor: &Actor) -> Result<u64> {

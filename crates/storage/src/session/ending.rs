@@ -5,7 +5,8 @@ use crate::engine::on_transaction;
 use crate::session::dropping::ENDED_BY_THE_CLOCK;
 use crate::{LedgerError, Result, Transaction};
 use serde_json::json;
-use tegata_core::{DeviceId, PersonId, SessionId};
+use std::time::Duration;
+use tegata_core::{CLOCKS_APART, DeviceId, PersonId, SessionId};
 
 impl Transaction {
     /// Ends one session of a person.
@@ -41,7 +42,7 @@ impl Transaction {
     /// Ends all sessions of a person but one, from which it is asked. Gives how many.
     ///
     /// # Errors
-    /// [`LedgerError::Guard`] when there is no such person.
+    /// [`LedgerError::Guard`] when there is no such person, [`tegata_core::Refusal::SignInNeeded`] when that one is over.
     pub async fn end_other_sessions(
         &mut self,
         person: &PersonId,
@@ -49,6 +50,7 @@ impl Transaction {
         actor: &Actor,
     ) -> Result<u64> {
         let tenant = self.tenant_of(person).await?;
+        self.require_session(person, kept).await?;
         let ended = self.drop_sessions_of(person, Some(kept)).await?;
         let detail = json!({"tenant": tenant, "person": person, "kept": kept, "sessions": ended});
         self.audit(actor, "session.others_ended", None, detail).await?;
@@ -70,17 +72,18 @@ impl Transaction {
     /// Forgets sessions, setup links, challenges and emergency codes that ended by the clock: each ended by itself at its time. Gives
     /// how many rows.
     pub async fn forget_ended_sign_ins(&mut self) -> Result<u64> {
-        let now = self.now.millis();
         let mut forgotten = self.drop_sessions(&ENDED_BY_THE_CLOCK, None, self.now).await?;
+        let over = [
+            ("DELETE FROM person_code WHERE expires_at <= $1", self.now),
+            // By the clock of a server that is behind, too: it would take the answer once more.
+            ("DELETE FROM used_challenge WHERE expires_at <= $1", self.now.minus(CLOCKS_APART)),
+            // For a day longer, so that whoever comes late reads that it was too late.
+            ("DELETE FROM setup_link WHERE expires_at <= $1", self.now.minus(Duration::from_hours(24))),
+        ];
         on_transaction!(self.engine, connection => {
-            for statement in [
-                "DELETE FROM person_code WHERE expires_at <= $1",
-                // By the clock of a server that is ten seconds behind, too: it would take the answer once more.
-                "DELETE FROM used_challenge WHERE expires_at <= $1 - 10000",
-                // For a day longer, so that whoever comes late reads that it was too late.
-                "DELETE FROM setup_link WHERE expires_at <= $1 - 86400000",
-            ] {
-                forgotten += sqlx::query(statement).bind(now).execute(&mut *connection).await?.rows_affected();
+            for (statement, moment) in over {
+                let query = sqlx::query(statement).bind(moment.millis());
+                forgotten += query.execute(&mut *connection).await?.rows_affected();
             }
         });
         Ok(forgotten)

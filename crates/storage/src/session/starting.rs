@@ -201,8 +201,8 @@ impl Transaction {
         one_or_wrong(started)
     }
 
-    /// An account for emergencies lets nobody in a second time. The revocation log learns of it where it can be written: an
-    /// emergency does not wait for a disk.
+    /// An account for emergencies lets nobody in a second time. The revocation log learns of it as soon as it can be written:
+    /// an emergency does not wait for a disk.
     async fn break_glass(&mut self, new: &StartSession) -> Result<()> {
         let now = self.now.millis();
         let broken = on_transaction!(self.engine, connection => {
@@ -218,9 +218,8 @@ impl Transaction {
         if broken == 0 {
             return Ok(());
         }
-        if self.pending.end.is_ok() {
-            self.log_person(&new.tenant, &new.person, PersonRecordState::Used);
-        }
+        self.pending.is_emergency = true;
+        self.log_person(&new.tenant, &new.person, PersonRecordState::Used);
         let detail = json!({"tenant": new.tenant, "person": new.person, "session": new.id});
         let actor = Actor::Person(new.person.clone());
         self.audit(&actor, "person.break_glass_used", Some(&new.device), detail).await

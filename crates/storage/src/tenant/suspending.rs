@@ -42,6 +42,11 @@ impl Transaction {
             TenantAction::Resume => Change::TenantAllowed { tenant: tenant.clone() },
         };
         let event = self.feed(change).await?;
+        // Gates hear of the tenant first. What its devices may do again some day, their sessions may not.
+        if action == TenantAction::Suspend {
+            self.deny_sessions_of(tenant.as_str()).await?;
+            self.drop_sessions_within(tenant, Timestamp::END).await?;
+        }
         let detail = json!({"tenant": tenant, "event": event.seq, "note": note});
         self.audit(actor, moved_to(action.target()), None, detail).await?;
         Ok(event.seq)
@@ -68,7 +73,7 @@ impl Transaction {
         to: TenantState,
         at: Timestamp,
     ) -> Result<u64> {
-        let moved = on_transaction!(self.engine, connection => {
+        Ok(on_transaction!(self.engine, connection => {
             sqlx::query(
                 "UPDATE tenant SET state = $2, changed_at = $3 WHERE id = $1 AND state <> $2 AND ($4 IS NULL OR id = $4)",
             )
@@ -79,11 +84,7 @@ impl Transaction {
                 .execute(connection)
                 .await?
                 .rows_affected()
-        });
-        if moved > 0 && to == TenantState::Suspended {
-            self.drop_sessions_within(tenant, Timestamp::END).await?;
-        }
-        Ok(moved)
+        }))
     }
 }
 

@@ -9,7 +9,7 @@ use tegata_core::entropy::bytes;
 use tegata_core::{DeviceId, FamilyId, JwkThumbprint, Thumbprint, Timestamp};
 use tegata_storage::{
     Actor, CodeGrant, CodeRedemption, DeviceAction, GrantCode, GrantedPerson, GrantedToken, LiveSession,
-    PendingRequest, REQUESTS_OF_A_CLIENT, RedeemCode, SpendCode, StartFamily, StoredRequest,
+    PendingRequest, REQUESTS_OF_A_CLIENT, RedeemCode, SpendCode, StartFamily, StoredRequest, TenantAction,
 };
 
 const CLIENT: &str = "stock";
@@ -130,6 +130,28 @@ on_both_engines! {
         assert!(denials.token_denied(own.session.id.as_str()) && denials.token_denied(&jti));
         let kept = fixture.ledger.denials(own.session.expires_at).await.unwrap();
         assert!(kept.token_denied(own.session.id.as_str()), "until it would have ended in any case");
+    }
+
+    async fn a_session_at_a_product_does_not_come_back_with_its_device_or_tenant(fixture: LedgerFixture) {
+        let own = signed_in(fixture).await;
+        own.grant(fixture, true).await;
+        let denied = async |session: &LiveSession| {
+            let (denials, folded) = (fixture.ledger.denials(soon(9)).await.unwrap(), fixture.folded().await);
+            assert_eq!(denials, folded, "gates that were there and gates that come");
+            denials.token_denied(session.id.as_str())
+        };
+        let event = fixture.act(&own.device, DeviceAction::Suspend, soon(1)).await.unwrap();
+        assert_eq!(fixture.ledger.feed_after(event - 1).await.unwrap().len(), 2, "the device first, then its session");
+        fixture.act(&own.device, DeviceAction::Resume, soon(2)).await.unwrap();
+        assert!(denied(&own.session).await);
+        let token = start(fixture, &own.session.person, &own.device, 2, soon(3)).await.unwrap();
+        let session = fixture.ledger.everything().session(&token, &own.device, soon(3)).await.unwrap().unwrap();
+        let again = SignedInPerson { session, ..own };
+        again.grant(fixture, true).await;
+        assert!(!denied(&again.session).await, "a new sign-in is another session");
+        fixture.act_on_tenant(TenantAction::Suspend, soon(4)).await.unwrap();
+        fixture.act_on_tenant(TenantAction::Resume, soon(5)).await.unwrap();
+        assert!(denied(&again.session).await);
     }
 
     async fn whoever_is_stopped_is_out_at_gates_though_the_session_idled_out(fixture: LedgerFixture) {

@@ -3,10 +3,11 @@
 use crate::authorizations::SignedInPerson;
 use crate::engines::{EnginePlace, on_both_engines, run};
 use crate::fixture::{Everything, LedgerFixture, day, operator};
-use crate::people::{add, is_guard, lasts, new, other_tenant, refused, set_up, start};
+use crate::passkeys::new_passkey;
+use crate::people::{add, is_guard, lasts, new, other_tenant, refused, set_up, sign_out, start};
 use crate::restoring::KeptAnswer;
 use std::time::Duration;
-use tegata_core::{LoginId, Name, PersonId, PersonRole, Refusal, Roles, SiteId};
+use tegata_core::{LoginId, Name, PersonId, PersonRole, Refusal, Roles, SessionId, SiteId};
 use tegata_storage::{BreakGlass, PersonState, PersonUpdate, Principal, Result, ScopedLedger};
 
 on_both_engines! {
@@ -94,6 +95,46 @@ on_both_engines! {
         drop(late);
         let has = async |code: &[u8]| rows(fixture).has_person_code(&person, code, day(1)).await.unwrap();
         assert!(has(b"recovery 9").await && !has(b"recovery 1").await);
+    }
+
+    async fn whoever_was_thrown_out_changes_nothing_by_a_request_under_way(fixture: LedgerFixture) {
+        let person = set_up(fixture, "tanaka").await;
+        let device = fixture.enroll(day(0)).await.0;
+        let [thrown_out, other] = [
+            start(fixture, &person, &device, 1, day(1)).await.unwrap(),
+            start(fixture, &person, &device, 2, day(1)).await.unwrap(),
+        ];
+        let [session, other] = [
+            rows(fixture).session(&thrown_out, &device, day(1)).await.unwrap().unwrap(),
+            rows(fixture).session(&other, &device, day(1)).await.unwrap().unwrap(),
+        ];
+        sign_out(fixture, &session, day(1)).await;
+        let before = fixture.audited().await;
+        let id = &session.id;
+        let passkey = new_passkey(fixture, &person, b"one");
+        for act in 0..6 {
+            let mut late = rows(fixture).begin(day(1)).await.unwrap();
+            let outcome = match act {
+                0 => late.change_password(&person, id, "a PHC string", "another").await.map(drop),
+                1 => late.change_totp(&person, id, b"sealed anew", 9).await.map(drop),
+                2 => late.replace_recovery_codes(&person, id, &[]).await.map(drop),
+                3 => late.add_passkey(&passkey, id).await,
+                4 => late.remove_passkey(&person, id, &passkey.id).await.map(drop),
+                _ => late.end_other_sessions(&person, id, &operator()).await.map(drop),
+            };
+            assert_eq!(refused(&outcome), Some(Refusal::SignInNeeded), "{act}");
+        }
+        assert_eq!(fixture.audited().await, before);
+        for (id, at) in [(&other.id, day(1).plus(Duration::from_mins(15))), (&SessionId::random(&fixture.entropy), day(1))] {
+            let mut late = rows(fixture).begin(at).await.unwrap();
+            assert_eq!(refused(&late.require_session(&person, id).await), Some(Refusal::SignInNeeded), "nor one that is over");
+        }
+        let mut own = rows(fixture).begin(day(1)).await.unwrap();
+        own.require_session(&person, &other.id).await.unwrap();
+        drop(own);
+        let stranger = set_up(fixture, "sato").await;
+        let mut theirs = rows(fixture).begin(day(1)).await.unwrap();
+        assert_eq!(refused(&theirs.require_session(&stranger, &other.id).await), Some(Refusal::SignInNeeded));
     }
 }
 

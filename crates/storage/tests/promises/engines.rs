@@ -33,6 +33,34 @@ macro_rules! on_both_engines {
 }
 pub(crate) use on_both_engines;
 
+/// Likewise on what `$open` opens there, which is cleared afterwards.
+macro_rules! on_both_engines_with {
+    ($open:path; $(async fn $name:ident($opened:ident: $kind:ty) $body:block)*) => {$(
+        mod $name {
+            #[allow(unused_imports)]
+            use super::*;
+
+            #[allow(unused_mut)]
+            async fn promise(place: $crate::engines::EnginePlace) {
+                let mut $opened: $kind = $open(place).await;
+                $body
+                $opened.clear().await;
+            }
+
+            #[test]
+            fn on_sqlite() {
+                $crate::engines::run(promise($crate::engines::EnginePlace::sqlite()));
+            }
+
+            #[test]
+            fn on_postgresql() {
+                $crate::engines::run(promise($crate::engines::EnginePlace::postgres()));
+            }
+        }
+    )*};
+}
+pub(crate) use on_both_engines_with;
+
 /// Where one ledger of one test lives.
 pub(crate) enum EnginePlace {
     Sqlite(TempDir),

@@ -3,6 +3,7 @@
 use crate::engines::{EnginePlace, run};
 use crate::fixture::Everything;
 use crate::fixture::{LedgerFixture, day, operator, visit};
+use crate::people::{session, set_up};
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -10,7 +11,8 @@ use std::time::Duration;
 use tegata_core::entropy::Seeded;
 use tegata_core::{DeviceState, Installation, RevocationReason, TenantId};
 use tegata_storage::{
-    Actor, AuditNote, DeviceAction, Ledger, LedgerError, LogError, LogPlace, Patience, Tenant,
+    Actor, AuditNote, DeviceAction, Ledger, LedgerError, LogError, LogPlace, Patience, SecondFactorUse,
+    Tenant,
 };
 
 /// What is done to lost devices.
@@ -39,6 +41,12 @@ fn with_a_full_log() {
         for _ in 0..60 {
             devices.push(fixture.enroll(day(1)).await.0);
         }
+        let person = set_up(&fixture, "kinkyu").await;
+        let desk = fixture.enroll(day(1)).await.0;
+        fixture
+            .write(day(1), async |writing| writing.set_break_glass(&person, &operator()).await)
+            .await
+            .expect("an account for emergencies");
         fill_up(&folder);
         let mut refused = 0;
         for device in &devices {
@@ -53,6 +61,17 @@ fn with_a_full_log() {
         }
         assert!(refused > 5, "the disk was not full");
         fixture.enroll(day(2)).await;
+        let enter = async |step| {
+            let session = session(&fixture, &person, &desk, SecondFactorUse::Totp(step), day(2));
+            let mut writing = ledger.begin(day(2)).await?;
+            writing.start_session(&session).await?;
+            writing.commit().await
+        };
+        enter(1).await.expect("an emergency does not wait for a disk");
+        assert!(matches!(enter(2).await, Err(LedgerError::Refused(_))), "and lets nobody in a second time");
+        let used = |log: &Path| std::fs::read_to_string(log).unwrap().matches("\"state\":\"used\"").count();
+        assert_eq!((used(&log), ledger.verify_log().await.unwrap().unwrap().owed), (0, 1));
+        assert!(ledger.complete_log(day(2)).await.is_err(), "there is no room yet");
         std::fs::remove_file(folder.join("filler")).expect("room again");
         for device in &devices {
             let mut writing = ledger.begin(day(3)).await.expect("the right to write");
@@ -61,7 +80,8 @@ fn with_a_full_log() {
             }
         }
         let report = ledger.verify_log().await.unwrap().unwrap();
-        assert!(report.agrees && report.last_event == 60, "{report:?}");
+        assert!(report.agrees && report.last_event == 60 && report.owed == 0, "{report:?}");
+        assert_eq!(used(&log), 1, "what was owed is written by the next writer");
         ledger.verify_audit().await.unwrap().expect("an unbroken chain");
         ledger.close().await;
         fixture.ledger.close().await;

@@ -1,17 +1,18 @@
 //! A furnished ledger: one tenant with one site, one issuing CA, and what staff do all day.
 
 use crate::engines::{EnginePlace, run};
+use std::path::Path;
 use std::time::Duration;
 use tegata_core::entropy::{Seeded, bytes};
 use tegata_core::feed::{Denials, TokenHolder};
 use tegata_core::id::InvitationCode;
 use tegata_core::{
-    CertificateState, DeviceId, InvitationId, IssuerId, Refusal, Role, Serial, SiteId, TenantId, Thumbprint,
+    CertificateState, DeviceId, Installation, InvitationId, IssuerId, Refusal, Role, Serial, SiteId, TenantId, Thumbprint,
     Timestamp,
 };
 use tegata_storage::{
     Actor, Certificate, DeviceAction, EndedCertificate, IssuanceRight, IssuerKind, Ledger, LedgerError,
-    NewInvitation, ReserveSerial, Result, Site, StoreCertificate, StoredIssuer, Tenant, TenantAction,
+    LogPlace, NewInvitation, ReserveSerial, Result, Site, StoreCertificate, StoredIssuer, Tenant, TenantAction,
     Transaction,
 };
 
@@ -95,6 +96,13 @@ impl LedgerFixture {
         let output = body(&mut transaction).await?;
         transaction.commit().await?;
         Ok(output)
+    }
+
+    /// A process that has the ledger open with the revocation log in this file.
+    pub(crate) async fn open_with_log(&self, log: &Path, now: Timestamp) -> Result<Ledger> {
+        let installation = installation();
+        let place = LogPlace { file: log, installation: &installation };
+        Ledger::open_with(&self.place.url(), &place, now, &self.entropy).await
     }
 
     /// What the list of the issuer should name.
@@ -262,6 +270,11 @@ impl LedgerFixture {
 pub(crate) fn action(entry: &str) -> String {
     let entry: serde_json::Value = serde_json::from_str(entry).expect("an entry is JSON");
     entry["action"].as_str().expect("an entry has an action").to_owned()
+}
+
+/// Whose revocation logs they are.
+pub(crate) fn installation() -> Installation {
+    Installation::parse("tegata.example.jp").expect("a name")
 }
 
 /// The refusal behind an error.

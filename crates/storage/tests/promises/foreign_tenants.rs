@@ -252,11 +252,12 @@ async fn write_each(fixture: &LedgerFixture, rows: &ScopedLedger, of: &Possessio
     write!(assign_device(&of.device, std::slice::from_ref(&of.person), actor));
     write!(start_session(&session));
     write!(end_session(&of.person, &of.session, actor));
-    write!(end_other_sessions(&of.person, &session.id, actor));
+    write!(require_session(&of.person, &of.session));
+    write!(end_other_sessions(&of.person, &of.session, actor));
     let another = passkey(fixture, &of.person, b"another");
     let renamed = PersonUpdate { name: Name::of_place("侵入").ok(), ..PersonUpdate::default() };
-    write!(add_passkey(&another, actor));
-    write!(remove_passkey(&of.person, &session.id, &of.passkey, actor));
+    write!(add_passkey(&another, &of.session));
+    write!(remove_passkey(&of.person, &of.session, &of.passkey));
     write!(change_person(&of.person, &renamed, actor));
     write!(set_break_glass(&of.person, actor));
     write!(change_password(&of.person, &of.session, "a PHC string", "another"));
@@ -438,8 +439,8 @@ impl Possessions {
                 transaction.make_setup_link(&self.person, &code, day(2), actor).await?;
                 transaction.set_up_person(&code, &chosen).await?;
                 transaction.assign_device(&self.device, std::slice::from_ref(&self.person), actor).await?;
-                transaction.add_passkey(&passkey, actor).await?;
                 transaction.start_session(&session(self, 1)).await?;
+                transaction.add_passkey(&passkey, &self.session).await?;
                 let (because, kept) = (Justification::new("紛失", "T-1"), vec![1]);
                 transaction.justify_session(&self.session, because.as_ref(), actor).await?;
                 transaction.note_device_change(&change(self, self.change)).await?;

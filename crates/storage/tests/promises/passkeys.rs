@@ -2,8 +2,9 @@
 
 use crate::engines::on_both_engines;
 use crate::fixture::{Everything, LedgerFixture, day, operator};
-use crate::people::{is_guard, lasts, other_tenant, refused, session, set_up};
+use crate::people::{chosen, is_guard, lasts, other_tenant, refused, session, set_up};
 use futures_util::future::join_all;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 use tegata_core::entropy::bytes;
 use tegata_core::{DeviceId, PasskeyId, PersonId, Refusal, SessionId, SetupCode};
@@ -83,13 +84,34 @@ on_both_engines! {
         assert!(rows(fixture).passkeys_of(&person).await.unwrap().is_empty(), "a lost phone has them too");
     }
 
+    async fn a_setup_link_that_was_used_leaves_no_passkey_of_before(fixture: LedgerFixture) {
+        let person = set_up(fixture, "tanaka").await;
+        keep(fixture, &new_passkey(fixture, &person, b"one")).await.unwrap();
+        let code = SetupCode::random(&fixture.entropy);
+        fixture.write(day(1), async |transaction| {
+            transaction.make_setup_link(&person, &code, day(2), &operator()).await?;
+            transaction.set_up_person(&code, &chosen()).await
+        }).await.unwrap();
+        assert!(rows(fixture).passkeys_of(&person).await.unwrap().is_empty());
+    }
+
+    async fn nobody_has_more_than_twenty_passkeys_whenever_they_began_to_make_them(fixture: LedgerFixture) {
+        let person = set_up(fixture, "tanaka").await;
+        let by = signed_in(fixture, &person).await;
+        let many: Vec<_> = (0..24).map(|number| new_passkey(fixture, &person, &[number])).collect();
+        let kept = join_all(many.iter().map(|new| keep_from(fixture, new, &by))).await;
+        assert_eq!(kept.iter().filter(|outcome| outcome.is_ok()).count(), 20);
+        assert!(kept.iter().all(|outcome| outcome.is_ok() || refused(outcome) == Some(Refusal::PasskeysFull)));
+        assert_eq!(rows(fixture).passkeys_of(&person).await.unwrap().len(), 20);
+    }
+
     async fn answered_challenges_are_forgotten_when_they_would_be_too_old(fixture: LedgerFixture) {
         let person = set_up(fixture, "tanaka").await;
         keep(fixture, &new_passkey(fixture, &person, b"one")).await.unwrap();
         let forgotten = async |at| {
             fixture.write(at, async |transaction| transaction.forget_ended_sign_ins().await).await.unwrap()
         };
-        assert_eq!((forgotten(day(1)).await, forgotten(day(2)).await), (0, 1));
+        assert_eq!((forgotten(day(1)).await, forgotten(day(2)).await), (0, 2), "with the session of that day");
     }
 }
 
@@ -123,17 +145,31 @@ fn passkey_use(
     PasskeyUse { passkey: passkey.clone(), counter, challenge: challenge(fixture), beside_password }
 }
 
-pub(crate) async fn keep(fixture: &LedgerFixture, new: &NewPersonPasskey) -> Result<()> {
+async fn keep(fixture: &LedgerFixture, new: &NewPersonPasskey) -> Result<()> {
+    keep_from(fixture, new, &signed_in(fixture, &new.person).await).await
+}
+
+async fn keep_from(fixture: &LedgerFixture, new: &NewPersonPasskey, by: &SessionId) -> Result<()> {
     let mut transaction = fixture.ledger.everything().begin(day(1)).await?;
-    transaction.add_passkey(new, &operator()).await?;
+    transaction.add_passkey(new, by).await?;
     transaction.commit().await
 }
 
 async fn remove(fixture: &LedgerFixture, person: &PersonId, passkey: &PasskeyId) -> Result<()> {
+    let kept = signed_in(fixture, person).await;
     let mut transaction = rows(fixture).begin(day(1)).await?;
-    let kept = SessionId::random(&fixture.entropy);
-    transaction.remove_passkey(person, &kept, passkey, &operator()).await?;
+    transaction.remove_passkey(person, &kept, passkey).await?;
     transaction.commit().await
+}
+
+/// A session from which a person changes what is theirs.
+async fn signed_in(fixture: &LedgerFixture, person: &PersonId) -> SessionId {
+    static STEP: AtomicI64 = AtomicI64::new(1);
+    let device = fixture.enroll(day(0)).await.0;
+    let by = SecondFactorUse::Totp(STEP.fetch_add(1, Ordering::Relaxed));
+    let session = session(fixture, person, &device, by, day(1));
+    fixture.write(day(1), async |transaction| transaction.start_session(&session).await).await.unwrap();
+    session.id
 }
 
 /// Gives the hash of the token, and how it was begun.

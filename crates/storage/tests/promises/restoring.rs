@@ -1,16 +1,15 @@
 //! A restore does not un-revoke: what was acknowledged after the backup holds, though the restored ledger has never
 //! heard of it.
 
-use crate::engines::{EnginePlace, run};
-use crate::fixture::Everything;
-use crate::fixture::{DAY, LedgerFixture, day, operator};
+use crate::engines::{EnginePlace, on_both_engines_with};
+use crate::fixture::{DAY, Everything, LedgerFixture, day, installation, operator};
 use std::path::PathBuf;
 use std::sync::Arc;
 use tegata_core::RevocationReason::{KeyCompromise, Superseded};
 use tegata_core::entropy::bytes;
 use tegata_core::feed::TokenHolder;
 use tegata_core::{
-    DeviceId, DeviceState, Installation, IssuerId, RevocationReason, Serial, Standing, TenantState,
+    DeviceId, DeviceState, IssuerId, RevocationReason, Serial, Standing, TenantState,
     Thumbprint, Timestamp,
 };
 use tegata_storage::{
@@ -46,10 +45,7 @@ impl KeptAnswer {
 
     /// Another process.
     pub(crate) async fn open_another(&self, now: Timestamp) -> Result<Ledger> {
-        let (log, url) = (self.log(), self.fixture.place.url());
-        let installation = Installation::parse("tegata.example.jp").expect("a name");
-        let place = LogPlace { file: &log, installation: &installation };
-        Ledger::open_with(&url, &place, now, &self.fixture.entropy).await
+        self.fixture.open_with_log(&self.log(), now).await
     }
 
     /// Stops, restores the backup, and starts.
@@ -89,33 +85,9 @@ impl KeptAnswer {
     }
 }
 
-macro_rules! on_both_engines {
-    ($(async fn $name:ident($kept:ident: KeptAnswer) $body:block)*) => {$(
-        mod $name {
-            #[allow(unused_imports)]
-            use super::*;
+on_both_engines_with! {
+    KeptAnswer::open;
 
-            #[allow(unused_mut)]
-            async fn promise(place: EnginePlace) {
-                let mut $kept = KeptAnswer::open(place).await;
-                $body
-                $kept.clear().await;
-            }
-
-            #[test]
-            fn on_sqlite() {
-                run(promise(EnginePlace::sqlite()));
-            }
-
-            #[test]
-            fn on_postgresql() {
-                run(promise(EnginePlace::postgres()));
-            }
-        }
-    )*};
-}
-
-on_both_engines! {
     async fn refresh_tokens_of_before_the_backup_are_not_believed(kept: KeptAnswer) {
         let session = kept.fixture.session().await;
         let (stopped, _) = kept.fixture.enroll(day(0)).await;
@@ -374,7 +346,7 @@ on_both_engines! {
         kept.stop(&device, DeviceAction::Suspend, day(1)).await;
         kept.fixture.place.backup().await;
         let (url, log) = (kept.fixture.place.url(), kept.log());
-        let installation = Installation::parse("tegata.example.jp").unwrap();
+        let installation = installation();
         let place = LogPlace { file: &log, installation: &installation };
         let early = Ledger::open_with_new_log(&url, &place, day(2), &kept.fixture.entropy).await.map(|_| ());
         is_log_fault(early, |fault| matches!(fault, LogError::Exists(_)));

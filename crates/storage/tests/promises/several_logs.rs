@@ -1,11 +1,15 @@
 //! Servers without a common disk have a revocation log each, and a restore forgets nothing that any of them acknowledged.
 
-use crate::engines::{EnginePlace, run};
-use crate::fixture::{Everything, LedgerFixture, day, operator};
+use crate::engines::{EnginePlace, on_both_engines_with, run};
+use crate::fixture::{Everything, LedgerFixture, day, installation, operator};
+use crate::people::{other_tenant, set_up};
 use std::path::PathBuf;
 use tegata_core::RevocationReason::KeyCompromise;
-use tegata_core::{DeviceId, DeviceState, Installation, Timestamp};
-use tegata_storage::{DeviceAction, Ledger, LedgerError, LogError, LogPlace, Result, StoredTokenKey};
+use tegata_core::{DeviceId, DeviceState, Name, Timestamp};
+use tegata_storage::{
+    DeviceAction, Ledger, LedgerError, LogError, LogPlace, PersonState, PersonUpdate, Principal, Result,
+    StoredTokenKey, TenantAction,
+};
 use tempfile::TempDir;
 
 /// One ledger, and the disks of two servers.
@@ -29,9 +33,7 @@ impl TwoDisks {
 
     /// A server that starts.
     async fn server(&self, name: &str, now: Timestamp) -> Result<Ledger> {
-        let (log, installation) = (self.log(name), installation());
-        let place = LogPlace { file: &log, installation: &installation };
-        Ledger::open_with(&self.fixture.place.url(), &place, now, &self.fixture.entropy).await
+        self.fixture.open_with_log(&self.log(name), now).await
     }
 
     async fn add(&self, name: &str) -> Result<()> {
@@ -55,10 +57,6 @@ impl TwoDisks {
     }
 }
 
-fn installation() -> Installation {
-    Installation::parse("tegata.example.jp").expect("a name")
-}
-
 async fn act(ledger: &Ledger, device: &DeviceId, action: DeviceAction, now: Timestamp) {
     let mut writing = ledger.begin(now).await.unwrap();
     writing.act_on_device(device, action, "", &operator()).await.unwrap();
@@ -77,31 +75,9 @@ async fn last_event(ledger: &Ledger) -> u64 {
     ledger.verify_log().await.unwrap().unwrap().last_event
 }
 
-macro_rules! on_both_engines {
-    ($(async fn $name:ident($two:ident: TwoDisks) $body:block)*) => {$(
-        mod $name {
-            use super::*;
+on_both_engines_with! {
+    TwoDisks::begin;
 
-            async fn promise(place: EnginePlace) {
-                let $two = TwoDisks::begin(place).await;
-                $body
-                $two.clear().await;
-            }
-
-            #[test]
-            fn on_sqlite() {
-                run(promise(EnginePlace::sqlite()));
-            }
-
-            #[test]
-            fn on_postgresql() {
-                run(promise(EnginePlace::postgres()));
-            }
-        }
-    )*};
-}
-
-on_both_engines! {
     async fn each_log_alone_brings_back_what_all_servers_stopped(two: TwoDisks) {
         let mut devices = Vec::new();
         for _ in 0..4 {
@@ -187,6 +163,33 @@ on_both_engines! {
         a.close().await;
     }
 
+    async fn a_person_whom_one_log_stops_is_not_let_in_by_an_elder_line_of_another(two: TwoDisks) {
+        let person = set_up(&two.fixture, "tanaka").await;
+        two.fixture.place.backup().await;
+        let (a, b) = (two.server("a", day(1)).await.unwrap(), two.server("b", day(2)).await.unwrap());
+        let mut writing = a.begin(day(1)).await.unwrap();
+        writing.disable_person(&person, "", &operator()).await.unwrap();
+        writing.commit().await.unwrap();
+        let mut writing = b.begin(day(2)).await.unwrap();
+        writing.enable_person(&person, "", &operator()).await.unwrap();
+        writing.commit().await.unwrap();
+        two.restore([&a, &b]).await;
+        // The restored ledger goes on before it meets either log, and changes her later than both.
+        two.add("c").await.unwrap();
+        let c = two.server("c", day(3)).await.unwrap();
+        let named = PersonUpdate { name: Name::of_place("佐藤 花子").ok(), ..PersonUpdate::default() };
+        let mut writing = c.begin(day(3)).await.unwrap();
+        writing.change_person(&person, &named, &operator()).await.unwrap();
+        writing.commit().await.unwrap();
+        for (server, whose) in [("a", "stopped, whatever came since"), ("b", "and not let in out of turn")] {
+            let server = two.server(server, day(4)).await.unwrap();
+            let found = server.everything().person(&person).await.unwrap().unwrap();
+            assert_eq!((found.state, found.changed_at), (PersonState::Disabled, day(3)), "{whose}");
+            server.close().await;
+        }
+        c.close().await;
+    }
+
     async fn a_server_without_its_log_does_not_begin_one_by_itself(two: TwoDisks) {
         let refused = two.server("c", day(1)).await.map(|_| ());
         assert!(matches!(refused, Err(LedgerError::Log(LogError::Missing(_)))), "{refused:?}");
@@ -226,4 +229,28 @@ on_both_engines! {
         assert_eq!(a.withdrawn_token_keys().await.unwrap(), ["stolen"]);
         a.close().await;
     }
+}
+
+/// Policies show a tenant's transaction the events of that tenant alone, and the log tells of everybody.
+#[test]
+fn what_is_done_within_a_tenant_leaves_no_gap_in_the_log_on_postgresql() {
+    run(async {
+        let two = TwoDisks::begin(EnginePlace::postgres_of_owner()).await;
+        let (own, _) = two.fixture.enroll(day(0)).await;
+        let (tenant, _) = other_tenant(&two.fixture).await;
+        let (a, b) = (two.server("a", day(1)).await.unwrap(), two.server("b", day(1)).await.unwrap());
+        let mut writing = b.begin(day(1)).await.unwrap();
+        writing.act_on_tenant(&tenant, TenantAction::Suspend, "", &operator()).await.unwrap();
+        writing.commit().await.unwrap();
+        let scope = Principal::operator("test", Some(&two.fixture.tenant)).scope();
+        let mut writing = a.within(scope).begin(day(1)).await.unwrap();
+        writing.act_on_device(&own, DeviceAction::Suspend, "", &operator()).await.unwrap();
+        writing.commit().await.unwrap();
+        let lines = std::fs::read_to_string(two.log("a")).unwrap();
+        let events = lines.lines().filter(|line| line.contains("\"record\":\"event\"")).count();
+        assert_eq!((events, last_event(&a).await), (2, 2), "{lines}");
+        a.close().await;
+        b.close().await;
+        two.clear().await;
+    });
 }
