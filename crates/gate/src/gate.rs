@@ -184,9 +184,8 @@ impl Gate {
                 return refusal;
             }
             // Clocks are set, and machines sleep: nobody waits for a moment, but looks again.
-            match timeout(ROUND, changes.changed()).await {
-                Ok(Err(_)) => return Refusal::GateStale,
-                Ok(Ok(())) | Err(_) => {}
+            if let Ok(Err(_)) = timeout(ROUND, changes.changed()).await {
+                return Refusal::GateStale;
             }
         }
     }

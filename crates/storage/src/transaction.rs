@@ -243,8 +243,8 @@ impl Transaction {
                 let query = bind_rows!(query, rows, batch.size, row => [row.0, row.1, row.2.as_str()]);
                 query.execute(connection).await?;
             });
-            self.head.feed_seq += events.len() as i64;
             for event in &events {
+                self.head.feed_seq = event.seq.cast_signed();
                 self.log_event(event).await?;
             }
         }

@@ -55,7 +55,7 @@ struct NewAppFaults {
 browser_forms!(NewAppForm);
 
 impl PasswordForm for NewAppForm {
-    fn password(&self) -> &str {
+    fn present_password(&self) -> &str {
         &self.password
     }
 }

@@ -16,7 +16,7 @@ pub(crate) struct ConfirmedPassword(pub(crate) String);
 
 /// A form in which whoever is signed in types their password once more.
 pub(crate) trait PasswordForm: BrowserForm {
-    fn password(&self) -> &str;
+    fn present_password(&self) -> &str;
 }
 
 impl<F: PasswordForm> SignedInForm<F> {
@@ -30,7 +30,7 @@ impl<F: PasswordForm> SignedInForm<F> {
         service: &IdentityService,
         language: Language,
     ) -> Result<Result<ConfirmedPassword, PasswordFault>, Refusal> {
-        service.confirmed(&self.by, self.form.password(), self.address, language).await
+        service.confirmed(&self.by, self.form.present_password(), self.address, language).await
     }
 }
 

@@ -41,7 +41,7 @@ pub(crate) struct ChangePasswordForm {
 browser_forms!(ChangePasswordForm);
 
 impl PasswordForm for ChangePasswordForm {
-    fn password(&self) -> &str {
+    fn present_password(&self) -> &str {
         &self.old
     }
 }

@@ -35,7 +35,7 @@ pub(crate) struct NewCodesForm {
 browser_forms!(NewCodesForm);
 
 impl PasswordForm for NewCodesForm {
-    fn password(&self) -> &str {
+    fn present_password(&self) -> &str {
         &self.password
     }
 }

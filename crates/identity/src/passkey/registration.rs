@@ -77,7 +77,7 @@ pub(crate) struct RemovePasskeyForm {
 browser_forms!(PasskeyNameForm, PasskeyMadeForm, RemovePasskeyForm);
 
 impl PasswordForm for PasskeyNameForm {
-    fn password(&self) -> &str {
+    fn present_password(&self) -> &str {
         &self.password
     }
 }

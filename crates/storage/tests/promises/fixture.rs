@@ -7,13 +7,13 @@ use tegata_core::entropy::{Seeded, bytes};
 use tegata_core::feed::{Denials, TokenHolder};
 use tegata_core::id::InvitationCode;
 use tegata_core::{
-    CertificateState, DeviceId, Installation, InvitationId, IssuerId, Refusal, Role, Serial, SiteId, TenantId, Thumbprint,
-    Timestamp,
+    CertificateState, DeviceId, Installation, InvitationId, IssuerId, Refusal, Role, Serial, SiteId,
+    TenantId, Thumbprint, Timestamp,
 };
 use tegata_storage::{
     Actor, Certificate, DeviceAction, EndedCertificate, IssuanceRight, IssuerKind, Ledger, LedgerError,
-    LogPlace, NewInvitation, ReserveSerial, Result, Site, StoreCertificate, StoredIssuer, Tenant, TenantAction,
-    Transaction,
+    LogPlace, NewInvitation, ReserveSerial, Result, Site, StoreCertificate, StoredIssuer, Tenant,
+    TenantAction, Transaction,
 };
 
 pub(crate) use tegata_testkit::Everything;

@@ -9,8 +9,7 @@ use tegata_core::RevocationReason::{KeyCompromise, Superseded};
 use tegata_core::entropy::bytes;
 use tegata_core::feed::TokenHolder;
 use tegata_core::{
-    DeviceId, DeviceState, IssuerId, RevocationReason, Serial, Standing, TenantState,
-    Thumbprint, Timestamp,
+    DeviceId, DeviceState, IssuerId, RevocationReason, Serial, Standing, TenantState, Thumbprint, Timestamp,
 };
 use tegata_storage::{
     DeviceAction, IssuerKind, IssuerState, Ledger, LedgerError, Lineage, LogError, LogPlace, Outdated,
