@@ -1,4 +1,14 @@
-//! When a certificate is due for renewal, and how long its predecessor stays.
+//! When a certificate is due for renewal, when its device is asked to renew it, and how long its predecessor stays.
+
+mod holidays;
+mod plan;
+mod rules;
+#[cfg(test)]
+mod tests;
+
+pub use holidays::is_public_holiday;
+pub use plan::{PlanBasis, PlannedRenewal, RenewalSubject};
+pub use rules::{CalendarDays, NotCalendarDays, RenewalRules, SiteTime};
 
 use crate::timestamp::Timestamp;
 use serde::Deserialize;
@@ -46,26 +56,5 @@ impl RenewalPolicy {
     /// When an old generation retires whose successor was first used at `successor_used`.
     pub fn retire_at(&self, successor_used: Timestamp) -> Timestamp {
         successor_used.plus(DAY * self.grace_days)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_year_is_renewed_a_month_early_and_a_week_at_two_thirds() {
-        let policy = RenewalPolicy::default();
-        let start = Timestamp::from_seconds(0);
-        let year = start.plus(DAY * 365);
-        assert_eq!(policy.due_at(start, year), year.minus(DAY * 30));
-        let six_days = start.plus(DAY * 6);
-        assert_eq!(policy.due_at(start, six_days), start.plus(DAY * 4));
-        assert_eq!(
-            policy.window(start, year),
-            (year.minus(DAY * 30), year.minus(DAY * 30).plus(DAY * 365 / 50))
-        );
-        let late = RenewalPolicy { due_days: 0, ..policy };
-        assert_eq!(late.window(start, year), (year, year), "never after the end");
     }
 }

@@ -83,6 +83,11 @@ impl OpeningHours {
 impl FixedOffset {
     /// Nine hours ahead of UTC, without a summer time.
     pub const JAPAN: Self = Self(9 * 60);
+
+    /// The day of the calendar by this clock.
+    pub fn date(self, at: Timestamp) -> time::Date {
+        Timestamp::from_seconds(at.seconds().saturating_add(i64::from(self.0) * 60)).date_time().date()
+    }
 }
 
 impl Default for FixedOffset {
