@@ -25,7 +25,7 @@ pub(crate) async fn get(
         uid: format!("{}@{}", facts.device, service.context.installation.as_str()),
         sequence: facts.generation,
         stamp: service.now(),
-        due: service.context.renewal.due_at(facts.not_before, facts.not_after),
+        due: service.planned_for(&facts).await?.from,
         end: facts.not_after,
         device: format!("{} {}", device.site_name, device.label),
         page: format!("{}/", service.context.addresses.device),

@@ -158,7 +158,7 @@ async fn show(
     language: Language,
 ) -> Result<DeviceView, Refusal> {
     let device = service.device(facts).await?;
-    let due_at = service.context.renewal.due_at(facts.not_before, facts.not_after);
+    let due_at = service.planned_for(facts).await?.from;
     let due = due_at <= service.now();
     let guidance = service.guidance(&facts.site).await;
     Ok(DeviceView {

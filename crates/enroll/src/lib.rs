@@ -20,6 +20,7 @@ mod est;
 mod guesses;
 mod kitting;
 mod pages;
+mod planned_renewal;
 mod probe;
 mod profiles;
 mod progress;

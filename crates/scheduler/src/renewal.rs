@@ -4,10 +4,11 @@
 //! do the work of one. It notifies nobody; the log and the state of the pass say what it found.
 
 use crate::pass::{Pass, PassError, PassFuture, PassReport, Schedule};
+use crate::plan::plan;
 use std::time::Duration;
 use tegata_core::Timestamp;
 use tegata_core::renewal::RenewalPolicy;
-use tegata_storage::{DueRenewal, Ledger, Result};
+use tegata_storage::{DueRenewal, Ledger, Principal, Result};
 
 /// After this time a reserved certificate is given up. Far longer than any honest issuing takes.
 const ABANDON_AFTER: Duration = Duration::from_mins(10);
@@ -55,17 +56,16 @@ pub async fn renew(ledger: &Ledger, policy: &RenewalPolicy, now: Timestamp) -> R
     Ok(RenewalReport { retired, abandoned, forgotten, due, overdue })
 }
 
-/// Which devices should renew now, and which are too late. Changes nothing.
+/// Which devices should renew now, by the rules of their places, and which are too late. Changes nothing.
 pub async fn due(
     ledger: &Ledger,
     policy: &RenewalPolicy,
     now: Timestamp,
 ) -> Result<(Vec<DueRenewal>, Vec<DueRenewal>)> {
-    // The ledger is asked for what ends before the horizon; what ends in that very moment is due as well.
-    let horizon = now.plus(policy.longest_notice()).plus(Duration::from_millis(1));
-    let candidates = ledger.ending_before(horizon).await?;
-    let (overdue, alive): (Vec<_>, Vec<_>) = candidates.into_iter().partition(|due| due.not_after < now);
-    let due = alive.into_iter().filter(|due| policy.due_at(due.not_before, due.not_after) <= now).collect();
+    let everything = ledger.within(Principal::system("renewal").scope());
+    let (planned, overdue) = plan(&everything, policy, now, now).await?;
+    let mut due: Vec<_> = planned.into_iter().map(|planned| planned.certificate).collect();
+    due.sort_by_key(|certificate| certificate.not_after);
     Ok((due, overdue))
 }
 

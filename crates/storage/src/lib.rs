@@ -56,6 +56,7 @@ mod refresh_token_family;
 mod refusals;
 mod registrar;
 mod renaming;
+mod renewal_rules;
 mod replay;
 mod reselection;
 mod responder;

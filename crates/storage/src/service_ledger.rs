@@ -15,6 +15,7 @@ use crate::{
     StoredIssuer, StoredRequest, TakePlace, TenantScope, Transaction, UseNonce, WrongGuesses,
 };
 use tegata_core::id::InvitationCode;
+use tegata_core::renewal::RenewalRules;
 use tegata_core::{
     AcmeAccountId, AcmeOrderId, Act, ApprovalId, DeviceId, FamilyId, Guidance, InvitationId,
     InvitationListId, IssuerId, KittingId, PersonId, Serial, ServerId, SessionId, SetupCode, SiteId,
@@ -101,6 +102,7 @@ reads! { ScopedLedger =>
     certificates_of(device: &DeviceId) -> Vec<Certificate>;
     find_certificates(bytes: &[u8]) -> Vec<Certificate>;
     guidance_of(site: &SiteId) -> Guidance;
+    renewal_rules_of(site: &SiteId) -> RenewalRules;
 }
 
 // Of no tenant: what is public, what servers tell each other, and counters.

@@ -20,6 +20,7 @@ pub mod invite;
 pub mod issuer;
 pub mod key;
 pub mod license;
+pub mod moment;
 pub mod output;
 pub mod passes;
 pub mod person;
@@ -30,6 +31,7 @@ pub mod proof;
 pub mod reason;
 pub mod receiver;
 pub mod renew;
+pub mod renewals;
 pub mod revocations;
 pub mod scope;
 pub mod serve;
@@ -63,6 +65,7 @@ use person::PersonCommand;
 use policy::PolicyCommand;
 use receiver::ReceiverCommand;
 use renew::RenewOptions;
+use renewals::RenewalsCommand;
 use revocations::RevocationsCommand;
 use site::SiteCommand;
 use tegata_installation::{Failure, SystemContext};
@@ -160,6 +163,9 @@ pub enum Command {
     Renew(RenewOptions),
     /// Explain the code that a page or a gate shows somebody: who, which device, which rule, what to tell them
     Why(WhyOptions),
+    /// When certificates are renewed: list, plan, rules, pause, all at once
+    #[command(subcommand)]
+    Renewals(RenewalsCommand),
     /// Run a gate that answers a proxy's question whether a request may pass
     Gate(GateOptions),
     /// Write a script that completes these commands in a shell
@@ -201,6 +207,7 @@ impl Cli {
             Command::Import(command) => import::run(place, command, system).await,
             Command::Audit(command) => audit::run(place, command, system).await,
             Command::Revocations(command) => revocations::run(place, command, system).await,
+            Command::Renewals(command) => renewals::run(place, command, system).await,
             Command::Passes(command) => passes::run(place, command, system).await,
             Command::Invite(options) => invite::run(place, options, system).await,
             Command::Enroll(options) => enroll::run(options, system).await,

@@ -116,6 +116,10 @@ fn an_order_is_ready_at_once_and_its_certificate_names_the_device() {
     assert_eq!(refusal(&client.post(&text_of(&given_up, "finalize"), &json!({"csr": ""}))).1, "A-07");
 }
 
+fn now_of(hurry: &Value) -> String {
+    hurry["since"].as_str().expect("a time").to_owned()
+}
+
 #[test]
 fn renewal_is_suggested_when_it_is_due_and_at_once_after_a_revocation() {
     let installation = RunningInstallation::start();
@@ -130,11 +134,34 @@ fn renewal_is_suggested_when_it_is_due_and_at_once_after_a_revocation() {
     let start = window.json()["suggestedWindow"]["start"].as_str().expect("a time").to_owned();
     let now = enrolled_at(&installation);
     assert!(start > now, "a new certificate is not due");
+    let planned =
+        || info().expect(200).json()["suggestedWindow"]["start"].as_str().expect("a time").to_owned();
+    installation.tell(&[
+        "renewals",
+        "set",
+        "--hours",
+        "mon-fri 09:00-18:00",
+        "--closed",
+        "2026-12-29..2027-01-03",
+    ]);
+    let plan = installation.tell(&["renewals", "plan", "--until", "2100-01-01"]);
+    let found =
+        plan.as_array().expect("a list").iter().find(|one| one["from"] == *planned()).expect("in the plan");
+    assert_eq!((&found["basis"], &found["state"]), (&json!("open"), &json!("planned")));
+    let hour: u8 = planned()[11..13].parse().expect("an hour");
+    assert!(hour < 9 && planned().ends_with(":00:00Z"), "from nine to six in Japan: {}", planned());
+    let hurry = installation.tell(&["renewals", "now", "--reason", "T-31"]);
+    let left = hurry["left"].as_u64().expect("a number");
+    assert!(left > 0 && planned() <= now_of(&hurry), "{hurry}");
+    assert_eq!(installation.tell(&["renewals", "list"])[0]["basis"], "urgent");
 
     let payload = json!({"identifiers": [{"type": "dns", "value": binding.identifier}], "replaces": id});
     let order = client.post(&client.url("newOrder"), &payload).expect(201);
     assert_eq!(order.json()["replaces"], *id);
     client.finalize(&order, &key()).expect(200);
+    let hurry = installation.tell(&["renewals", "now"]);
+    assert_eq!((&hurry["left"], &hurry["renewed"]), (&json!(left - 1), &json!(1)), "{hurry}");
+    assert_eq!(installation.tell(&["renewals", "now", "--stop"])["active"], false);
     let twice = client.post(&client.url("newOrder"), &payload);
     assert_eq!(refusal(&twice), ("alreadyReplaced".into(), "A-10".into()));
 

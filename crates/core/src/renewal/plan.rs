@@ -60,7 +60,9 @@ pub struct RenewalSubject<'a> {
     pub device: &'a DeviceId,
     /// Which of the device's certificates.
     pub generation: u32,
-    /// When it began.
+    /// When it was made, which is later than its beginning where a profile makes up for clocks that are behind.
+    pub made_at: Timestamp,
+    /// When it begins.
     pub not_before: Timestamp,
     /// When it ends.
     pub not_after: Timestamp,
@@ -73,7 +75,7 @@ impl RenewalPolicy {
     pub fn plan(&self, rules: &RenewalRules, subject: &RenewalSubject<'_>) -> PlannedRenewal {
         let (not_before, not_after) = (subject.not_before, subject.not_after);
         let (due, end_of_due) = self.window(not_before, not_after);
-        if let Some(since) = rules.urgent_since.filter(|since| *since > not_before && *since < due) {
+        if let Some(since) = rules.urgent_since.filter(|since| *since > subject.made_at && *since < due) {
             return PlannedRenewal { from: since, to: since.plus(SLOT), basis: PlanBasis::Urgent };
         }
         let last_call = not_after.minus(LAST_CALL.min(not_after.since(due) / 2));

@@ -33,7 +33,7 @@ pub struct RenewalRules {
     /// Nobody is asked to renew before, as long as there is time enough left afterwards.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub paused_until: Option<Timestamp>,
-    /// Every certificate that began before is to be renewed now.
+    /// Every certificate that was made before is to be renewed now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub urgent_since: Option<Timestamp>,
 }

@@ -34,7 +34,13 @@ fn pharmacy() -> RenewalRules {
 }
 
 fn planned(rules: &RenewalRules, device: &DeviceId, start: Timestamp) -> PlannedRenewal {
-    let subject = RenewalSubject { device, generation: 1, not_before: start, not_after: year_from(start) };
+    let subject = RenewalSubject {
+        device,
+        generation: 1,
+        made_at: start,
+        not_before: start,
+        not_after: year_from(start),
+    };
     RenewalPolicy::default().plan(rules, &subject)
 }
 
@@ -106,7 +112,15 @@ fn an_incident_makes_everybody_due_who_had_a_certificate_then() {
     let rules = RenewalRules { urgent_since: Some(since), paused_until: Some(Timestamp::END), ..pharmacy() };
     let plan = planned(&rules, device, START);
     assert_eq!((plan.from, plan.basis), (since, PlanBasis::Urgent));
-    assert_ne!(planned(&rules, device, since).basis, PlanBasis::Urgent, "renewed since");
+    let renewed = RenewalSubject {
+        device,
+        generation: 2,
+        made_at: since.plus(Duration::from_secs(1)),
+        not_before: since.minus(DAY),
+        not_after: year_from(since),
+    };
+    let plan = RenewalPolicy::default().plan(&rules, &renewed);
+    assert_ne!(plan.basis, PlanBasis::Urgent, "renewed since, although it begins a day before");
 }
 
 #[test]
@@ -176,7 +190,7 @@ proptest! {
         let device = DeviceId::random(&entropy);
         let not_before = Timestamp::from_seconds(start);
         let not_after = not_before.plus(Duration::from_secs(life));
-        let subject = RenewalSubject { device: &device, generation: 3, not_before, not_after };
+        let subject = RenewalSubject { device: &device, generation: 3, made_at: not_before, not_before, not_after };
         let plan = policy.plan(&rules, &subject);
         let due = policy.due_at(not_before, not_after);
         prop_assert!(due <= plan.from && plan.from <= plan.to && plan.to <= not_after);

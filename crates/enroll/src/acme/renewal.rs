@@ -10,6 +10,7 @@ use http::header::RETRY_AFTER;
 use serde::Serialize;
 use std::time::Duration;
 use tegata_core::encoding::{base64url, from_base64url};
+use tegata_core::renewal::RenewalSubject;
 use tegata_core::{Thumbprint, Timestamp};
 use tegata_storage::{Certificate, SerialStatus};
 
@@ -39,13 +40,30 @@ pub(super) async fn info(ServingAcme(acme): ServingAcme, Path(id): Path<String>)
         // A window in the past says: now.
         (now.minus(Duration::from_hours(2)), now.minus(Duration::from_hours(1)))
     } else {
-        acme.service.context.renewal.window(known.not_before, known.not_after)
+        acme.planned(&known).await?
     };
     let window = SuggestedWindow { start: start.whole_second(), end: end.whole_second() };
     Ok(([(RETRY_AFTER, LOOK_AGAIN)], Json(RenewalInfoObject { suggested_window: window })).into_response())
 }
 
 impl AcmeServer {
+    /// When a certificate is to be renewed.
+    async fn planned(&self, known: &Certificate) -> AcmeResult<(Timestamp, Timestamp)> {
+        let ledger = &self.service.context.ledger;
+        let thumbprint = known.thumbprint().ok_or(AcmeError::not_found())?;
+        let holder = ledger.holding(&thumbprint).await?.ok_or(AcmeError::not_found())?;
+        let subject = RenewalSubject {
+            device: &known.device,
+            generation: u32::try_from(known.generation).unwrap_or(u32::MAX),
+            made_at: known.reserved_at,
+            not_before: known.not_before,
+            not_after: known.not_after,
+        };
+        let plan =
+            self.service.context.renewal.plan(&self.service.renewal_rules(&holder.site).await, &subject);
+        Ok((plan.from, plan.to))
+    }
+
     /// The certificate behind an identifier of RFC 9773 section 4.1: its issuer's key identifier and its serial number.
     pub(super) async fn certificate_of_id(&self, id: &str) -> AcmeResult<Option<Certificate>> {
         let parts = id

@@ -8,6 +8,7 @@ use crate::{
     Result, RevocationEffect, Site, StartSession, StartedSession, TenantAction, Transaction,
 };
 use tegata_core::feed::TokenHolder;
+use tegata_core::renewal::RenewalRules;
 use tegata_core::{
     ApprovalId, DeviceId, EnrollmentPolicy, Guidance, InvitationId, Justification, KittingId, Name,
     PasskeyId, PersonId, RevocationReason, SessionId, SetupCode, SiteId, StopCause, TenantId, Thumbprint,
@@ -50,6 +51,8 @@ scoped_writes! {
     set_guidance(place: &PolicyPlace, wanted: &Guidance, actor: &Actor) -> bool;
     policy(place: &PolicyPlace) -> EnrollmentPolicy;
     set_policy(place: &PolicyPlace, policy: &EnrollmentPolicy, actor: &Actor) -> bool;
+    renewal_rules_at(place: &PolicyPlace) -> RenewalRules;
+    set_renewal_rules(place: &PolicyPlace, rules: &RenewalRules, note: &str, actor: &Actor) -> bool;
     grant_license(license: &License, actor: &Actor) -> bool;
     withdraw_license(license: &License, actor: &Actor) -> bool;
     act_on_tenant(tenant: &TenantId, action: TenantAction, note: &str, actor: &Actor) -> u64;

@@ -11,10 +11,11 @@ use tegata_core::feed::TokenHolder;
 use tegata_core::id::InvitationCode;
 use tegata_core::refusal::SpokenCode;
 use tegata_core::search::SearchQuery;
+use tegata_core::renewal::RenewalRules;
 use tegata_core::{
     ApprovalId, Contact, DeviceId, EnrollmentPolicy, Guidance, InvitationId, Justification, KittingId,
     LoginId, Name, PasskeyId, PersonId, PersonRole, Platform, RevocationReason, Role, Roles, SessionId,
-    SetupCode, SiteId, StopCause, TenantId, Thumbprint,
+    SetupCode, SiteId, StopCause, TenantId, Thumbprint, Timestamp,
 };
 use tegata_storage::{
     Actor, DeviceAction, DeviceChange, DeviceFilter, DevicePage, DeviceSearch, EmergencyCode, KeptAnswer,
@@ -94,6 +95,10 @@ async fn try_everything(fixture: &LedgerFixture) {
     assert!(found.is_empty(), "there are no such methods: {found:?}");
 }
 
+fn renewal_rules() -> RenewalRules {
+    RenewalRules { spread_days: Some(7), ..RenewalRules::default() }
+}
+
 fn scope_of(tenant: &TenantId) -> Scope {
     Principal::operator("test", Some(tenant)).scope()
 }
@@ -142,6 +147,9 @@ async fn reads(rows: &ScopedLedger, of: &Possessions) -> Answers {
     note("guidance_at", &rows.guidance_at(&place).await);
     note("licenses", &rows.licenses().await);
     note("policies", &rows.policies().await);
+    note("renewal_rules", &rows.renewal_rules().await);
+    note("renewal_rules_of", &rows.renewal_rules_of(&of.site).await);
+    note("ending_before", &rows.ending_before(Timestamp::END).await);
     note("devices_of_site", &rows.devices_of_site(&of.site).await);
     note("loss_reports", &rows.loss_reports(&of.tenant).await);
     note("loss_report_on", &rows.loss_report_on(&of.lost).await);
@@ -206,6 +214,8 @@ async fn write_each(fixture: &LedgerFixture, rows: &ScopedLedger, of: &Possessio
     write!(set_loss_reports(&tenant, LossReports::Off, actor));
     write!(set_guidance(place, &guidance, actor));
     write!(policy(place));
+    write!(renewal_rules_at(place));
+    write!(set_renewal_rules(place, &renewal_rules(), "", actor));
     write!(set_policy(place, &policy, actor));
     write!(grant_license(&license("https://other.example"), actor));
     write!(withdraw_license(&license("https://product.example"), actor));
@@ -400,6 +410,14 @@ impl Possessions {
                 transaction.take_place(&taken).await?;
                 transaction.set_guidance(&place, &guidance, actor).await?;
                 transaction.set_policy(&place, &policy, actor).await?;
+                transaction
+                    .set_renewal_rules(
+                        &place,
+                        &RenewalRules { spread_days: Some(3), ..RenewalRules::default() },
+                        "",
+                        actor,
+                    )
+                    .await?;
                 transaction.grant_license(&license, actor).await?;
                 transaction.report_lost(&self.device, &self.lost).await?;
                 transaction.deny_tokens(&TokenHolder::Device(self.device.clone()), None, "", actor).await

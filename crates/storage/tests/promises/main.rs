@@ -38,6 +38,7 @@ mod people;
 mod policies;
 mod publishing;
 mod receivers;
+mod renewal_rules;
 mod replacing;
 mod restoring;
 mod revoking;

@@ -82,7 +82,6 @@ const INSTALLATION: &[&str] = &[
     "silos",
     "suspended_tenants",
     // Passes.
-    "ending_before",
     "retire_due",
     "abandon_reserved",
     "forget_approvals",

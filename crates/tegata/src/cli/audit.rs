@@ -6,6 +6,7 @@
 
 use super::output::OutputFormat;
 use crate::cli::installation_args::InstallationArgs;
+use crate::cli::moment::day_or_moment;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::HashMap;
@@ -24,7 +25,7 @@ pub enum AuditCommand {
     /// Write the entries up to a day into a new file that proves itself; nothing is taken out of the ledger
     Export {
         /// Entries before this day (2026-04-01, as it begins in Japan) or moment (RFC 3339)
-        #[arg(long, value_parser = moment)]
+        #[arg(long, value_parser = day_or_moment)]
         before: Timestamp,
         /// Only what comes after this entry: where the last export ended
         #[arg(long, default_value_t = 0)]
@@ -343,11 +344,4 @@ impl ExportLine {
             Self::Head { .. } | Self::End { .. } => None,
         }
     }
-}
-
-/// A day of Japan, or a moment.
-fn moment(text: &str) -> Result<Timestamp, String> {
-    Timestamp::parse(text).or_else(|| Timestamp::parse(&format!("{text}T00:00:00+09:00"))).ok_or_else(|| {
-        "neither a day such as 2026-04-01 nor a moment such as 2026-04-01T09:00:00+09:00".to_owned()
-    })
 }
