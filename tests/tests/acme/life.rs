@@ -1,7 +1,7 @@
 //! What an honest client may rely on, step by step.
 
 use rcgen::KeyPair;
-use serde_json::json;
+use serde_json::{Value, json};
 use tegata_tests::acme::{AcmeClient, encoded, refusal};
 use tegata_tests::installation::text_of;
 use tegata_tests::{Curl, RunningInstallation, csr, run};

@@ -70,7 +70,7 @@ fn equinox(in_1980: f64, year: i32) -> u8 {
 mod tests {
     use super::*;
 
-    /// As the Cabinet Office published them.
+    /// Every day off by law, as the Cabinet Office published them.
     const PUBLISHED: [(i32, &str); 4] = [
         (
             2024,

@@ -56,15 +56,15 @@ pub enum PlanBasis {
 /// A certificate that will be renewed.
 #[derive(Clone, Copy, Debug)]
 pub struct RenewalSubject<'a> {
-    /// Whose it is.
+    /// The device that presents it.
     pub device: &'a DeviceId,
     /// Which of the device's certificates.
     pub generation: u32,
     /// When it was made, which is later than its beginning where a profile makes up for clocks that are behind.
     pub made_at: Timestamp,
-    /// When it begins.
+    /// The first second of its validity.
     pub not_before: Timestamp,
-    /// When it ends.
+    /// The last second of its validity.
     pub not_after: Timestamp,
 }
 

@@ -41,16 +41,16 @@ pub struct RenewalRules {
 /// Days of the calendar: `2026-12-29`, `2026-12-29..2027-01-03`, or in every month `1-10` or `25`; the last one counts too.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum CalendarDays {
-    /// Once.
+    /// A row of days that comes once.
     Dates {
-        /// The first day.
+        /// The day on which it begins.
         from: Date,
-        /// The last day.
+        /// The last day, not before the first.
         to: Date,
     },
     /// In every month, by their numbers.
     OfMonth {
-        /// The first day.
+        /// The number of the first day.
         from: u8,
         /// The last day, not before the first.
         to: u8,
@@ -69,7 +69,7 @@ pub enum SiteTime {
     Open,
     /// Somebody is there and has no time.
     Busy,
-    /// Nobody is there.
+    /// Nobody is there to renew.
     Closed,
 }
 
@@ -152,7 +152,7 @@ impl FromStr for CalendarDays {
     }
 }
 
-/// `2026-12-29`.
+/// A day as ISO 8601 writes it: `2026-12-29`.
 fn date(text: &str) -> Result<Date, NotCalendarDays> {
     let parts: Vec<_> = text.split('-').collect();
     let [year, month, day] = parts[..] else { return Err(NotCalendarDays) };

@@ -64,7 +64,7 @@ fn five_hundred_shops_do_not_renew_in_the_same_hour() {
 }
 
 #[test]
-fn a_device_is_asked_on_no_closed_day_and_on_a_busy_one_only_for_want_of_others() {
+fn nobody_is_asked_on_a_closed_day_or_on_a_busy_one_while_others_are_left() {
     let device = &devices(1)[0];
     let due = year_from(START).minus(DAY * 30);
     let closed = |rules: &mut RenewalRules, days: &str| rules.closed.push(days.parse().unwrap());
@@ -124,7 +124,7 @@ fn an_incident_makes_everybody_due_who_had_a_certificate_then() {
 }
 
 #[test]
-fn a_site_goes_before_its_tenant_except_where_the_tenant_is_closed_or_in_a_hurry() {
+fn a_site_goes_before_its_tenant_unless_that_is_closed_or_in_a_hurry() {
     let tenant = RenewalRules {
         closed: vec!["2026-12-29..2027-01-03".parse().unwrap()],
         urgent_since: Some(START),
@@ -158,7 +158,7 @@ fn days_are_written_as_they_are_read() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
-    fn whatever_the_rules_nobody_is_asked_before_it_is_due_or_after_the_last_call(
+    fn nobody_is_asked_before_it_is_due_or_after_the_last_call(
         seed in any::<u64>(),
         start in 0i64..4_000_000_000,
         life in 60u64..800 * 86_400,

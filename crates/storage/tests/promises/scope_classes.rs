@@ -208,8 +208,15 @@ const OF_NO_TENANT: &[&str] = &[
 ];
 
 /// Reads of a scope that a service makes without one: what names the row was shown before, and nothing but the row is.
-const SHOWN: &[&str] =
-    &["invitation", "kitting_places", "approval", "certificates_of", "find_certificates", "guidance_of"];
+const SHOWN: &[&str] = &[
+    "invitation",
+    "kitting_places",
+    "approval",
+    "certificates_of",
+    "find_certificates",
+    "guidance_of",
+    "renewal_rules_of",
+];
 
 /// Writes for a tenant: methods of `Transaction` that a scope hands out as those of `ScopedTransaction`. What
 /// `scoped_writes!` names and nothing else.

@@ -7,7 +7,7 @@ mod rules;
 use crate::cli::installation_args::InstallationArgs;
 use changing::{NowOptions, PauseOptions, ResumeOptions};
 use listing::{ListOptions, PlanOptions};
-use rules::{ClearOptions, SetOptions, ShowOptions};
+use rules::{ClearRulesOptions, SetRulesOptions, ShowRulesOptions};
 use tegata_installation::{Failure, SystemContext};
 
 /// What can be done with renewals.
@@ -18,15 +18,15 @@ pub enum RenewalsCommand {
     /// What will be renewed and when, by the rules of each place; changes nothing
     Plan(PlanOptions),
     /// The rules: those of all places that have any, or of one tenant with its sites
-    Show(ShowOptions),
+    Show(ShowRulesOptions),
     /// Say when a tenant or a site wants its renewals, beside what it says already. What a site says of hours, holidays, busy
     /// days and spread goes before what its tenant says; closed days are those of both
-    Set(SetOptions),
+    Set(SetRulesOptions),
     /// Take rules back; without --rule all of hours and days
-    Clear(ClearOptions),
+    Clear(ClearRulesOptions),
     /// Ask nobody to renew before a day. No certificate is left without: whoever has a week left is asked all the same
     Pause(PauseOptions),
-    /// End a pause
+    /// End a pause before its day
     Resume(ResumeOptions),
     /// Have every certificate of a tenant or a site renewed at once, as after an incident; said again, it shows how far it is
     Now(NowOptions),

@@ -26,7 +26,7 @@ pub struct PauseOptions {
     output: OutputFormat,
 }
 
-/// Whose pause ends.
+/// The place whose pause ends.
 #[derive(clap::Args)]
 pub struct ResumeOptions {
     #[command(flatten)]
@@ -93,7 +93,7 @@ pub async fn now(ledger: &Ledger, options: &NowOptions, system: &SystemContext) 
     let certificates = certificates
         .into_iter()
         .filter(|one| one.not_after >= system.now() && meant.holds(&one.tenant, &one.site));
-    let progress = Progress::of(certificates, since);
+    let progress = HurryProgress::of(certificates, since);
     if options.output.json {
         outln!(
             "{}",
@@ -113,20 +113,26 @@ pub async fn now(ledger: &Ledger, options: &NowOptions, system: &SystemContext) 
 }
 
 /// How far a hurry is.
-struct Progress {
+struct HurryProgress {
     renewed: usize,
-    /// How many are left, by the site's name.
+    /// How many devices are left, by the site's name.
     sites: BTreeMap<String, usize>,
 }
 
-impl Progress {
+impl HurryProgress {
+    /// A device that has made itself a newer certificate is done, whether it was seen with it yet or not.
     fn of(certificates: impl Iterator<Item = DueRenewal>, since: Timestamp) -> Self {
-        let mut progress = Self { renewed: 0, sites: BTreeMap::new() };
+        let mut devices = BTreeMap::new();
         for certificate in certificates {
-            if certificate.made_at < since {
-                *progress.sites.entry(certificate.site_name).or_default() += 1;
-            } else {
+            let device = devices.entry(certificate.device).or_insert((certificate.site_name, false));
+            device.1 |= certificate.made_at >= since;
+        }
+        let mut progress = Self { renewed: 0, sites: BTreeMap::new() };
+        for (site, is_done) in devices.into_values() {
+            if is_done {
                 progress.renewed += 1;
+            } else {
+                *progress.sites.entry(site).or_default() += 1;
             }
         }
         progress

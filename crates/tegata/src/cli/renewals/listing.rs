@@ -12,7 +12,7 @@ use tegata_scheduler::PlannedCertificate;
 use tegata_storage::{DueRenewal, Ledger};
 use tegata_web::japan_date;
 
-/// Whose renewals.
+/// The place whose renewals are listed.
 #[derive(clap::Args)]
 pub struct ListOptions {
     #[command(flatten)]

@@ -12,7 +12,7 @@ use tegata_storage::{Ledger, PolicyPlace};
 
 /// Whose rules to show.
 #[derive(clap::Args)]
-pub struct ShowOptions {
+pub struct ShowRulesOptions {
     #[command(flatten)]
     scope: ScopeArgs,
     #[command(flatten)]
@@ -22,7 +22,7 @@ pub struct ShowOptions {
 /// What the rules are to be.
 #[derive(clap::Args)]
 #[group(id = "wishes", required = true, multiple = true, args = ["hours", "holidays", "closed", "busy", "spread_days"])]
-pub struct SetOptions {
+pub struct SetRulesOptions {
     #[command(flatten)]
     place: ScopeTarget,
     /// When somebody is there, once for each window: "mon-fri 09:00-18:00", "sat 9:00-13:00"
@@ -49,7 +49,7 @@ pub struct SetOptions {
 
 /// Which rules are taken back.
 #[derive(clap::Args)]
-pub struct ClearOptions {
+pub struct ClearRulesOptions {
     #[command(flatten)]
     place: ScopeTarget,
     /// Take these rules back alone
@@ -77,7 +77,7 @@ pub enum RenewalRule {
 const READ: &str = "cannot read the ledger";
 const WRITE: &str = "no rule was changed";
 
-pub async fn show(ledger: &Ledger, options: &ShowOptions) -> Result<(), Failure> {
+pub async fn show(ledger: &Ledger, options: &ShowRulesOptions) -> Result<(), Failure> {
     let directory = TenantDirectory::read(ledger).await?;
     let scope = options.scope.find_in(&directory)?;
     let rules = options.scope.rows(&directory, ledger)?.renewal_rules().await.doing(READ)?;
@@ -102,14 +102,18 @@ pub async fn show(ledger: &Ledger, options: &ShowOptions) -> Result<(), Failure>
     nothing_found(is_nothing, "no rules: renewals are asked for as soon as they are due")
 }
 
-pub async fn set(ledger: &Ledger, options: &SetOptions, system: &SystemContext) -> Result<(), Failure> {
+pub async fn set(ledger: &Ledger, options: &SetRulesOptions, system: &SystemContext) -> Result<(), Failure> {
     let change = |rules: &mut RenewalRules| options.apply(rules);
     RulesChange { place: &options.place, note: "", output: &options.output }
         .write(ledger, change, system)
         .await
 }
 
-pub async fn clear(ledger: &Ledger, options: &ClearOptions, system: &SystemContext) -> Result<(), Failure> {
+pub async fn clear(
+    ledger: &Ledger,
+    options: &ClearRulesOptions,
+    system: &SystemContext,
+) -> Result<(), Failure> {
     let change = |rules: &mut RenewalRules| take_back(rules, &options.rules);
     RulesChange { place: &options.place, note: "", output: &options.output }
         .write(ledger, change, system)
@@ -157,7 +161,7 @@ pub fn place_of(meant: TenantSite<'_>) -> PolicyPlace {
     PolicyPlace { tenant: meant.tenant.id.clone(), site: meant.site.map(|site| site.id.clone()) }
 }
 
-impl SetOptions {
+impl SetRulesOptions {
     fn apply(&self, rules: &mut RenewalRules) {
         if !self.hours.is_empty() {
             rules.hours = Some(OpeningHours { zone: self.zone, windows: self.hours.clone() });
