@@ -10,8 +10,8 @@ use tegata_core::entropy::bytes;
 use tegata_core::feed::TokenHolder;
 use tegata_core::id::InvitationCode;
 use tegata_core::refusal::SpokenCode;
-use tegata_core::search::SearchQuery;
 use tegata_core::renewal::RenewalRules;
+use tegata_core::search::SearchQuery;
 use tegata_core::{
     ApprovalId, Contact, DeviceId, EnrollmentPolicy, Guidance, InvitationId, Justification, KittingId,
     LoginId, Name, PasskeyId, PersonId, PersonRole, Platform, RevocationReason, Role, Roles, SessionId,
