@@ -110,6 +110,10 @@ identifier! {
     PasskeyId;
     /// A sign-in of a person on one device, until it ends. It is no secret.
     SessionId;
+    /// A token by which a tenant's directory says who works there. It is no secret.
+    ScimTokenId;
+    /// A periodic review of the people of a site or a tenant.
+    ReviewId;
 }
 
 /// The tenant that an installation keeps for itself, for the canary's devices.
@@ -207,6 +211,8 @@ one_time_code! {
     InvitationCode;
     /// The secret of a link by which a person chooses a password and a second factor.
     SetupCode;
+    /// The bearer token by which a tenant's directory says who works there (RFC 7644 section 2).
+    ScimSecret;
     /// An authorization code (RFC 6749 section 4.1.2).
     AuthorizationCode;
     /// The name of a request to authorize that was pushed (RFC 9126), or waits for a sign-in.

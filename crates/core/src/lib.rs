@@ -34,6 +34,7 @@ pub mod device_use;
 pub mod dpop;
 pub mod encoding;
 pub mod entropy;
+pub mod external_key;
 pub mod feed;
 pub mod guidance;
 pub mod header_name;
@@ -68,11 +69,12 @@ pub use client_sign_in::ClientSignIn;
 pub use device::{DeviceState, Role, TenantState};
 pub use device_use::{DeviceAssignment, DeviceUse};
 pub use entropy::Entropy;
+pub use external_key::{ExternalKey, NotAnExternalKey};
 pub use guidance::{Contact, Guidance, ProductLink, UnfitGuidance};
 pub use id::{
     AcmeAccountId, AcmeOrderId, ApprovalId, AuthorizationCode, DeviceId, FamilyId, Installation,
-    InvitationId, InvitationListId, IssuerId, KittingId, PasskeyId, PersonId, RequestReference, ServerId,
-    SessionId, SetupCode, SiteId, TenantId,
+    InvitationId, InvitationListId, IssuerId, KittingId, PasskeyId, PersonId, RequestReference, ReviewId,
+    ScimSecret, ScimTokenId, ServerId, SessionId, SetupCode, SiteId, TenantId,
 };
 pub use key_id::KeyId;
 pub use language::Language;

@@ -5,6 +5,8 @@
 //! | what a password must be, and how it is hashed | [`password`], [`password_hasher`] |
 //! | second factors | [`totp`], [`one_time_code`], [`passkey`] |
 //! | how often somebody may be wrong | [`throttle`] |
+//! | whose password another product has hashed | [`foreign_hash`], [`imported_password`] |
+//! | what a directory says of people | [`people_list`], [`scim`], over [`provisioning`] |
 //! | how a person comes to a password | [`setup`], on the portal |
 //! | how a person signs in and out | [`sign_in`], [`account`], on the device listener |
 //! | what a browser holds | [`cookie`] |
@@ -19,12 +21,17 @@ mod address;
 mod alarm;
 mod assets;
 mod cookie;
+mod foreign_hash;
+mod imported_password;
 mod local_path;
 mod one_time_code;
 mod passkey;
 mod password;
 mod password_hasher;
+mod people_list;
 mod person_at_device;
+mod provisioning;
+mod scim;
 mod service;
 mod session;
 mod setup;
@@ -35,7 +42,12 @@ mod typed_secret;
 
 pub use alarm::{SignInAlarm, SignInAlarmObserver};
 pub use one_time_code::OneTimeCode;
+pub use people_list::{
+    LIST_COLUMNS, LIST_NEEDED, LineReport, ListOutcome, ListTerms, ListedPerson, MissingPeople,
+    PeopleListPlan,
+};
 pub use person_at_device::PersonAtDevice;
+pub use scim::scim_problem;
 pub use service::IdentityService;
 pub use setup::setup_link;
 
@@ -47,8 +59,9 @@ pub fn portal_routes(service: IdentityService) -> Router {
     Router::new()
         .route("/setup", get(setup::ask).post(setup::open))
         .route("/setup/complete", get(setup::ask).post(setup::complete))
-        .with_state(service)
+        .with_state(service.clone())
         .merge(assets::routes())
+        .merge(scim::routes(service))
 }
 
 /// Routes of the device listener: sign-in, and a person's own sessions.

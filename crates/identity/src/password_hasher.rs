@@ -1,6 +1,7 @@
 //! How passwords are hashed: Argon2id (RFC 9106), on few threads at a time, so that a flood of sign-ins can take neither all
 //! memory nor all processors.
 
+use crate::foreign_hash::ForeignHash;
 use crate::password::Password;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier};
@@ -12,6 +13,7 @@ use tegata_core::entropy::bytes;
 use tegata_core::{Entropy, Refusal};
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
+use zeroize::Zeroizing;
 
 /// KiB of memory, passes, lanes: the first choice of the OWASP Password Storage Cheat Sheet. What it costs was measured;
 /// docs/people.md has the figures.
@@ -83,6 +85,31 @@ impl PasswordHasher {
                 .is_ok_and(|hash| argon2.verify_password(password.as_bytes(), &hash).is_ok())
         });
         Ok(fits.await? && is_somebody)
+    }
+
+    /// Whether a password is the one that another product has hashed, as it was typed or as it is compared here. Whether it
+    /// is or not, one hash of our own is made of it as well: given back where it is, and otherwise made so that a weak hash
+    /// of the other product is answered no sooner than nobody's.
+    ///
+    /// # Errors
+    /// [`Refusal::Unavailable`] when too many wait.
+    pub(crate) async fn verify_foreign(
+        &self,
+        (typed, password): (Zeroizing<String>, Password),
+        hash: &str,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Option<String>, Refusal> {
+        let hash = hash.to_owned();
+        let argon2 = self.argon2.clone();
+        self.run(move || {
+            let fits = ForeignHash::parse(&hash).is_ok_and(|hash| {
+                hash.fits(typed.as_bytes())
+                    || (typed.as_bytes() != password.as_bytes() && hash.fits(password.as_bytes()))
+            });
+            let own = hashed(&argon2, password.as_bytes(), entropy.as_ref());
+            own.filter(|_| fits)
+        })
+        .await
     }
 
     /// How often something was hashed.

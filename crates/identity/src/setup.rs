@@ -115,17 +115,17 @@ pub(crate) async fn complete(
     let code = code_of(&form.code)?;
     let open = service.open_setup(&code, time.now()).await?;
     let totp = service.totp_of_link(&code).await?;
-    let password = Password::typed(&form.password);
+    let chosen = chosen_password(&open, &form);
     let step = match TypedFactor::parse(&form.totp) {
         TypedFactor::Totp(typed) => totp.step_of(typed, time.now(), 0),
         _ => None,
     };
-    let wrong = password.fault(&form.again, &open.login, language);
+    let wrong = chosen.as_ref().and_then(|password| password.fault(&form.again, &open.login, language));
     let (None, Some(step)) = (wrong, step) else {
         let faults = SetupFaults { password: wrong, code: step.is_none() };
         return service.setup_page(&open, &code, &faults, language).await;
     };
-    let codes = service.set_up(&code, &open, password, (&totp, step), time.now()).await?;
+    let codes = service.set_up(&code, &open, chosen, (&totp, step), time.now()).await?;
     let goes_on = format!("{}/sign-in?lang={}", service.context.addresses.device, language.tag());
     let codes = codes.iter().map(OneTimeCode::reveal).collect();
     let body = RecoveryCodesPage { language, login: &open.login, codes, goes_on, is_new_account: true };
@@ -142,13 +142,16 @@ impl IdentityService {
         &self,
         code: &SetupCode,
         open: &OpenSetup,
-        password: Password,
+        chosen: Option<Password>,
         (totp, step): (&TotpSecret, i64),
         now: Timestamp,
     ) -> Result<Vec<OneTimeCode>, Refusal> {
         let entropy = self.context.entropy.clone();
         let _place = self.context.shares.enter(TenantWork::SignIn, open.tenant.as_str()).await?;
-        let password = self.hasher.hash(password, Arc::clone(&entropy)).await?;
+        let password = match chosen {
+            Some(password) => Some(self.hasher.hash(password, Arc::clone(&entropy)).await?),
+            None => None,
+        };
         let codes: Vec<_> = (0..RECOVERY_CODES).map(|_| OneTimeCode::random(entropy.as_ref())).collect();
         let chosen = NewCredential {
             password,
@@ -188,6 +191,12 @@ impl IdentityService {
         let status = if is_wrong { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
         Ok((status, page(self, language, &body).script("/assets/setup.js")).into_response())
     }
+}
+
+/// Nothing where the person keeps the password that they have signed in with.
+fn chosen_password(open: &OpenSetup, form: &SetupForm) -> Option<Password> {
+    let keeps = open.may_keep_password && form.password.is_empty() && form.again.is_empty();
+    (!keeps).then(|| Password::typed(&form.password))
 }
 
 fn code_of(typed: &str) -> Result<SetupCode, Refusal> {

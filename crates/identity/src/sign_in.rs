@@ -3,6 +3,7 @@
 use crate::address::RequestAddress;
 use crate::alarm::SignInAlarm;
 use crate::cookie::{BrowserSecret, CookieName};
+use crate::imported_password::ImportedSignIn;
 use crate::local_path::LocalPath;
 use crate::one_time_code::TypedFactor;
 use crate::passkey::sign_in::PasskeyPart;
@@ -17,7 +18,9 @@ use axum::response::{IntoResponse, Response};
 use http::header::{LOCATION, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Deserialize;
-use tegata_core::{Contact, DeviceUse, Language, LoginId, PersonId, Refusal, SessionId, Timestamp};
+use tegata_core::{
+    Contact, DeviceUse, Language, LoginId, PersonId, Refusal, SessionId, SetupCode, Timestamp,
+};
 use tegata_storage::{
     BreakGlass, CertificateHolder, LedgerError, PersonState, SecondFactorUse, SignInCandidate, StartSession,
     StartedSession,
@@ -66,6 +69,14 @@ pub(crate) struct SignInForm {
     next: Option<String>,
 }
 
+/// What whoever has proved to be the person is given.
+pub(crate) enum SignedIn {
+    /// The token of a session.
+    Session(BrowserSecret),
+    /// The code of a setup link: their password is another product's, and there is no second factor yet.
+    Setup(SetupCode),
+}
+
 /// Where whoever signs in goes on, if nobody says otherwise.
 pub(crate) const ACCOUNT: &str = "/account";
 
@@ -101,7 +112,8 @@ pub(crate) async fn submit(
         Err(Refusal::FormOutdated)
     };
     match outcome {
-        Ok(session) => Ok(entered(&session, &next, language)),
+        Ok(SignedIn::Session(session)) => Ok(entered(&session, &next, language)),
+        Ok(SignedIn::Setup(code)) => Ok(service.setup_follows(&code, language)),
         Err(refusal @ (Refusal::Unavailable | Refusal::TenantBusy | Refusal::Internal)) => {
             Err(Problem::from(refusal))
         }
@@ -113,7 +125,7 @@ pub(crate) async fn submit(
 }
 
 impl IdentityService {
-    /// Gives the token of the session, by whatever was filled in.
+    /// By whatever was filled in.
     async fn proven(
         &self,
         holder: &CertificateHolder,
@@ -121,10 +133,10 @@ impl IdentityService {
         address: Option<std::net::IpAddr>,
         headers: &HeaderMap,
         now: Timestamp,
-    ) -> Result<BrowserSecret, Refusal> {
+    ) -> Result<SignedIn, Refusal> {
         let is_passkey_alone = !form.passkey.is_empty() && form.login.is_empty() && form.password.is_empty();
         if is_passkey_alone {
-            self.sign_in_by_passkey(holder, form, headers, now).await
+            self.sign_in_by_passkey(holder, form, headers, now).await.map(SignedIn::Session)
         } else {
             self.sign_in(holder, form, address, headers, now).await
         }
@@ -153,8 +165,6 @@ impl IdentityService {
         }
     }
 
-    /// Gives the token of the session.
-    ///
     /// # Errors
     /// [`Refusal::SignInWrong`] whatever was wrong; others only to whoever has proved to be the person, or tried too often.
     async fn sign_in(
@@ -164,7 +174,7 @@ impl IdentityService {
         address: Option<std::net::IpAddr>,
         headers: &HeaderMap,
         now: Timestamp,
-    ) -> Result<BrowserSecret, Refusal> {
+    ) -> Result<SignedIn, Refusal> {
         // No login is so long that its key could not be: nobody has it.
         let login_key = LoginId::parse(&form.login).map_or_else(|_| String::new(), |login| login.key());
         let candidate = self.rows(holder).sign_in_candidate(&login_key, &holder.device).await;
@@ -190,6 +200,21 @@ impl IdentityService {
                 return Err(busy);
             }
         };
+        if let Some(candidate) = candidate.as_ref().filter(|candidate| candidate.is_imported) {
+            let attempt =
+                ImportedSignIn { candidate, holder, login: &form.login, typed: &form.password, now };
+            return match self.sign_in_with_imported(attempt).await {
+                Ok(code) => {
+                    counted.was_right();
+                    Ok(SignedIn::Setup(code))
+                }
+                Err(busy @ (Refusal::Unavailable | Refusal::Internal)) => {
+                    counted.was_not_looked_at();
+                    Err(busy)
+                }
+                Err(refusal) => Err(refused(refusal).await),
+            };
+        }
         let hash = candidate.as_ref().map(|candidate| candidate.password.as_str());
         let is_right = match self.hasher.verify(password, hash).await {
             Ok(is_right) => is_right,
@@ -213,7 +238,7 @@ impl IdentityService {
         match self.start_session(candidate, holder, factor, headers, now).await {
             Ok(secret) => {
                 counted.was_right();
-                Ok(secret)
+                Ok(SignedIn::Session(secret))
             }
             Err(LedgerError::Refused(refusal)) => Err(refused(refusal).await),
             Err(error) => {
@@ -341,7 +366,7 @@ impl IdentityService {
 }
 
 /// Said to nobody who has not proved to be the person.
-fn may_enter(candidate: &SignInCandidate, holder: &CertificateHolder) -> Result<(), Refusal> {
+pub(crate) fn may_enter(candidate: &SignInCandidate, holder: &CertificateHolder) -> Result<(), Refusal> {
     if candidate.state == PersonState::Disabled || candidate.break_glass == Some(BreakGlass::Used) {
         return Err(Refusal::PersonDisabled);
     }

@@ -5,7 +5,7 @@
 //! of them stop another, keeps the leases of those that one server does at a time, and says in the ledger what became of them.
 //!
 //! What a pass does is no matter of this crate, apart from those that need the ledger alone: [`RenewalPass`],
-//! [`AuditRetentionPass`] and [`SearchIndexPass`].
+//! [`AuditRetentionPass`], [`PeoplePass`] and [`SearchIndexPass`].
 
 mod audit_retention;
 mod beat;
@@ -14,6 +14,7 @@ mod environment;
 mod leases;
 mod overview;
 mod pass;
+mod people;
 mod plan;
 mod records;
 mod renewal;
@@ -26,6 +27,7 @@ pub use environment::PassObserver;
 pub use leases::LEASE;
 pub use overview::{PassCondition, PassOverview, overview};
 pub use pass::{Lease, Pass, PassError, PassFuture, PassReport, Schedule};
+pub use people::{PeoplePass, PeopleRound};
 pub use plan::{PlannedCertificate, plan};
 pub use renewal::{RenewalPass, RenewalReport, due, renew};
 pub use scheduler::{Scheduler, SchedulerContext};

@@ -1,7 +1,7 @@
 //! Actors, as the audit log names them.
 
 use std::fmt;
-use tegata_core::{DeviceId, InvitationId, PersonId};
+use tegata_core::{DeviceId, InvitationId, PersonId, ScimTokenId};
 
 /// The actor that an audit entry names.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -16,6 +16,8 @@ pub enum Actor {
     Client(String),
     /// Somebody who signed in, or used a setup link.
     Person(PersonId),
+    /// The directory of a tenant, by the token it has.
+    Directory(ScimTokenId),
     /// A person at the machine itself, by the name of the account.
     Operator(String),
     /// A pass of the program, by its name.
@@ -40,6 +42,7 @@ impl fmt::Display for Actor {
             Self::Device(id) => write!(formatter, "device:{id}"),
             Self::Client(id) => write!(formatter, "client:{id}"),
             Self::Person(id) => write!(formatter, "person:{id}"),
+            Self::Directory(token) => write!(formatter, "directory:{token}"),
             Self::Operator(name) => write!(formatter, "operator:{name}"),
             Self::System(name) => write!(formatter, "system:{name}"),
         }

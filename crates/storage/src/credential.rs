@@ -2,14 +2,16 @@
 
 mod changing;
 mod codes;
+mod imported;
 mod setup;
 
 pub use codes::EmergencyCode;
+pub use imported::ProvedPassword;
 pub use setup::{NewCredential, OpenSetup};
 
 use crate::person::{BreakGlass, PersonState, read_roles};
 use crate::scope::on_scoped_read;
-use crate::{Result, ScopedLedger};
+use crate::{LedgerError, Result, ScopedLedger};
 use tegata_core::{DeviceAssignment, DeviceId, PersonId, Roles, Timestamp};
 
 /// Somebody of a tenant who might be the one who signs in on a device. Nothing in it prints itself.
@@ -22,9 +24,12 @@ pub struct SignInCandidate {
     pub break_glass: Option<BreakGlass>,
     /// The roles of the person.
     pub roles: Roles,
-    /// Argon2id, as a PHC string.
+    /// Argon2id, as a PHC string, or what another product has hashed.
     pub password: String,
-    /// The sealed secret of TOTP.
+    /// Whether the account is not set up, and the password another product's: it leads to setting up the account and no
+    /// further.
+    pub is_imported: bool,
+    /// The sealed secret of TOTP; empty where nothing is set up.
     pub totp: Vec<u8>,
     /// The last step whose code was taken.
     pub totp_step: i64,
@@ -49,18 +54,18 @@ macro_rules! candidate_columns {
 pub(crate) use candidate_columns;
 
 impl ScopedLedger {
-    /// Whoever has this login (as [`tegata_core::LoginId::key`] writes it) and has chosen a password, before a device of the
-    /// same tenant.
+    /// Whoever has this login (as [`tegata_core::LoginId::key`] writes it) and a password, before a device of the same tenant.
     pub async fn sign_in_candidate(
         &self,
         login_key: &str,
         device: &DeviceId,
     ) -> Result<Option<SignInCandidate>> {
-        let row: Option<CandidateRow> = on_scoped_read!(self, connection => {
+        let row: Option<SignInRow> = on_scoped_read!(self, connection => {
             sqlx::query_as(concat!(
-                "SELECT ", candidate_columns!(),
-                " FROM device d JOIN person p ON p.tenant = d.tenant JOIN credential c ON c.person = p.id \
-                 WHERE d.id = $1 AND p.login_key = $2 AND ($3 IS NULL OR d.tenant = $3)",
+                "SELECT ", candidate_columns!(), ", h.hash AS imported FROM device d JOIN person p ON p.tenant = d.tenant \
+                 LEFT JOIN credential c ON c.person = p.id LEFT JOIN imported_password h ON h.person = p.id \
+                 WHERE d.id = $1 AND p.login_key = $2 AND (c.person IS NOT NULL OR h.person IS NOT NULL) \
+                 AND ($3 IS NULL OR d.tenant = $3)",
             ))
             .bind(device.as_str())
             .bind(login_key)
@@ -68,7 +73,7 @@ impl ScopedLedger {
             .fetch_optional(connection)
             .await?
         });
-        row.map(CandidateRow::candidate).transpose()
+        row.map(|row| row.person.candidate(row.imported)).transpose()
     }
 
     /// Whether a person has a recovery or emergency code with this hash that works now. Only the transaction that uses it up
@@ -91,6 +96,13 @@ impl ScopedLedger {
 }
 
 #[derive(sqlx::FromRow)]
+struct SignInRow {
+    #[sqlx(flatten)]
+    person: CandidateRow,
+    imported: Option<String>,
+}
+
+#[derive(sqlx::FromRow)]
 pub(crate) struct CandidateRow {
     #[sqlx(try_from = "String")]
     id: PersonId,
@@ -98,9 +110,9 @@ pub(crate) struct CandidateRow {
     state: PersonState,
     break_glass: Option<String>,
     roles: String,
-    password: String,
-    totp: Vec<u8>,
-    totp_step: i64,
+    password: Option<String>,
+    totp: Option<Vec<u8>>,
+    totp_step: Option<i64>,
     known: i64,
     works_at_site: i64,
     assigned: i64,
@@ -108,15 +120,18 @@ pub(crate) struct CandidateRow {
 }
 
 impl CandidateRow {
-    pub(crate) fn candidate(self) -> Result<SignInCandidate> {
+    /// With the password of another product, where there is one: it counts until the person has set up the account.
+    pub(crate) fn candidate(self, imported: Option<String>) -> Result<SignInCandidate> {
+        let is_imported = self.password.is_none();
         Ok(SignInCandidate {
             roles: read_roles(&self.roles)?,
             person: self.id,
             state: self.state,
             break_glass: self.break_glass.map(BreakGlass::try_from).transpose()?,
-            password: self.password,
-            totp: self.totp,
-            totp_step: self.totp_step,
+            password: self.password.or(imported).ok_or(LedgerError::Unreadable("credential.password"))?,
+            is_imported,
+            totp: self.totp.unwrap_or_default(),
+            totp_step: self.totp_step.unwrap_or_default(),
             is_known_here: self.known > 0,
             works_at_site: self.works_at_site > 0,
             assigned: assignment(self.assigned, self.assigned_this),

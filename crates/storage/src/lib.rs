@@ -47,7 +47,9 @@ mod loss_report;
 mod on_file;
 mod pass;
 mod passkey;
+mod people_policy;
 mod person;
+mod person_review;
 mod place;
 mod policy;
 mod receipt;
@@ -63,6 +65,7 @@ mod responder;
 mod revocation_log;
 mod rows;
 mod scep;
+mod scim_token;
 mod scope;
 mod search;
 mod server;
@@ -96,7 +99,7 @@ pub use certificate::{
     RevocationEffect, SerialStatus, StoreCertificate, TakenOver,
 };
 pub use commits::{COMMIT_BOUNDS, CommitCounts};
-pub use credential::{EmergencyCode, NewCredential, OpenSetup, SignInCandidate};
+pub use credential::{EmergencyCode, NewCredential, OpenSetup, ProvedPassword, SignInCandidate};
 pub use crl::{CrlShard, PublishedCrl, StoredCrl};
 pub use device::{Device, DeviceAction, DeviceFilter, ListedDevice};
 pub use device_change::DeviceChange;
@@ -128,7 +131,12 @@ pub use pass::{LeavePasses, PassLease, PassOutcome, PassState, ReportPasses};
 pub use passkey::{
     NewPersonPasskey, PASSKEYS_OF_A_PERSON, Passkey, PasskeyCandidate, PasskeyUse, UsedChallenge,
 };
-pub use person::{BreakGlass, NewPerson, Person, PersonSite, PersonState, PersonUpdate};
+pub use people_policy::PeoplePolicy;
+pub use person::{
+    BreakGlass, ExternalKeyUpdate, NewPerson, PeopleFilter, PeoplePage, Person, PersonSite, PersonState,
+    PersonUpdate, SiteMember, SuspendedUnused,
+};
+pub use person_review::{PersonReview, ReviewAnswer, ReviewEffect, ReviewRound, ReviewedPerson};
 pub use place::LedgerPlace;
 pub use policy::PolicyPlace;
 pub use receipt::{
@@ -148,6 +156,7 @@ pub use reselection::AnnouncedReselection;
 pub use responder::StoredResponder;
 pub use revocation_log::{LogError, LogPlace, LogReport};
 pub use scep::ScepTransaction;
+pub use scim_token::{NewScimToken, ScimToken};
 pub use scope::{Principal, Scope, ScopedLedger, ScopedTransaction, TenantScope};
 pub use search::{DeviceSearch, FoundDevice, FoundDevices, FoundPerson, MatchedBy};
 pub use server::{FORGOTTEN, RegisteredServer, SIGN_OF_LIFE};
@@ -155,7 +164,7 @@ pub use service_ledger::{ServiceLedger, ServiceOperation, ServiceTransaction};
 pub use session::{ListedSession, LiveSession, SecondFactorUse, StartSession, StartedSession};
 pub use status::{CertificateHolder, Freshness, Outdated, STATUS_STALENESS, StatusCache};
 pub use status_list::{StatusHead, StatusPlace};
-pub use tenant::{Site, Tenant, TenantAction, TenantIssuers};
+pub use tenant::{DirectorySite, Site, Tenant, TenantAction, TenantIssuers};
 pub use token::IssuedToken;
 pub use token_key::StoredTokenKey;
 pub use transaction::Transaction;

@@ -256,7 +256,7 @@ impl PasskeyRow {
             passkey: self.passkey,
             public_key: self.public_key,
             counter: u32::try_from(self.counter).map_err(|_| LedgerError::Unreadable("passkey.counter"))?,
-            person: self.person.candidate()?,
+            person: self.person.candidate(None)?,
         })
     }
 }

@@ -4,14 +4,19 @@
 
 mod changing;
 mod devices;
+mod directory;
 mod editing;
+mod finding;
+mod unused;
 
 pub use changing::NewPerson;
-pub use editing::PersonUpdate;
+pub use editing::{ExternalKeyUpdate, PersonUpdate};
+pub use finding::{PeopleFilter, PeoplePage, SiteMember};
+pub use unused::SuspendedUnused;
 
 use crate::scope::on_scoped_read;
 use crate::{LedgerError, Result, ScopedLedger};
-use tegata_core::{PersonId, Roles, SiteId, TenantId, Timestamp};
+use tegata_core::{ExternalKey, PersonId, Roles, SiteId, TenantId, Timestamp};
 
 /// Where a person stands.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,6 +45,8 @@ pub struct Person {
     pub tenant: TenantId,
     /// What they sign in with.
     pub login: String,
+    /// What an outside directory calls them.
+    pub external_key: Option<ExternalKey>,
     /// What they are called.
     pub name: String,
     /// The roles of the person.
@@ -50,12 +57,18 @@ pub struct Person {
     pub break_glass: Option<BreakGlass>,
     /// Whether they have chosen a password and a second factor.
     pub is_set_up: bool,
+    /// Whether there is a password of another product, which lets them set up the account.
+    pub has_imported_password: bool,
     /// Until when a setup link of theirs works, if there is one.
     pub setup_until: Option<Timestamp>,
     /// When they were added.
     pub created_at: Timestamp,
     /// When their state, roles or sites last changed.
     pub changed_at: Timestamp,
+    /// When they last signed in on a device.
+    pub signed_in_at: Option<Timestamp>,
+    /// When the tenant's directory deleted them.
+    pub left_directory_at: Option<Timestamp>,
     /// Where they work, by name of the site.
     pub sites: Vec<PersonSite>,
 }
@@ -68,6 +81,13 @@ pub struct PersonSite {
     pub id: SiteId,
     /// Name of the site.
     pub name: String,
+}
+
+impl Person {
+    /// Since when the account counts as unused: since it was signed in with, or added, changed or enabled.
+    pub fn used_at(&self) -> Timestamp {
+        self.signed_in_at.map_or(self.changed_at, |signed_in_at| signed_in_at.max(self.changed_at))
+    }
 }
 
 impl PersonState {
@@ -112,13 +132,16 @@ impl TryFrom<String> for BreakGlass {
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT p.id, p.tenant, p.login, p.name, p.roles, p.state, p.break_glass, p.created_at, p.changed_at, \
-             (SELECT COUNT(*) FROM credential c WHERE c.person = p.id) AS credentials, \
+            "SELECT p.id, p.tenant, p.login, p.external_key, p.name, p.roles, p.state, p.break_glass, p.created_at, \
+             p.changed_at, p.left_directory_at, (SELECT COUNT(*) FROM credential c WHERE c.person = p.id) AS credentials, \
+             (SELECT COUNT(*) FROM imported_password h WHERE h.person = p.id) AS imported_passwords, \
+             (SELECT MAX(k.signed_in_at) FROM person_device k WHERE k.person = p.id) AS signed_in_at, \
              (SELECT l.expires_at FROM setup_link l WHERE l.person = p.id) AS setup_until FROM person p ",
             $rest
         )
     };
 }
+use select;
 
 impl ScopedLedger {
     /// The people of the scope, by tenant and login.
@@ -194,6 +217,7 @@ struct PersonRow {
     #[sqlx(try_from = "String")]
     tenant: TenantId,
     login: String,
+    external_key: Option<String>,
     name: String,
     roles: String,
     #[sqlx(try_from = "String")]
@@ -202,6 +226,9 @@ struct PersonRow {
     created_at: i64,
     changed_at: i64,
     credentials: i64,
+    imported_passwords: i64,
+    signed_in_at: Option<i64>,
+    left_directory_at: Option<i64>,
     setup_until: Option<i64>,
 }
 
@@ -211,14 +238,18 @@ impl PersonRow {
             id: self.id,
             tenant: self.tenant,
             login: self.login,
+            external_key: read_external_key(self.external_key.as_deref())?,
             name: self.name,
             roles: read_roles(&self.roles)?,
             state: self.state,
             break_glass: self.break_glass.map(BreakGlass::try_from).transpose()?,
             is_set_up: self.credentials > 0,
+            has_imported_password: self.imported_passwords > 0,
             setup_until: self.setup_until.map(Timestamp::from_millis),
             created_at: self.created_at.into(),
             changed_at: self.changed_at.into(),
+            signed_in_at: self.signed_in_at.map(Timestamp::from_millis),
+            left_directory_at: self.left_directory_at.map(Timestamp::from_millis),
             sites,
         })
     }
@@ -227,4 +258,9 @@ impl PersonRow {
 /// A role that this version does not know gives no right that it does.
 pub(crate) fn read_roles(words: &str) -> Result<Roles> {
     Roles::parse(words).ok_or(LedgerError::Unreadable("person.roles"))
+}
+
+pub(crate) fn read_external_key(text: Option<&str>) -> Result<Option<ExternalKey>> {
+    let read = text.map(ExternalKey::parse).transpose();
+    read.map_err(|_| LedgerError::Unreadable("an external key"))
 }

@@ -11,15 +11,15 @@ use crate::{
     InvitationList, IssuedToken, Kitting, KittingPlace, KnownCode, Ledger, LiveSession, NewAcmeAccount,
     NewAcmeOrder, NewApproval, NewCredential, NewInvitationList, OpenSetup, Operation, PendingRequest,
     Principal, ReceiptWait, RedeemCode, RefreshTokenFamily, RefusalNote, RegisteredServer, Result,
-    RotateFamily, ScepTransaction, ScopedLedger, SerialStatus, SpendCode, StartFamily, StoredCrl,
+    RotateFamily, ScepTransaction, ScimToken, ScopedLedger, SerialStatus, SpendCode, StartFamily, StoredCrl,
     StoredIssuer, StoredRequest, TakePlace, TenantScope, Transaction, UseNonce, WrongGuesses,
 };
 use tegata_core::id::InvitationCode;
 use tegata_core::renewal::RenewalRules;
 use tegata_core::{
     AcmeAccountId, AcmeOrderId, Act, ApprovalId, DeviceId, FamilyId, Guidance, InvitationId,
-    InvitationListId, IssuerId, KittingId, PersonId, Serial, ServerId, SessionId, SetupCode, SiteId,
-    StopCause, TenantId, Thumbprint, Timestamp,
+    InvitationListId, IssuerId, KittingId, PersonId, ScimSecret, Serial, ServerId, SessionId, SetupCode,
+    SiteId, StopCause, TenantId, Thumbprint, Timestamp,
 };
 
 /// The ledger without what is about the whole installation. Cloning shares it.
@@ -92,6 +92,7 @@ reads! { Ledger =>
     invitation_lines(client: &str, id: &InvitationListId) -> Vec<InvitationLine>;
     unfinished_lists() -> Vec<(InvitationListId, String)>;
     open_setup(code: &SetupCode, now: Timestamp) -> OpenSetup;
+    scim_token(secret: &ScimSecret) -> Option<ScimToken>;
 }
 
 // By a ticket, an order, a device or a certificate that was shown.

@@ -1,7 +1,9 @@
 //! Tenants and their sites.
 
+mod directory;
 mod suspending;
 
+pub use directory::DirectorySite;
 pub use suspending::TenantAction;
 pub(crate) use suspending::moved_to;
 

@@ -109,8 +109,8 @@ async fn open_context(
 }
 
 fn places(configured: SharesConfig) -> SharedPlaces {
-    let SharesConfig { tokens, enrollment, invitations, sign_in } = configured;
-    SharedPlaces { tokens, enrollment, invitations, sign_in }
+    let SharesConfig { tokens, enrollment, invitations, sign_in, provisioning } = configured;
+    SharedPlaces { tokens, enrollment, invitations, sign_in, provisioning }
 }
 
 /// A path for people and for JSON.

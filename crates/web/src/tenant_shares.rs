@@ -40,6 +40,8 @@ pub enum TenantWork {
     Invitations,
     /// Sign-ins of people with a password.
     SignIn,
+    /// What directories say of people.
+    Provisioning,
 }
 
 /// How many places a server has for each kind of work.
@@ -53,6 +55,8 @@ pub struct SharedPlaces {
     pub invitations: u32,
     /// How many sign-ins may be under way.
     pub sign_in: u32,
+    /// How many requests of directories may be under way.
+    pub provisioning: u32,
 }
 
 /// The shares of all tenants at one server.
@@ -64,7 +68,7 @@ pub struct TenantShares {
     others: Arc<ShareHolder>,
 }
 
-const KINDS: usize = 4;
+const KINDS: usize = 5;
 
 /// One kind of work.
 struct SharedWork {
@@ -104,7 +108,8 @@ pub struct ShareCounts {
 }
 
 impl TenantWork {
-    const ALL: [Self; KINDS] = [Self::Tokens, Self::Enrollment, Self::Invitations, Self::SignIn];
+    const ALL: [Self; KINDS] =
+        [Self::Tokens, Self::Enrollment, Self::Invitations, Self::SignIn, Self::Provisioning];
 
     const fn index(self) -> usize {
         self as usize
@@ -116,7 +121,7 @@ impl TenantWork {
         match self {
             Self::Tokens | Self::Invitations => Duration::from_millis(500),
             Self::Enrollment => Duration::from_secs(20),
-            Self::SignIn => Duration::from_secs(5),
+            Self::SignIn | Self::Provisioning => Duration::from_secs(5),
         }
     }
 
@@ -127,20 +132,21 @@ impl TenantWork {
             Self::Enrollment => "enrollment",
             Self::Invitations => "invitations",
             Self::SignIn => "sign_in",
+            Self::Provisioning => "provisioning",
         }
     }
 }
 
 impl Default for SharedPlaces {
     fn default() -> Self {
-        Self { tokens: 512, enrollment: 128, invitations: 16, sign_in: 24 }
+        Self { tokens: 512, enrollment: 128, invitations: 16, sign_in: 24, provisioning: 16 }
     }
 }
 
 impl TenantShares {
     /// With this many places; every kind has two at least, so that there is something to share.
     pub fn new(places: SharedPlaces) -> Arc<Self> {
-        let SharedPlaces { tokens, enrollment, invitations, sign_in } = places;
+        let SharedPlaces { tokens, enrollment, invitations, sign_in, provisioning } = places;
         let work = |places: u32| SharedWork {
             places: places.max(2),
             under_way: AtomicU32::default(),
@@ -149,7 +155,7 @@ impl TenantShares {
             refused: AtomicU64::default(),
         };
         Arc::new(Self {
-            works: [tokens, enrollment, invitations, sign_in].map(work),
+            works: [tokens, enrollment, invitations, sign_in, provisioning].map(work),
             holders: ArcSwap::default(),
             adding: Mutex::default(),
             others: Arc::default(),

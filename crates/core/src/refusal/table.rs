@@ -719,6 +719,86 @@ refusals! {
         ja: "登録内容の照合が続いたため、しばらく受け付けません", "1時間ほど待ってから、もう一度お試しください。急ぐときは、その会社の管理者に確かめてください。";
         en: "Too many checks of what is on file: none is made for a while", "Wait an hour and try again. If it is urgent, ask the administrator of that tenant.";
     }
+    /// No token for a directory, or one that has ended.
+    ScimTokenWrong "U-30" 401 {
+        ja: "このトークンは使えません", "期限切れか、取り消された可能性があります。運用者に新しい SCIM トークンの発行を依頼してください。";
+        en: "This token does not work", "It may have expired or been revoked. Ask the installation's operator for a new SCIM token.";
+    }
+    /// Another person of the tenant has the login or the external key.
+    PersonKnown "U-31" 409 {
+        ja: "このログインIDか外部キーは、ほかの利用者が使っています", "すでに登録されている利用者を確かめ、重ならない値にしてください。";
+        en: "Another person has this login ID or external key", "Look for the person who is there already, and use values that nobody has.";
+    }
+    /// A login ID would be changed.
+    LoginFixed "U-32" 400 {
+        ja: "ログインIDは変更できません", "ログインIDは一度だけ決めるものです。変えるときは、新しい利用者として登録し、前の利用者を停止してください。";
+        en: "A login ID never changes", "It is given once. For another one, add the person anew and disable the person who was there.";
+    }
+    /// A token of a directory may not give this role, or act on somebody who has it.
+    RoleNotGranted "U-33" 403 {
+        ja: "このトークンでは扱えない役割です", "トークンに許可された役割だけを使ってください。追加は運用者に依頼してください。";
+        en: "This token may not give this role or act on whoever has it", "Use the roles that the token was made for, or ask the installation's operator for another token.";
+    }
+    /// A site that a person is to work at is not there.
+    PersonSiteUnknown "U-34" 404 {
+        ja: "店舗が見つかりません", "店舗の名前、番号、外部キーのどれかを確かめてください。同じ名前の店舗が複数あるときは番号を使ってください。";
+        en: "There is no such site", "Check its name, identifier or external key; use the identifier where several sites have one name.";
+    }
+    /// What is said of a person cannot be taken.
+    PersonUnfit "U-35" 400 {
+        ja: "利用者の内容に使えないものがあります", "ログインID、名前、外部キー、役割を確かめてください。";
+        en: "Something that is said of the person cannot be taken", "Check login ID, name, external key and roles.";
+    }
+    /// Staff without a site.
+    PersonSiteMissing "U-36" 400 {
+        ja: "店舗の指定がありません", "staff と site-manager には、店舗を1つ以上指定してください。";
+        en: "A site is missing", "Staff and site managers work at one site at least: name it.";
+    }
+    /// A hash of a password that is of no kind that is taken, or costs too much to check.
+    PasswordHashUnfit "U-37" 400 {
+        ja: "このパスワードのハッシュは取り込めません", "取り込めるのは Argon2、bcrypt、PBKDF2 です。計算の負荷が大きすぎるものも取り込めません。利用者には設定用リンクを渡してください。";
+        en: "This hash of a password cannot be imported", "Argon2, bcrypt and PBKDF2 are taken, unless they cost too much to check. Give the person a setup link instead.";
+    }
+    /// There is no such person in this tenant.
+    PersonUnknown "U-38" 404 {
+        ja: "利用者が見つかりません", "番号を確かめてください。ログインIDで検索することもできます。";
+        en: "There is no such person", "Check the identifier, or look for the login ID.";
+    }
+    /// A filter, a path or a value of a directory's request that is not taken.
+    ScimRequestUnfit "U-39" 400 {
+        ja: "要求の内容を読み取れません", "フィルター、パス、値を確かめてください。使えるものは /scim/v2/Schemas と説明書にあります。";
+        en: "The request cannot be taken", "Check filter, path and value: /scim/v2/Schemas and the documentation say what is taken.";
+    }
+    /// Somebody else has changed it since it was read (If-Match).
+    ScimVersionOutdated "U-40" 412 {
+        ja: "読み取ったあとに内容が変わっています", "もう一度読み取ってから、やり直してください。";
+        en: "It was changed since it was read", "Read it again and repeat what you did.";
+    }
+    /// The last person who can administrate the tenant would be stopped.
+    LastAdministrator "U-41" 409 {
+        ja: "最後の管理者は停止できません", "先に、ほかの tenant-admin を登録してください。";
+        en: "The last administrator of a tenant cannot be stopped", "Give somebody else the role tenant-admin first.";
+    }
+    /// A list names one person on two lines.
+    PersonTwice "U-42" 409 {
+        ja: "同じ利用者が前の行にもあります", "1人につき1行にしてください。";
+        en: "An earlier line is about this person", "Use one line a person.";
+    }
+    /// An account for emergencies is the operator's to change.
+    EmergencyAccountKept "U-43" 403 {
+        ja: "緊急用のアカウントは変更できません", "変更は運用者に依頼してください。";
+        en: "Accounts for emergencies are not changed here", "Ask the installation's operator.";
+    }
+    /// Sites are neither made nor removed by a directory.
+    SitesFixed "U-44" 403 {
+        ja: "店舗の追加と削除はここではできません", "店舗の追加は運用者に依頼してください。店舗に利用者を割り当てることはできます。";
+        en: "Sites are neither added nor removed here", "Ask the installation's operator to add one. Who works at a site can be said here.";
+    }
+    /// There is no such review, or the person is none of those who are left in it.
+    ReviewUnknown "U-45" 404 {
+        ja: "確認待ちの利用者ではありません", "確認がすでに済んだか、確認の番号が違います。tegata person review list で確かめてください。";
+        en: "The person is not waiting for this review", "Somebody has answered already, or the review is another: tegata person review list.";
+    }
 
     // V: Streams of security events.
     /// No stream of security events of this name is the client's.

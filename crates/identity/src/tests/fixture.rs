@@ -63,6 +63,8 @@ impl TestCompany {
             name: Name::of_place("田中 花子").unwrap(),
             roles: Roles::new([PersonRole::Staff]),
             sites: vec![self.installation.site.clone()],
+            external_key: None,
+            awaits_sites: false,
         };
         let code = SetupCode::random(entropy);
         let mut transaction = context.ledger.begin(now).await.unwrap();

@@ -15,11 +15,13 @@ pub struct SharesConfig {
     pub invitations: u32,
     /// Sign-ins of people with a password.
     pub sign_in: u32,
+    /// Requests of directories (SCIM).
+    pub provisioning: u32,
 }
 
 impl Default for SharesConfig {
     fn default() -> Self {
-        Self { tokens: 512, enrollment: 128, invitations: 16, sign_in: 24 }
+        Self { tokens: 512, enrollment: 128, invitations: 16, sign_in: 24, provisioning: 16 }
     }
 }
 
@@ -31,4 +33,5 @@ pub(super) const TEMPLATE: &str = "\
 # tokens = 512\n\
 # enrollment = 128\n\
 # invitations = 16\n\
-# sign_in = 24";
+# sign_in = 24\n\
+# provisioning = 16";

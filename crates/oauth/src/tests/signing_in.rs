@@ -353,9 +353,11 @@ async fn set_up(installation: &TestInstallation) -> PersonId {
         name: Name::of_place("佐藤 花子").unwrap(),
         roles: Roles::new([PersonRole::Staff]),
         sites: vec![installation.site.clone()],
+        external_key: None,
+        awaits_sites: false,
     };
     let chosen = NewCredential {
-        password: "a PHC string".into(),
+        password: Some("a PHC string".into()),
         totp: b"sealed".to_vec(),
         totp_step: 0,
         recovery: vec![],

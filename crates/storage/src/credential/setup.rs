@@ -7,13 +7,11 @@ use serde_json::json;
 use tegata_core::{PersonId, Refusal, SetupCode, TenantId, Timestamp};
 
 /// A setup link that works.
-#[derive(Clone, PartialEq, Eq, Debug, sqlx::FromRow)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct OpenSetup {
     /// The person it was made for.
-    #[sqlx(try_from = "String")]
     pub person: PersonId,
     /// Whose person it is.
-    #[sqlx(try_from = "String")]
     pub tenant: TenantId,
     /// What the tenant is called.
     pub tenant_name: String,
@@ -21,12 +19,14 @@ pub struct OpenSetup {
     pub login: String,
     /// What the person is called.
     pub name: String,
+    /// Whether the person has signed in with a password of another product, and may keep it.
+    pub may_keep_password: bool,
 }
 
 /// What a person has chosen. Nothing in it prints itself.
 pub struct NewCredential {
-    /// Argon2id, as a PHC string.
-    pub password: String,
+    /// Argon2id, as a PHC string; none where the person keeps the password of another product that they have signed in with.
+    pub password: Option<String>,
     /// The sealed secret of TOTP.
     pub totp: Vec<u8>,
     /// The step whose code proved that the person has the secret.
@@ -45,9 +45,11 @@ impl Ledger {
     /// # Errors
     /// [`Refusal::SetupLinkUnknown`] also where it was used or its person is stopped, [`Refusal::SetupLinkExpired`].
     pub async fn open_setup(&self, code: &SetupCode, now: Timestamp) -> Result<OpenSetup> {
-        let row: Option<(String, String, String, String, String, i64)> = on_read!(self, connection => {
+        let row: Option<(String, String, String, String, String, i64, i64)> = on_read!(self, connection => {
             sqlx::query_as(
-                "SELECT p.id, p.tenant, t.name, p.login, p.name, l.expires_at FROM setup_link l \
+                "SELECT p.id, p.tenant, t.name, p.login, p.name, l.expires_at, \
+                 (SELECT COUNT(*) FROM imported_password h WHERE h.person = p.id AND h.proved_at IS NOT NULL) \
+                 FROM setup_link l \
                  JOIN person p ON p.id = l.person JOIN tenant t ON t.id = p.tenant \
                  WHERE l.code_hash = $1 AND p.state = 'active'",
             )
@@ -55,7 +57,7 @@ impl Ledger {
             .fetch_optional(connection)
             .await?
         });
-        let Some((person, tenant, tenant_name, login, name, expires_at)) = row else {
+        let Some((person, tenant, tenant_name, login, name, expires_at, kept)) = row else {
             return Err(LedgerError::Refused(Refusal::SetupLinkUnknown));
         };
         if Timestamp::from_millis(expires_at) <= now {
@@ -63,7 +65,7 @@ impl Ledger {
         }
         let person = PersonId::try_from(person).map_err(|_| LedgerError::Unreadable("person.id"))?;
         let tenant = TenantId::try_from(tenant).map_err(|_| LedgerError::Unreadable("tenant.id"))?;
-        Ok(OpenSetup { person, tenant, tenant_name, login, name })
+        Ok(OpenSetup { person, tenant, tenant_name, login, name, may_keep_password: kept > 0 })
     }
 }
 
@@ -106,6 +108,7 @@ impl Transaction {
                 sqlx::query(statement).bind(person.as_str()).execute(&mut *connection).await?;
             }
         });
+        self.drop_imported_password(person).await?;
         let ended = self.drop_sessions_of(person, None).await?;
         let detail = json!({"tenant": tenant, "person": person, "until": expires_at, "sessions": ended});
         self.audit(actor, "person.reset", None, detail).await?;
@@ -115,7 +118,8 @@ impl Transaction {
     /// Uses a setup link: what was chosen holds from now on, and what there was before no longer does, passkeys included.
     ///
     /// # Errors
-    /// [`Refusal::SetupLinkUnknown`] where it was used meanwhile, replaced, or is too old.
+    /// [`Refusal::SetupLinkUnknown`] where it was used meanwhile, replaced, or is too old; [`Refusal::FormOutdated`] where there
+    /// is no password to keep.
     pub async fn set_up_person(&mut self, code: &SetupCode, chosen: &NewCredential) -> Result<PersonId> {
         let now = self.now.millis();
         let used: Option<(String,)> = on_transaction!(self.engine, connection => {
@@ -175,13 +179,18 @@ impl Transaction {
 
     async fn put_credential(&mut self, person: &PersonId, chosen: &NewCredential) -> Result<()> {
         let now = self.now.millis();
+        let password = match &chosen.password {
+            Some(password) => password.clone(),
+            None => self.proved_password(person).await?.ok_or(LedgerError::Refused(Refusal::FormOutdated))?,
+        };
+        self.drop_imported_password(person).await?;
         on_transaction!(self.engine, connection => {
             sqlx::query(
                 "INSERT INTO credential (person, password, totp, totp_step, changed_at) VALUES ($1, $2, $3, $4, $5) \
                  ON CONFLICT (person) DO UPDATE SET password = $2, totp = $3, totp_step = $4, changed_at = $5",
             )
             .bind(person.as_str())
-            .bind(chosen.password.as_str())
+            .bind(password)
             .bind(chosen.totp.clone())
             .bind(chosen.totp_step)
             .bind(now)

@@ -7,7 +7,7 @@ use crate::revocation_log::PersonRecordState;
 use crate::search::NameKind;
 use crate::{LedgerError, Result, Transaction, changed_one};
 use serde_json::json;
-use tegata_core::{LoginId, Name, PersonId, Roles, SiteId, TenantId};
+use tegata_core::{ExternalKey, LoginId, Name, PersonId, Roles, SiteId, TenantId};
 
 /// Somebody to be added.
 #[derive(Clone, Debug)]
@@ -18,30 +18,37 @@ pub struct NewPerson {
     pub tenant: TenantId,
     /// What they sign in with, from now on and for ever.
     pub login: LoginId,
+    /// What an outside directory calls them, which nobody of the tenant is called.
+    pub external_key: Option<ExternalKey>,
     /// What they are called.
     pub name: Name,
     /// What they are, at least one.
     pub roles: Roles,
     /// The sites where they work.
     pub sites: Vec<SiteId>,
+    /// Whether somebody whose role belongs to sites may be without one for now, as a directory adds people before it says
+    /// where they work. Nobody signs in anywhere meanwhile.
+    pub awaits_sites: bool,
 }
 
 impl Transaction {
     /// Adds a person, who cannot sign in before a setup link was used.
     ///
     /// # Errors
-    /// [`LedgerError::Guard`] when the tenant has the login already, a site is not the tenant's, or a role that belongs to
-    /// sites comes without one.
+    /// [`LedgerError::Guard`] when the tenant has the login or the external key already, a site is not the tenant's, or a role
+    /// that belongs to sites comes without one.
     pub async fn add_person(&mut self, new: &NewPerson, actor: &Actor) -> Result<()> {
-        if new.roles.iter().any(tegata_core::PersonRole::is_of_sites) && new.sites.is_empty() {
+        let is_of_sites = new.roles.iter().any(tegata_core::PersonRole::is_of_sites);
+        if is_of_sites && new.sites.is_empty() && !new.awaits_sites {
             return Err(LedgerError::Guard("staff and site managers work at one site at least"));
         }
         let now = self.now.millis();
         let added = on_transaction!(self.engine, connection => {
             sqlx::query(
-                "INSERT INTO person (id, tenant, login, login_key, name, roles, state, created_at, changed_at) \
-                 SELECT $1, t.id, $3, $4, $5, $6, 'active', $7, $7 FROM tenant t WHERE t.id = $2 \
-                 AND ($8 IS NULL OR t.id = $8) AND NOT EXISTS (SELECT 1 FROM person p WHERE p.tenant = $2 AND p.login_key = $4)",
+                "INSERT INTO person (id, tenant, login, login_key, name, roles, state, created_at, changed_at, external_key) \
+                 SELECT $1, t.id, $3, $4, $5, $6, 'active', $7, $7, $9 FROM tenant t WHERE t.id = $2 \
+                 AND ($8 IS NULL OR t.id = $8) AND NOT EXISTS \
+                 (SELECT 1 FROM person p WHERE p.tenant = $2 AND (p.login_key = $4 OR p.external_key = $9))",
             )
             .bind(new.id.as_str())
             .bind(new.tenant.as_str())
@@ -51,11 +58,15 @@ impl Transaction {
             .bind(new.roles.to_string())
             .bind(now)
             .bind(self.scope.bound())
+            .bind(new.external_key.as_ref().map(ExternalKey::as_str))
             .execute(connection)
             .await?
             .rows_affected()
         });
-        changed_one(added, "the tenant has somebody with this login ID, or there is no such tenant")?;
+        changed_one(
+            added,
+            "the tenant has somebody with this login ID or external key, or there is no such tenant",
+        )?;
         self.set_indexed_name(&new.tenant, NameKind::Person, new.id.as_str(), new.name.as_str()).await?;
         for site in &new.sites {
             self.add_person_site(&new.tenant, &new.id, site).await?;
@@ -139,6 +150,7 @@ impl Transaction {
         let moved: Option<(String,)> = on_transaction!(self.engine, connection => {
             sqlx::query_as(
                 "UPDATE person SET state = $2, changed_at = $3, \
+                 left_directory_at = CASE WHEN $2 = 'active' THEN NULL ELSE left_directory_at END, \
                  break_glass = CASE WHEN $2 = 'active' AND break_glass = 'used' THEN 'ready' ELSE break_glass END \
                  WHERE id = $1 AND (state <> $2 OR ($2 = 'active' AND break_glass = 'used')) \
                  AND ($4 IS NULL OR tenant = $4) RETURNING tenant",

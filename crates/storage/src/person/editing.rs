@@ -7,7 +7,7 @@ use crate::engine::on_transaction;
 use crate::search::NameKind;
 use crate::{LedgerError, Result, Transaction};
 use serde_json::json;
-use tegata_core::{DeviceUse, Name, PersonId, PersonRole, Roles, SiteId, TenantId};
+use tegata_core::{DeviceUse, ExternalKey, Name, PersonId, PersonRole, Roles, SiteId, TenantId};
 
 /// What is to be changed; what is nothing stays.
 #[derive(Clone, Debug, Default)]
@@ -18,14 +18,36 @@ pub struct PersonUpdate {
     pub roles: Option<Roles>,
     /// All sites from now on.
     pub sites: Option<Vec<SiteId>>,
+    /// What an outside directory calls them.
+    pub external_key: ExternalKeyUpdate,
+    /// Whether somebody whose role belongs to sites may be left without one, as [`NewPerson::awaits_sites`](crate::NewPerson).
+    pub awaits_sites: bool,
+}
+
+/// What becomes of an external key.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub enum ExternalKeyUpdate {
+    /// It stays what it is.
+    #[default]
+    Keep,
+    /// There is none any more.
+    Clear,
+    /// It is this one, which nobody else of the tenant has.
+    Set(ExternalKey),
+}
+
+impl ExternalKeyUpdate {
+    fn key(&self) -> Option<&str> {
+        if let Self::Set(key) = self { Some(key.as_str()) } else { None }
+    }
 }
 
 impl Transaction {
     /// Changes a person. Sessions on devices that they may use no longer end; gives how many.
     ///
     /// # Errors
-    /// [`LedgerError::Guard`] when there is no such person, a site is not the tenant's, or a role that belongs to sites would
-    /// be left without one.
+    /// [`LedgerError::Guard`] when there is no such person, somebody else has the external key, a site is not the tenant's, or a
+    /// role that belongs to sites would be left without one.
     pub async fn change_person(
         &mut self,
         person: &PersonId,
@@ -40,13 +62,14 @@ impl Transaction {
             self.replace_sites(&tenant, person, sites).await?;
         }
         let (roles, sites) = self.roles_and_sites(person).await?;
-        if sites == 0 && roles.iter().any(PersonRole::is_of_sites) {
+        if sites == 0 && !change.awaits_sites && roles.iter().any(PersonRole::is_of_sites) {
             return Err(LedgerError::Guard("staff and site managers work at one site at least"));
         }
         let ended = self.end_sessions_elsewhere(&tenant, person, &roles).await?;
         let detail = json!({
             "tenant": tenant, "person": person, "renamed": change.name.is_some(),
-            "roles": change.roles.as_ref().map(ToString::to_string), "sites": change.sites, "sessions": ended,
+            "roles": change.roles.as_ref().map(ToString::to_string), "sites": change.sites,
+            "external_key": change.external_key != ExternalKeyUpdate::Keep, "sessions": ended,
         });
         self.audit(actor, "person.changed", None, detail).await?;
         Ok(ended)
@@ -57,18 +80,24 @@ impl Transaction {
         let now = self.now.millis();
         let changed: Option<(String,)> = on_transaction!(self.engine, connection => {
             sqlx::query_as(
-                "UPDATE person SET name = COALESCE($3, name), roles = COALESCE($4, roles), changed_at = $5 \
-                 WHERE id = $1 AND ($2 IS NULL OR tenant = $2) RETURNING tenant",
+                "UPDATE person SET name = COALESCE($3, name), roles = COALESCE($4, roles), changed_at = $5, \
+                 external_key = CASE WHEN $6 THEN $7 ELSE external_key END \
+                 WHERE id = $1 AND ($2 IS NULL OR tenant = $2) AND NOT EXISTS \
+                 (SELECT 1 FROM person o WHERE o.tenant = person.tenant AND o.external_key = $7 AND o.id <> $1) \
+                 RETURNING tenant",
             )
             .bind(person.as_str())
             .bind(self.scope.bound())
             .bind(change.name.as_ref().map(Name::as_str))
             .bind(change.roles.as_ref().map(ToString::to_string))
             .bind(now)
+            .bind(change.external_key != ExternalKeyUpdate::Keep)
+            .bind(change.external_key.key())
             .fetch_optional(connection)
             .await?
         });
-        let (tenant,) = changed.ok_or(LedgerError::Guard("there is no such person"))?;
+        let otherwise = "there is no such person, or somebody else has the external key";
+        let (tenant,) = changed.ok_or(LedgerError::Guard(otherwise))?;
         TenantId::try_from(tenant).map_err(|_| LedgerError::Unreadable("person.tenant"))
     }
 

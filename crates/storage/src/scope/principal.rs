@@ -1,7 +1,7 @@
 //! Who asks.
 
 use super::extent::{Scope, TenantScope};
-use crate::{Actor, CertificateHolder, HeldCertificate, Invitation, LiveSession};
+use crate::{Actor, CertificateHolder, HeldCertificate, Invitation, LiveSession, ScimToken};
 use tegata_core::access::Reach;
 use tegata_core::{Act, TenantId};
 
@@ -36,6 +36,11 @@ impl Principal<TenantScope> {
     /// [`tegata_core::access`]'s to say.
     pub fn person(session: &LiveSession) -> Self {
         Self { actor: Actor::Person(session.person.clone()), scope: TenantScope::of(&session.tenant) }
+    }
+
+    /// The directory of a tenant, by a token of its own that works: it sees that tenant.
+    pub fn directory(token: &ScimToken) -> Self {
+        Self { actor: Actor::Directory(token.id.clone()), scope: TenantScope::of(&token.tenant) }
     }
 
     /// A registered client whose certificate was verified, for one of the tenants that its registration names.

@@ -4,15 +4,16 @@ use super::ScopedLedger;
 use super::extent::Scope;
 use crate::{
     Actor, Approval, Device, DeviceAction, DeviceChange, EmergencyCode, KeptAnswer, Ledger, License, Lineage,
-    LossReports, NewInvitation, NewKitting, NewPerson, NewPersonPasskey, OnFile, PersonUpdate, PolicyPlace,
-    Result, RevocationEffect, Site, StartSession, StartedSession, TenantAction, Transaction,
+    LossReports, NewInvitation, NewKitting, NewPerson, NewPersonPasskey, NewScimToken, OnFile, PeoplePolicy,
+    PersonUpdate, PolicyPlace, ProvedPassword, Result, ReviewAnswer, ReviewEffect, RevocationEffect, Site,
+    StartSession, StartedSession, TenantAction, Transaction,
 };
 use tegata_core::feed::TokenHolder;
 use tegata_core::renewal::RenewalRules;
 use tegata_core::{
-    ApprovalId, DeviceId, EnrollmentPolicy, Guidance, InvitationId, Justification, KittingId, Name,
-    PasskeyId, PersonId, RevocationReason, SessionId, SetupCode, SiteId, StopCause, TenantId, Thumbprint,
-    Timestamp,
+    ApprovalId, DeviceId, EnrollmentPolicy, ExternalKey, Guidance, InvitationId, Justification, KittingId,
+    Name, PasskeyId, PersonId, ReviewId, RevocationReason, ScimSecret, ScimTokenId, SessionId, SetupCode,
+    SiteId, StopCause, TenantId, Thumbprint, Timestamp,
 };
 
 /// A write transaction that sees and changes the rows of one scope. Dropping it without [`ScopedTransaction::commit`]
@@ -98,6 +99,18 @@ scoped_writes! {
     reset_person(person: &PersonId, code: &SetupCode, expires_at: Timestamp, actor: &Actor) -> u64;
     give_emergency_code(person: &PersonId, code: &EmergencyCode<'_>, actor: &Actor) -> ();
     assign_device(device: &DeviceId, people: &[PersonId], actor: &Actor) -> ();
+    disable_unless_last(person: &PersonId, note: &str, actor: &Actor) -> u64;
+    show_in_directory(person: &PersonId, is_shown: bool, actor: &Actor) -> ();
+    set_site_key(site: &SiteId, key: Option<&ExternalKey>, actor: &Actor) -> ();
+    add_scim_token(new: &NewScimToken, secret: &ScimSecret, actor: &Actor) -> ();
+    revoke_scim_token(token: &ScimTokenId, actor: &Actor) -> ();
+    use_scim_token(token: &ScimTokenId) -> bool;
+    import_password(person: &PersonId, hash: &str, actor: &Actor) -> bool;
+    prove_imported_password(proved: &ProvedPassword<'_>) -> ();
+    set_people_policy(tenant: &TenantId, policy: &PeoplePolicy, actor: &Actor) -> ();
+    answer_review(
+        review: &ReviewId, person: &PersonId, answer: ReviewAnswer, by: &PersonId, actor: &Actor
+    ) -> ReviewEffect;
     start_session(new: &StartSession) -> StartedSession;
     require_session(person: &PersonId, session: &SessionId) -> ();
     end_session(person: &PersonId, session: &SessionId, actor: &Actor) -> ();

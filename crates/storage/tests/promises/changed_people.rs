@@ -196,7 +196,7 @@ fn rows(fixture: &LedgerFixture) -> ScopedLedger {
     fixture.ledger.within(Principal::operator("test", Some(&fixture.tenant)).scope())
 }
 
-async fn change(fixture: &LedgerFixture, person: &PersonId, change: &PersonUpdate) -> Result<u64> {
+pub(crate) async fn change(fixture: &LedgerFixture, person: &PersonId, change: &PersonUpdate) -> Result<u64> {
     let mut transaction = rows(fixture).begin(day(1)).await?;
     let ended = transaction.change_person(person, change, &operator()).await?;
     transaction.commit().await?;
@@ -215,7 +215,7 @@ async fn enable(fixture: &LedgerFixture, person: &PersonId) -> Result<()> {
     fixture.write(at, async |transaction| transaction.enable_person(person, "", &operator()).await).await
 }
 
-async fn another_site(fixture: &LedgerFixture) -> SiteId {
+pub(crate) async fn another_site(fixture: &LedgerFixture) -> SiteId {
     let site = tegata_storage::Site {
         id: SiteId::random(&fixture.entropy),
         tenant: fixture.tenant.clone(),

@@ -13,15 +13,16 @@ use tegata_core::refusal::SpokenCode;
 use tegata_core::renewal::RenewalRules;
 use tegata_core::search::SearchQuery;
 use tegata_core::{
-    ApprovalId, Contact, DeviceId, EnrollmentPolicy, Guidance, InvitationId, Justification, KittingId,
-    LoginId, Name, PasskeyId, PersonId, PersonRole, Platform, RevocationReason, Role, Roles, SessionId,
-    SetupCode, SiteId, StopCause, TenantId, Thumbprint, Timestamp,
+    ApprovalId, Contact, DeviceId, EnrollmentPolicy, ExternalKey, Guidance, InvitationId, Justification,
+    KittingId, LoginId, Name, PasskeyId, PersonId, PersonRole, Platform, ReviewId, RevocationReason, Role,
+    Roles, ScimSecret, ScimTokenId, SessionId, SetupCode, SiteId, StopCause, TenantId, Thumbprint, Timestamp,
 };
 use tegata_storage::{
     Actor, DeviceAction, DeviceChange, DeviceFilter, DevicePage, DeviceSearch, EmergencyCode, KeptAnswer,
     License, Lineage, LossReports, NewApproval, NewCredential, NewInvitation, NewKitting, NewPerson,
-    NewPersonPasskey, OnFile, PersonUpdate, PolicyPlace, Principal, Scope, ScopedLedger, SecondFactorUse,
-    Site, StartSession, Tenant, TenantAction, UsedChallenge,
+    NewPersonPasskey, NewScimToken, OnFile, PeopleFilter, PeoplePolicy, PersonUpdate, PolicyPlace, Principal,
+    ProvedPassword, Result, ReviewAnswer, Scope, ScopedLedger, SecondFactorUse, Site, StartSession, Tenant,
+    TenantAction, Transaction, UsedChallenge,
 };
 
 /// What one tenant has, by name.
@@ -43,6 +44,11 @@ struct Possessions {
     passkey: PasskeyId,
     /// The event of a change that the person made.
     change: u64,
+    /// Who answers for the others, and comes with a password of another product.
+    admin: PersonId,
+    scim_token: ScimTokenId,
+    /// Open, with the person in it.
+    review: ReviewId,
 }
 
 /// The hashes of the session's token and of a recovery code, and the login.
@@ -52,6 +58,10 @@ const LOGIN: &str = "tanaka";
 
 /// What the person's authenticator calls its passkey.
 const PASSKEY: &[u8] = b"a passkey";
+
+/// What another product has hashed of the administrator's password, and what the directory calls the site.
+const FOREIGN_HASH: &str = "a foreign hash";
+const SITE_KEY: &str = "S-1";
 
 /// What each method answered.
 type Answers = BTreeMap<&'static str, String>;
@@ -171,6 +181,13 @@ async fn reads(rows: &ScopedLedger, of: &Possessions) -> Answers {
     note("passkeys_of", &rows.passkeys_of(&of.person).await);
     let passkey = rows.passkey_candidate(PASSKEY, &of.device).await;
     note("passkey_candidate", &passkey.map(|found| found.map(|known| known.passkey)));
+    let filter = PeopleFilter { person: Some(of.person.clone()), ..PeopleFilter::default() };
+    note("find_people", &rows.find_people(&filter, 0, 10).await);
+    note("site_members", &rows.site_members(Some(&of.site)).await);
+    note("directory_sites", &rows.directory_sites(&of.tenant).await);
+    note("scim_tokens", &rows.scim_tokens().await.map(|tokens| tokens.len()));
+    note("people_policy", &rows.people_policy(&of.tenant).await);
+    note("open_reviews", &rows.open_reviews().await.map(|reviews| reviews.len()));
     note("session", &rows.session(SESSION, &of.device, day(1)).await);
     note("all_sites", &rows.all_sites().await.map(|all| all.iter().any(|site| site.id == of.site)));
     answers
@@ -246,6 +263,8 @@ async fn write_each(fixture: &LedgerFixture, rows: &ScopedLedger, of: &Possessio
         name: Name::of_place("侵入").unwrap(),
         roles: Roles::new([PersonRole::Staff]),
         sites: vec![of.site.clone()],
+        external_key: None,
+        awaits_sites: false,
     };
     let setup = SetupCode::random(entropy);
     let because = Justification::new("x", "T-1").unwrap();
@@ -273,7 +292,32 @@ async fn write_each(fixture: &LedgerFixture, rows: &ScopedLedger, of: &Possessio
     write!(change_password(&of.person, &of.session, "a PHC string", "another"));
     write!(change_totp(&of.person, &of.session, b"another", 9));
     write!(replace_recovery_codes(&of.person, &of.session, &[]));
+    let secret = ScimSecret::random(entropy);
+    let proved = ProvedPassword {
+        person: &of.admin,
+        device: &of.device,
+        before: FOREIGN_HASH,
+        kept: None,
+        code: &setup,
+        until: day(3),
+    };
+    let people_policy = PeoplePolicy { review_days: Some(7), ..PeoplePolicy::default() };
+    write!(disable_unless_last(&of.person, "", actor));
+    write!(show_in_directory(&of.person, false, actor));
+    write!(set_site_key(&of.site, ExternalKey::parse("S-2").ok().as_ref(), actor));
+    write!(add_scim_token(&scim_token(ScimTokenId::random(entropy), &tenant), &secret, actor));
+    write!(revoke_scim_token(&of.scim_token, actor));
+    write!(use_scim_token(&of.scim_token));
+    write!(import_password(&of.admin, "another", actor));
+    write!(prove_imported_password(&proved));
+    write!(set_people_policy(&tenant, &people_policy, actor));
+    write!(answer_review(&of.review, &of.person, ReviewAnswer::Confirmed, &of.admin, actor));
     use_session(fixture, rows, of, answers).await;
+}
+
+fn scim_token(id: ScimTokenId, tenant: &TenantId) -> NewScimToken {
+    let (name, roles) = (Name::of_place("Entra ID").unwrap(), Roles::new([PersonRole::Staff]));
+    NewScimToken { id, tenant: tenant.clone(), name, roles, expires_at: day(9) }
 }
 
 fn passkey(fixture: &LedgerFixture, person: &PersonId, credential: &[u8]) -> NewPersonPasskey {
@@ -379,6 +423,9 @@ impl Possessions {
             session: SessionId::random(&fixture.entropy),
             passkey: PasskeyId::random(&fixture.entropy),
             change: 1,
+            admin: PersonId::random(&fixture.entropy),
+            scim_token: ScimTokenId::random(&fixture.entropy),
+            review: ReviewId::random(&fixture.entropy),
         };
         of.furnish(fixture, &approval).await;
         of.furnish_people(fixture).await;
@@ -437,13 +484,16 @@ impl Possessions {
             name: Name::of_place("田中 花子").unwrap(),
             roles: Roles::new([PersonRole::Staff]),
             sites: vec![self.site.clone()],
+            external_key: None,
+            awaits_sites: false,
         };
+        let admin = NewPerson { roles: Roles::new([PersonRole::TenantAdmin]), ..new(&self.admin, "admin") };
         let (person, disabled) = (new(&self.person, LOGIN), new(&self.disabled, "sato"));
         let passkey =
             NewPersonPasskey { id: self.passkey.clone(), ..passkey(fixture, &self.person, PASSKEY) };
         let code = SetupCode::random(&fixture.entropy);
         let chosen = NewCredential {
-            password: "a PHC string".into(),
+            password: Some("a PHC string".into()),
             totp: b"sealed".to_vec(),
             totp_step: 0,
             recovery: vec![RECOVERY.to_vec()],
@@ -457,6 +507,7 @@ impl Possessions {
                 transaction.make_setup_link(&self.person, &code, day(2), actor).await?;
                 transaction.set_up_person(&code, &chosen).await?;
                 transaction.assign_device(&self.device, std::slice::from_ref(&self.person), actor).await?;
+                self.furnish_directory(fixture, transaction, &admin).await?;
                 transaction.start_session(&session(self, 1)).await?;
                 transaction.add_passkey(&passkey, &self.session).await?;
                 let (because, kept) = (Justification::new("紛失", "T-1"), vec![1]);
@@ -467,6 +518,25 @@ impl Possessions {
             })
             .await
             .unwrap();
+    }
+
+    async fn furnish_directory(
+        &self,
+        fixture: &LedgerFixture,
+        transaction: &mut Transaction,
+        admin: &NewPerson,
+    ) -> Result<()> {
+        let actor = &operator();
+        transaction.add_person(admin, actor).await?;
+        transaction.import_password(&self.admin, FOREIGN_HASH, actor).await?;
+        transaction.set_site_key(&self.site, ExternalKey::parse(SITE_KEY).ok().as_ref(), actor).await?;
+        let secret = ScimSecret::random(&fixture.entropy);
+        let token = scim_token(self.scim_token.clone(), &self.tenant);
+        transaction.add_scim_token(&token, &secret, actor).await?;
+        let policy = PeoplePolicy { review_days: Some(90), ..PeoplePolicy::default() };
+        transaction.set_people_policy(&self.tenant, &policy, actor).await?;
+        let fresh = || self.review.clone();
+        transaction.round_of_reviews(&self.tenant, &policy, &fresh, actor).await.map(drop)
     }
 
     /// Names that nobody has.
@@ -487,6 +557,9 @@ impl Possessions {
             session: SessionId::random(entropy),
             passkey: PasskeyId::random(entropy),
             change: 99,
+            admin: PersonId::random(entropy),
+            scim_token: ScimTokenId::random(entropy),
+            review: ReviewId::random(entropy),
         }
     }
 }

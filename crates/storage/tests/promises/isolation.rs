@@ -24,6 +24,8 @@ const DEFINING: &[&str] = &[
     "kept_answer.person",
     "person_device.person",
     "device_person.person",
+    "imported_password.person",
+    "person_review_answer.review",
 ];
 
 on_both_engines! {

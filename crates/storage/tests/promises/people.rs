@@ -237,6 +237,8 @@ pub(crate) fn new(fixture: &LedgerFixture, login: &str) -> NewPerson {
         name: Name::of_place("山田 花子").unwrap(),
         roles: Roles::new([PersonRole::Staff]),
         sites: vec![fixture.site.clone()],
+        external_key: None,
+        awaits_sites: false,
     }
 }
 
@@ -255,7 +257,7 @@ async fn link(fixture: &LedgerFixture, person: &PersonId, code: &SetupCode) -> R
 
 pub(crate) fn chosen() -> NewCredential {
     NewCredential {
-        password: "a PHC string".into(),
+        password: Some("a PHC string".into()),
         totp: b"sealed".to_vec(),
         totp_step: 0,
         recovery: vec![b"recovery 1".to_vec(), b"recovery 2".to_vec()],

@@ -38,6 +38,11 @@ const WALLED: &[(&str, i64)] = &[
     // The names of the tenant and its site, and their pairs of letters.
     ("search_name", 2),
     ("search_gram", 5),
+    ("scim_token", 0),
+    ("imported_password", 0),
+    ("people_policy", 0),
+    ("person_review", 0),
+    ("person_review_answer", 0),
     ("granted_token", 0),
     ("denied_tokens", 0),
     ("token_day", 0),

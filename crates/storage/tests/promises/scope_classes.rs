@@ -89,6 +89,11 @@ const INSTALLATION: &[&str] = &[
     "forget_ended_sign_ins",
     "forget_authorizations",
     "fill_search_index",
+    "people_policies",
+    "overdue_reviews",
+    "unused_soon",
+    "round_of_reviews",
+    "suspend_unused",
     "pass_leases",
     "pass_states",
     "prune_families",
@@ -182,6 +187,8 @@ const RIGHT: &[&str] = &[
     // A setup link.
     "open_setup",
     "set_up_person",
+    // A token of a tenant's directory.
+    "scim_token",
     // The client that sent a list.
     "invitation_list",
     "invitation_lines",

@@ -2,7 +2,9 @@
 
 mod adding;
 mod changing;
+mod listing;
 mod lookup;
+mod reviewing;
 mod showing;
 mod stopping;
 
@@ -36,6 +38,15 @@ pub enum PersonCommand {
     EmergencyCode(adding::EmergencyCodeOptions),
     /// Say for whom a device is: these people alone, or, without any, everybody at its site
     Assign(stopping::AssignOptions),
+    /// Compare a CSV list with the people of a tenant, and add or change what differs; a second time it changes nothing
+    Import(listing::ImportPeopleOptions),
+    /// Write the people of a tenant as a CSV list that `import` reads
+    Export(listing::ExportPeopleOptions),
+    /// Periodic reviews, whether everybody still works here: list, confirm, remove
+    #[command(subcommand)]
+    Review(reviewing::ReviewCommand),
+    /// How often a tenant reviews its people, and when accounts that nobody uses are suspended
+    Policy(reviewing::PeoplePolicyOptions),
 }
 
 /// Runs a command about people.
@@ -47,7 +58,7 @@ pub async fn run(
     let ledger = place.ledger(system).await?;
     let result = match command {
         PersonCommand::Add(options) => adding::add(place, &ledger, options, system).await,
-        PersonCommand::List(options) => showing::list(&ledger, options).await,
+        PersonCommand::List(options) => showing::list(&ledger, options, system.now()).await,
         PersonCommand::Show(named) => showing::show(&ledger, named, system).await,
         PersonCommand::Change(options) => changing::change(&ledger, options, system).await,
         PersonCommand::Disable(options) => {
@@ -62,6 +73,10 @@ pub async fn run(
         PersonCommand::Reset(options) => adding::reset(place, &ledger, options, system).await,
         PersonCommand::EmergencyCode(options) => adding::emergency_code(&ledger, options, system).await,
         PersonCommand::Assign(options) => stopping::assign(&ledger, options, system).await,
+        PersonCommand::Import(options) => listing::import(place, &ledger, options, system).await,
+        PersonCommand::Export(options) => listing::export(&ledger, options).await,
+        PersonCommand::Review(command) => reviewing::review(&ledger, command, system).await,
+        PersonCommand::Policy(options) => reviewing::policy(&ledger, options, system).await,
     };
     ledger.close().await;
     result

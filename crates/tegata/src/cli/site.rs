@@ -6,8 +6,8 @@ use super::tenant::{READ, WRITE, place_name};
 use crate::cli::installation_args::InstallationArgs;
 use crate::cli::scope::rows;
 use serde_json::{Value, json};
-use tegata_core::SiteId;
 use tegata_core::name::is_same;
+use tegata_core::{ExternalKey, SiteId};
 use tegata_installation::{CommittedExt, Failure, FailureContext, SystemContext};
 use tegata_storage::{Ledger, Site, Tenant};
 
@@ -18,6 +18,18 @@ pub enum SiteCommand {
     Add {
         /// Name of the new site
         name: String,
+        /// Name or identifier of its tenant; not needed where there is only one
+        #[arg(long)]
+        tenant: Option<String>,
+        #[command(flatten)]
+        output: OutputFormat,
+    },
+    /// Say what the tenant's own directory calls a site: lists of people may name it so
+    ExternalKey {
+        /// Name or identifier of the site
+        site: String,
+        /// The key; without it the site has none
+        key: Option<String>,
         /// Name or identifier of its tenant; not needed where there is only one
         #[arg(long)]
         tenant: Option<String>,
@@ -42,6 +54,10 @@ pub async fn run(
     let result = match command {
         SiteCommand::Add { name, tenant, output } => {
             add_site(&ledger, name, tenant.as_deref(), output.json, system).await
+        }
+        SiteCommand::ExternalKey { site, key, tenant, output } => {
+            let named = (site.as_str(), tenant.as_deref());
+            set_external_key(&ledger, named, key.as_deref(), output.json, system).await
         }
         SiteCommand::List { scope, output } => list_sites(&ledger, scope, output.json).await,
     };
@@ -76,6 +92,32 @@ async fn add_site(
     }
     Ok(())
 }
+
+async fn set_external_key(
+    ledger: &Ledger,
+    (named, tenant): (&str, Option<&str>),
+    key: Option<&str>,
+    as_json: bool,
+    system: &SystemContext,
+) -> Result<(), Failure> {
+    let key = key.map(ExternalKey::parse).transpose().map_err(Failure::misuse)?;
+    let directory = TenantDirectory::read(ledger).await?;
+    let place = directory.site(tenant, named)?;
+    let site = place.site.ok_or_else(|| Failure::misuse(format!("there is no site {named:?}")))?;
+    let mut transaction = rows(ledger, Some(&site.tenant)).begin(system.now()).await.doing(CHANGE)?;
+    let set = transaction.set_site_key(&site.id, key.as_ref(), &SystemContext::operator()).await;
+    set.doing(CHANGE)?;
+    transaction.commit().await.committed(CHANGE)?;
+    let key = key.as_ref().map(ExternalKey::as_str);
+    if as_json {
+        outln!("{}", json!({"site": site.id, "name": site.name, "external_key": key}));
+    } else {
+        outln!("{}  {}", site.name, key.unwrap_or("has no external key"));
+    }
+    Ok(())
+}
+
+const CHANGE: &str = "nothing was changed";
 
 async fn list_sites(ledger: &Ledger, scope: &ScopeArgs, as_json: bool) -> Result<(), Failure> {
     let directory = TenantDirectory::read(ledger).await?;

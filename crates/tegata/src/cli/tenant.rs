@@ -1,6 +1,7 @@
 //! `tegata tenant …`: who is served.
 
 mod isolation;
+mod scim_token;
 
 use crate::cli::guidance::{self, ContactOptions, ProductOptions};
 use crate::cli::history::HistoryEvent;
@@ -50,6 +51,9 @@ pub enum TenantCommand {
     Product(ProductOptions),
     /// What is its own, what it shares with others, and what keeps it apart: for an auditor. Exit code 1 where that has a hole
     IsolationReport(isolation::IsolationOptions),
+    /// Tokens by which the tenant's own directory says who works there (SCIM): make, list, revoke
+    #[command(subcommand)]
+    ScimToken(scim_token::ScimTokenCommand),
     /// Sign all its devices out: their tokens are refused, their certificates stay and may obtain others
     RevokeTokens {
         /// Its name or identifier
@@ -103,6 +107,7 @@ pub async fn run(
         TenantCommand::Contact(options) => guidance::contact(&ledger, options, system).await,
         TenantCommand::Product(options) => guidance::product(&ledger, options, system).await,
         TenantCommand::IsolationReport(options) => isolation::report(place, &ledger, options, system).await,
+        TenantCommand::ScimToken(command) => scim_token::run(place, &ledger, command, system).await,
         TenantCommand::RevokeTokens { tenant, sign_out } => {
             revoke_tokens(&ledger, tenant, sign_out, system).await
         }

@@ -9,14 +9,15 @@ use crate::server::routes::Routes;
 use crate::server::services::Services;
 use crate::server::startup::OpenedServices;
 use arc_swap::ArcSwap;
+use axum::response::Response;
 use std::future::Future;
 use std::sync::Arc;
 use tegata_installation::{Failure, FailureContext};
 use tegata_web::tls::{DeviceTls, ServerIdentity, TlsVersions, portal_config};
 use tegata_web::trust_verdict::DistinguishedName;
 use tegata_web::{
-    ConnectionRegistry, CrossOriginRules, Limits, ListenerKind, ListenerRules, ProbeHosts, TrustedIssuers,
-    forwarded, listener,
+    ConnectionRegistry, CrossOriginRules, Limits, ListenerKind, ListenerRules, ProbeHosts, Problem,
+    TrustedIssuers, forwarded, listener,
 };
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -155,7 +156,7 @@ impl AcceptLoops<'_> {
             cross_origin: CrossOriginRules::default(),
             hsts: false,
             why: Some(self.server.context.addresses.device.clone()),
-            protocol_problem: Some(tegata_enroll::acme_problem),
+            protocol_problem: Some(protocol_problem),
             contact: self.server.config.contact.clone(),
         }
     }
@@ -164,4 +165,9 @@ impl AcceptLoops<'_> {
         let mut stopping = self.stopping.clone();
         async move { drop(stopping.wait_for(|stop| *stop).await) }
     }
+}
+
+/// A refusal in the form of the protocol that a path belongs to, if it has one of its own.
+fn protocol_problem(path: &str, problem: &Problem) -> Option<Response> {
+    tegata_enroll::acme_problem(path, problem).or_else(|| tegata_identity::scim_problem(path, problem))
 }

@@ -3,7 +3,7 @@
 //! | pass | lease | two at once |
 //! |---|---|---|
 //! | `crl:CA` | exclusive | a list replaces another only with a higher number and no less in it |
-//! | `renewal`, `audit-retention`, `search-index` | exclusive | rows move from the state they are in, under the lock of all writers |
+//! | `renewal`, `audit-retention`, `people`, `search-index` | exclusive | rows move from the state they are in, under the lock of all writers |
 //! | `invitation-lists` | none | each step takes lines that still wait, under the lock of all writers |
 //! | `token-keys` | none | whoever changes the succession holds its lock |
 //! | `hierarchy`, `crl-publishers`, `ocsp-responders`, `scep-registrars`, `sightings`, `client-…`, `listener-…`, `canary` | none | what they keep is the server's own |
@@ -37,7 +37,7 @@ use revocation_log::RevocationLogPass;
 use scep_registrars::ScepRegistrarsPass;
 use sightings::SightingsPass;
 use std::sync::Arc;
-use tegata_scheduler::{AuditRetentionPass, RenewalPass, Scheduler, SearchIndexPass};
+use tegata_scheduler::{AuditRetentionPass, PeoplePass, RenewalPass, Scheduler, SearchIndexPass};
 use token_keys::TokenKeysPass;
 
 /// What passes alone have.
@@ -64,6 +64,7 @@ pub fn add_all(scheduler: &Arc<Scheduler>, server: &Server, services: &Services,
     scheduler.add(RenewalPass::new(context.ledger.clone(), context.renewal));
     scheduler.add(AuditRetentionPass::new(context.ledger.clone(), server.config.audit.retention()));
     scheduler.add(SearchIndexPass::new(context.ledger.clone()));
+    scheduler.add(PeoplePass::new(context.ledger.clone(), context.entropy.clone()));
     scheduler.add(SightingsPass::new(context));
     scheduler.add(RevocationLogPass::new(context));
     scheduler.add(InvitationListsPass::new(&services.bulk));

@@ -8,8 +8,8 @@ use clap::Args;
 use serde_json::json;
 use std::time::Duration;
 use tegata_core::{
-    Entropy, Justification, LoginId, Name, PersonId, PersonRole, Roles, SetupCode, SiteId, TenantId,
-    Timestamp,
+    Entropy, ExternalKey, Justification, LoginId, Name, PersonId, PersonRole, Roles, SetupCode, SiteId,
+    TenantId, Timestamp,
 };
 use tegata_identity::{OneTimeCode, setup_link};
 use tegata_installation::{CommittedExt, Config, Failure, FailureContext, SystemContext, running_addresses};
@@ -41,6 +41,9 @@ pub struct AddPersonOptions {
     /// Name or identifier of a site where the person works; once or several times
     #[arg(long = "site", value_name = "SITE")]
     sites: Vec<String>,
+    /// What the tenant's own directory calls the person: one within the tenant
+    #[arg(long, value_name = "KEY")]
+    external_key: Option<String>,
     /// An account for emergencies: any sign-in rings an alarm, and is the last until `person enable`
     #[arg(long)]
     break_glass: bool,
@@ -200,9 +203,11 @@ fn operator(tenant: &TenantId, login: LoginId, entropy: &dyn Entropy) -> Result<
         id: PersonId::random(entropy),
         tenant: tenant.clone(),
         login,
+        external_key: None,
         name: Name::of_place("Operator").map_err(Failure::wrong)?,
         roles: Roles::new([PersonRole::Operator]),
         sites: Vec::new(),
+        awaits_sites: false,
     })
 }
 
@@ -226,7 +231,17 @@ async fn new_person(
             tenant.name
         )));
     }
-    Ok(NewPerson { id: PersonId::random(entropy), tenant: tenant.id.clone(), login, name, roles, sites })
+    let external_key = options.external_key.as_deref().map(ExternalKey::parse).transpose();
+    Ok(NewPerson {
+        id: PersonId::random(entropy),
+        tenant: tenant.id.clone(),
+        login,
+        external_key: external_key.map_err(Failure::misuse)?,
+        name,
+        roles,
+        sites,
+        awaits_sites: false,
+    })
 }
 
 /// The sites of a tenant with these names or identifiers, each once.
@@ -275,7 +290,7 @@ fn say(person: &PersonId, login: &str, link: &str, until: Timestamp, as_json: bo
 }
 
 /// Where the setup page is.
-fn portal(config: &Config) -> String {
+pub(super) fn portal(config: &Config) -> String {
     running_addresses::portal(config).as_ref().unwrap_or(&config.portal.url).to_string()
 }
 

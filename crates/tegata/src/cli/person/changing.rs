@@ -5,9 +5,9 @@ use super::lookup::{NamedPerson, WRITE};
 use crate::cli::scope::{TenantDirectory, rows};
 use clap::Args;
 use serde_json::json;
-use tegata_core::{Name, PersonRole, Roles};
+use tegata_core::{ExternalKey, Name, PersonRole, Roles};
 use tegata_installation::{CommittedExt, Failure, FailureContext, SystemContext};
-use tegata_storage::{Ledger, Person, PersonUpdate};
+use tegata_storage::{ExternalKeyUpdate, Ledger, Person, PersonUpdate};
 
 #[derive(Args)]
 pub struct ChangePersonOptions {
@@ -25,6 +25,9 @@ pub struct ChangePersonOptions {
     /// The person works at no site any more
     #[arg(long)]
     no_site: bool,
+    /// What the tenant's own directory calls the person; an empty one takes it away
+    #[arg(long, value_name = "KEY")]
+    external_key: Option<String>,
 }
 
 /// Changes a person; sessions on devices that they may use no longer end.
@@ -49,9 +52,9 @@ pub async fn change(
 
 impl ChangePersonOptions {
     async fn change(&self, ledger: &Ledger, person: &Person) -> Result<PersonUpdate, Failure> {
-        if self.name.is_none() && self.roles.is_empty() && self.sites.is_empty() && !self.no_site {
+        if self.changes_nothing() {
             return Err(Failure::misuse(
-                "nothing is to be changed: name --name, --role, --site or --no-site",
+                "nothing is to be changed: name --name, --role, --site, --no-site or --external-key",
             ));
         }
         let name = self.name.as_deref().map(Name::of_place).transpose().map_err(Failure::misuse)?;
@@ -65,6 +68,16 @@ impl ChangePersonOptions {
                 "staff and site managers work at a site: name one or more with --site",
             ));
         }
-        Ok(PersonUpdate { name, roles, sites })
+        let external_key = match self.external_key.as_deref() {
+            None => ExternalKeyUpdate::Keep,
+            Some("") => ExternalKeyUpdate::Clear,
+            Some(key) => ExternalKeyUpdate::Set(ExternalKey::parse(key).map_err(Failure::misuse)?),
+        };
+        Ok(PersonUpdate { name, roles, sites, external_key, awaits_sites: false })
+    }
+
+    fn changes_nothing(&self) -> bool {
+        let is_named = self.name.is_some() || self.external_key.is_some();
+        !is_named && self.roles.is_empty() && self.sites.is_empty() && !self.no_site
     }
 }

@@ -5,8 +5,10 @@ use crate::cli::output::{OutputFormat, nothing_found};
 use crate::cli::scope::{TenantDirectory, rows};
 use clap::Args;
 use serde_json::{Value, json};
+use std::collections::HashMap;
+use tegata_core::{TenantId, Timestamp};
 use tegata_installation::{Failure, FailureContext, SystemContext};
-use tegata_storage::{BreakGlass, Ledger, ListedSession, Person, PersonState};
+use tegata_storage::{BreakGlass, Ledger, ListedSession, PeoplePolicy, Person, PersonState};
 
 #[derive(Args)]
 pub struct ListPeopleOptions {
@@ -18,16 +20,21 @@ pub struct ListPeopleOptions {
 }
 
 /// Lists people by tenant and login.
-pub async fn list(ledger: &Ledger, options: &ListPeopleOptions) -> Result<(), Failure> {
+pub async fn list(ledger: &Ledger, options: &ListPeopleOptions, now: Timestamp) -> Result<(), Failure> {
+    let policies: HashMap<_, _> = ledger.people_policies().await.doing(READ)?.into_iter().collect();
     let directory = TenantDirectory::read(ledger).await?;
     let only = options.tenant.as_deref().map(|named| directory.tenant(Some(named))).transpose()?;
     let mut described = Vec::new();
     for person in rows(ledger, only.map(|tenant| &tenant.id)).people().await.doing(READ)? {
         if !options.output.json {
             let (state, roles) = (state_of(&person), person.roles.to_string());
-            outln!("{}  {:10}  {:24}  {}  {}", person.id, state, roles, person.login, person.name);
+            let soon = suspended_soon(&person, &policies, now);
+            let soon = soon.map_or_else(String::new, |at| format!("  unused: suspended at {at}"));
+            outln!("{}  {:10}  {:24}  {}  {}{soon}", person.id, state, roles, person.login, person.name);
         }
-        described.push(describe(&person));
+        let mut of = describe(&person);
+        of["suspended_soon_at"] = json!(suspended_soon(&person, &policies, now));
+        described.push(of);
     }
     let is_nothing = described.is_empty();
     if options.output.json {
@@ -51,6 +58,9 @@ pub async fn show(ledger: &Ledger, named: &NamedPerson, system: &SystemContext) 
     outln!("person    {}", person.id);
     outln!("login     {}", person.login);
     outln!("name      {}", person.name);
+    if let Some(key) = &person.external_key {
+        outln!("key       {}", key.as_str());
+    }
     outln!("roles     {}", person.roles);
     outln!("sites     {}", if sites.is_empty() { "-".to_owned() } else { sites.join(", ") });
     outln!("state     {}", state_of(&person));
@@ -64,9 +74,22 @@ pub async fn show(ledger: &Ledger, named: &NamedPerson, system: &SystemContext) 
     Ok(())
 }
 
+/// When an account is suspended that nobody uses, once that is near.
+fn suspended_soon(
+    person: &Person,
+    policies: &HashMap<TenantId, PeoplePolicy>,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let policy = policies.get(&person.tenant)?;
+    let is_theirs = person.state == PersonState::Active && person.break_glass.is_none();
+    let is_near = policy.warns_at(person.used_at()).is_some_and(|at| at <= now);
+    policy.suspends_at(person.used_at()).filter(|_| is_theirs && is_near)
+}
+
 fn state_of(person: &Person) -> &'static str {
     match (person.state, person.break_glass) {
         (PersonState::Active, Some(BreakGlass::Used)) => "used",
+        (PersonState::Active, _) if !person.is_set_up && person.has_imported_password => "imported",
         (PersonState::Active, _) if !person.is_set_up => "not set up",
         (state, _) => state.as_str(),
     }
@@ -78,7 +101,9 @@ fn describe(person: &Person) -> Value {
     json!({
         "person": person.id, "tenant": person.tenant, "login": person.login, "name": person.name, "roles": roles,
         "sites": sites, "state": person.state.as_str(), "break_glass": person.break_glass.map(BreakGlass::as_str), "set_up": person.is_set_up, "setup_until": person.setup_until,
-        "created_at": person.created_at, "changed_at": person.changed_at,
+        "created_at": person.created_at, "changed_at": person.changed_at, "signed_in_at": person.signed_in_at,
+        "external_key": person.external_key.as_ref().map(tegata_core::ExternalKey::as_str),
+        "imported_password": person.has_imported_password,
     })
 }
 

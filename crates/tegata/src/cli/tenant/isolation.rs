@@ -192,10 +192,10 @@ fn providers(config: &Config, tenant: &Tenant) -> Vec<String> {
 }
 
 fn shares(shares: SharesConfig) -> String {
-    let SharesConfig { tokens, enrollment, invitations, sign_in } = shares;
+    let SharesConfig { tokens, enrollment, invitations, sign_in, provisioning } = shares;
     format!(
         "under way at one time at each server: {tokens} tokens, {enrollment} enrollments, {invitations} lists, {sign_in} \
-         sign-ins; while it is busy, an equal share for each tenant"
+         sign-ins, {provisioning} requests of directories; while it is busy, an equal share for each tenant"
     )
 }
 

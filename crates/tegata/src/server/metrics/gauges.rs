@@ -43,6 +43,8 @@ pub struct Gauges {
     crl_behind: Family<Labels, Level>,
     ca_days: Family<Labels, Level>,
     renewals: Family<Labels, Level>,
+    reviews_overdue: Level,
+    unused_accounts: Level,
     connections: Family<Labels, Level>,
     receiver_lag: Family<Labels, Level>,
     receiver_failing: Family<Labels, Level>,
@@ -83,6 +85,16 @@ impl Gauges {
             "renewals",
             "Devices that should renew now, and that ended without a successor",
             own.renewals.clone(),
+        );
+        registry.register(
+            "person_reviews_overdue",
+            "Reviews of people that nobody has answered in time",
+            own.reviews_overdue.clone(),
+        );
+        registry.register(
+            "accounts_unused",
+            "Accounts that are suspended within two weeks unless somebody uses them",
+            own.unused_accounts.clone(),
         );
         registry.register(
             "receiver_lag_events",
@@ -147,8 +159,19 @@ impl Gauges {
             for (state, count) in [("due", due.len()), ("overdue", overdue.len())] {
                 self.renewals.get_or_create(&vec![("state", state.into())]).set(number(count as u64));
             }
+            self.people(ledger, now).await?;
             *due_at = now;
         }
+        Ok(())
+    }
+
+    async fn people(&self, ledger: &Ledger, now: Timestamp) -> tegata_storage::Result<()> {
+        self.reviews_overdue.set(number(ledger.overdue_reviews(now).await?));
+        let mut unused = 0;
+        for (tenant, policy) in ledger.people_policies().await? {
+            unused += ledger.unused_soon(&tenant, &policy, now).await?;
+        }
+        self.unused_accounts.set(number(unused));
         Ok(())
     }
 

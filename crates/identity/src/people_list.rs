@@ -1,0 +1,223 @@
+//! People from a list, as a spreadsheet or another system writes it: what it says of each is compared with what is there, and
+//! only what differs is done. The same list a second time changes nothing.
+//!
+//! Everything that can be wrong is found before anything is written ([`plan`]); a rehearsal does the same as the import, in
+//! transactions that are not committed, so that its report says what will happen.
+
+mod line;
+mod plan;
+
+pub use line::{LIST_COLUMNS, LIST_NEEDED, ListedPerson};
+pub use plan::{MissingPeople, PeopleListPlan};
+
+use crate::provisioning::PersonChange;
+use plan::{LineAction, PlannedLine};
+use tegata_core::{Clock, Entropy, PersonId, Refusal, SetupCode, Timestamp};
+use tegata_storage::{Actor, LedgerError, NewPerson, ScopedLedger, ScopedTransaction};
+
+/// Lines in one transaction: few enough that others get their turn.
+const TOGETHER: usize = 50;
+
+/// How a list is worked off.
+pub struct ListTerms<'a> {
+    /// Whether it is done. Otherwise it is only tried.
+    pub performs: bool,
+    /// Whether people whom the list does not name are stopped.
+    pub disables_missing: bool,
+    /// Until when setup links work; none where nobody gets one.
+    pub setup_until: Option<Timestamp>,
+    /// Who has given the list.
+    pub actor: &'a Actor,
+}
+
+/// What became of a line, or of somebody whom no line names.
+#[derive(Debug)]
+pub struct LineReport {
+    /// Its number in the file; none for somebody whom no line names.
+    pub line: Option<u32>,
+    /// The login that it names.
+    pub login: String,
+    /// The person that it is about.
+    pub person: Option<PersonId>,
+    /// What became of it.
+    pub outcome: ListOutcome,
+    /// What has changed of the person.
+    pub changes: Vec<&'static str>,
+    /// By what a new person sets up the account. It is handed out once.
+    pub setup: Option<SetupCode>,
+}
+
+/// What became of a line.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ListOutcome {
+    /// The person is new.
+    Created,
+    /// The person was changed.
+    Changed,
+    /// It is as the line says already.
+    Unchanged,
+    /// The list does not name the person, who was stopped.
+    Disabled,
+    /// Nothing was done.
+    Refused {
+        /// Why.
+        refusal: Refusal,
+        /// What exactly, for whoever wrote the list.
+        detail: Option<String>,
+    },
+}
+
+impl ListOutcome {
+    /// The word in JSON.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Changed => "changed",
+            Self::Unchanged => "unchanged",
+            Self::Disabled => "disabled",
+            Self::Refused { .. } => "refused",
+        }
+    }
+}
+
+impl PeopleListPlan {
+    /// Works it off, line by line. Gives what became of each, in the order of the file, and then of those whom it does not
+    /// name.
+    ///
+    /// # Errors
+    /// The ledger cannot be written; what was done before stays done, and the list can be given again.
+    pub async fn work_off(
+        &self,
+        rows: &ScopedLedger,
+        terms: &ListTerms<'_>,
+        clock: &dyn Clock,
+        entropy: &dyn Entropy,
+    ) -> Result<Vec<LineReport>, LedgerError> {
+        let mut reports = Vec::with_capacity(self.lines.len());
+        for lines in self.lines.chunks(TOGETHER) {
+            let mut transaction = rows.begin(clock.now()).await?;
+            for line in lines {
+                reports.push(line.work_off(&mut transaction, terms, entropy).await?);
+            }
+            if terms.performs {
+                transaction.commit().await?;
+            }
+        }
+        if terms.disables_missing {
+            self.disable_missing(rows, terms, clock, &mut reports).await?;
+        }
+        Ok(reports)
+    }
+
+    async fn disable_missing(
+        &self,
+        rows: &ScopedLedger,
+        terms: &ListTerms<'_>,
+        clock: &dyn Clock,
+        reports: &mut Vec<LineReport>,
+    ) -> Result<(), LedgerError> {
+        for people in self.missing.people.chunks(TOGETHER) {
+            let mut transaction = rows.begin(clock.now()).await?;
+            for (person, login) in people {
+                let done = transaction.disable_unless_last(person, "not in the list", terms.actor).await;
+                let outcome = match done {
+                    Ok(_) => ListOutcome::Disabled,
+                    Err(LedgerError::Refused(refusal)) => ListOutcome::Refused { refusal, detail: None },
+                    Err(error) => return Err(error),
+                };
+                let changes = if outcome == ListOutcome::Disabled { vec!["state"] } else { Vec::new() };
+                reports.push(LineReport {
+                    line: None,
+                    login: login.clone(),
+                    person: Some(person.clone()),
+                    outcome,
+                    changes,
+                    setup: None,
+                });
+            }
+            if terms.performs {
+                transaction.commit().await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl PlannedLine {
+    async fn work_off(
+        &self,
+        transaction: &mut ScopedTransaction,
+        terms: &ListTerms<'_>,
+        entropy: &dyn Entropy,
+    ) -> Result<LineReport, LedgerError> {
+        let mut report = LineReport {
+            line: Some(self.number),
+            login: self.login.clone(),
+            person: None,
+            outcome: ListOutcome::Unchanged,
+            changes: Vec::new(),
+            setup: None,
+        };
+        match &self.action {
+            LineAction::Refuse(refusal, detail) => {
+                report.outcome = ListOutcome::Refused { refusal: *refusal, detail: detail.clone() };
+            }
+            LineAction::Create { new, is_disabled, password } => {
+                let of = (new.as_ref(), *is_disabled, password.as_deref());
+                report.setup = create(transaction, of, terms, entropy).await?;
+                report.person = terms.performs.then(|| new.id.clone());
+                report.outcome = ListOutcome::Created;
+            }
+            LineAction::Change { person, change, password } => {
+                report.person = Some(person.clone());
+                match change_person(transaction, (person, change, password.as_deref()), terms).await {
+                    Ok(changes) => report.changes = changes,
+                    Err(LedgerError::Refused(refusal)) => {
+                        report.outcome = ListOutcome::Refused { refusal, detail: None };
+                    }
+                    Err(error) => return Err(error),
+                }
+                if !report.changes.is_empty() {
+                    report.outcome = ListOutcome::Changed;
+                }
+            }
+        }
+        Ok(report)
+    }
+}
+
+/// Whoever brings a password needs no link: it leads to setting up the account by itself.
+async fn create(
+    transaction: &mut ScopedTransaction,
+    (new, is_disabled, password): (&NewPerson, bool, Option<&str>),
+    terms: &ListTerms<'_>,
+    entropy: &dyn Entropy,
+) -> Result<Option<SetupCode>, LedgerError> {
+    transaction.add_person(new, terms.actor).await?;
+    if let Some(password) = password {
+        transaction.import_password(&new.id, password, terms.actor).await?;
+    }
+    if is_disabled {
+        transaction.disable_person(&new.id, "by the list", terms.actor).await?;
+        return Ok(None);
+    }
+    let Some(until) = terms.setup_until.filter(|_| password.is_none()) else { return Ok(None) };
+    let code = SetupCode::random(entropy);
+    transaction.make_setup_link(&new.id, &code, until, terms.actor).await?;
+    Ok(terms.performs.then_some(code))
+}
+
+async fn change_person(
+    transaction: &mut ScopedTransaction,
+    (person, change, password): (&PersonId, &PersonChange, Option<&str>),
+    terms: &ListTerms<'_>,
+) -> Result<Vec<&'static str>, LedgerError> {
+    change.apply(transaction, person, "by the list", terms.actor).await?;
+    let mut changes = change.parts();
+    if let Some(password) = password
+        && transaction.import_password(person, password, terms.actor).await?
+    {
+        changes.push("password");
+    }
+    Ok(changes)
+}

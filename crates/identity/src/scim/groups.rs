@@ -1,0 +1,233 @@
+//! `/scim/v2/Groups`.
+
+use super::answer::{list_answer, not_there};
+use super::body::{ScimObject, member, text};
+use super::caller::ScimCaller;
+use super::error::{ScimError, ScimResult};
+use super::filter::Comparison;
+use super::listing::ScimQuery;
+use super::patch::{PatchOperation, steps};
+use super::{group, user};
+use crate::service::IdentityService;
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, StatusCode};
+use std::collections::BTreeSet;
+use tegata_core::name::is_same;
+use tegata_core::{ExternalKey, Refusal, SiteId};
+use tegata_storage::{DirectorySite, ExternalKeyUpdate, PersonUpdate, ScopedTransaction, SiteMember};
+
+/// What becomes of a site.
+struct SiteChange {
+    key: ExternalKeyUpdate,
+    /// Who works there from now on; nothing where that stays.
+    members: Option<BTreeSet<String>>,
+}
+
+pub(super) async fn list(
+    State(service): State<IdentityService>,
+    caller: ScimCaller,
+    Query(query): Query<ScimQuery>,
+) -> ScimResult<Response> {
+    let (comparisons, projection) = (query.comparisons()?, query.projection());
+    let mut sites = caller.rows.directory_sites(&caller.tenant).await?;
+    let asks_for_members = comparisons.iter().any(is_about_members);
+    let members = if projection.has("members") || asks_for_members {
+        Some(caller.rows.site_members(None).await?)
+    } else {
+        None
+    };
+    for comparison in &comparisons {
+        retain(&mut sites, comparison, members.as_deref().unwrap_or_default())?;
+    }
+    let (start, total) = (query.start(), sites.len() as u64);
+    let page = sites.iter().skip(start as usize - 1).take(query.count() as usize);
+    let portal = &service.context.addresses.portal;
+    let shown = page.map(|site| group::shown(site, members.as_deref(), portal).projected(&projection));
+    Ok(list_answer(total, start, shown.collect()))
+}
+
+pub(super) async fn read(
+    State(service): State<IdentityService>,
+    caller: ScimCaller,
+    Path(id): Path<String>,
+    Query(query): Query<ScimQuery>,
+    headers: HeaderMap,
+) -> ScimResult<Response> {
+    let site = caller.site(&id).await?;
+    let members = caller.rows.site_members(Some(&site.id)).await?;
+    let shown = group::shown(&site, Some(&members), &service.context.addresses.portal);
+    Ok(shown.shown(&headers, &query.projection()))
+}
+
+pub(super) async fn create(_caller: ScimCaller) -> ScimError {
+    Refusal::SitesFixed.into()
+}
+
+pub(super) async fn delete(_caller: ScimCaller, Path(_): Path<String>) -> ScimError {
+    Refusal::SitesFixed.into()
+}
+
+pub(super) async fn replace(
+    State(service): State<IdentityService>,
+    caller: ScimCaller,
+    Path(id): Path<String>,
+    Query(query): Query<ScimQuery>,
+    headers: HeaderMap,
+    ScimObject(said): ScimObject,
+) -> ScimResult<Response> {
+    let change = |site: &DirectorySite, _: &BTreeSet<String>| {
+        check_name(site, text(&said, "displayName"))?;
+        let key = member(&said, "externalId").map_or(Ok(ExternalKeyUpdate::Keep), user::external_key)?;
+        let members = member(&said, "members").map(group::members).transpose()?;
+        Ok(SiteChange { key, members: members.map(|members| members.into_iter().collect()) })
+    };
+    caller.change_site(&service, &id, &headers, change).await?;
+    let site = caller.site(&id).await?;
+    let members = caller.rows.site_members(Some(&site.id)).await?;
+    let shown = group::shown(&site, Some(&members), &service.context.addresses.portal);
+    Ok(shown.changed(&query.projection()))
+}
+
+/// Answered with nothing, as directories expect it of groups: they may be large.
+pub(super) async fn modify(
+    State(service): State<IdentityService>,
+    caller: ScimCaller,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    ScimObject(request): ScimObject,
+) -> ScimResult<Response> {
+    let steps = steps(&request)?;
+    let change = |site: &DirectorySite, before: &BTreeSet<String>| {
+        let mut change = SiteChange { key: ExternalKeyUpdate::Keep, members: None };
+        for step in &steps {
+            match step.path.attribute.as_deref() {
+                Some("members") => {
+                    let before = change.members.as_ref().unwrap_or(before);
+                    change.members = Some(group::members_after(step, before)?);
+                }
+                Some("externalid") if step.operation == PatchOperation::Remove => {
+                    change.key = ExternalKeyUpdate::Clear;
+                }
+                Some("externalid") => change.key = user::external_key(&step.value)?,
+                Some("displayname") => check_name(site, step.value.as_str())?,
+                _ => {}
+            }
+        }
+        Ok(change)
+    };
+    caller.change_site(&service, &id, &headers, change).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+impl ScimCaller {
+    async fn site(&self, id: &str) -> ScimResult<DirectorySite> {
+        let id = SiteId::parse(id).ok_or_else(not_there)?;
+        let sites = self.rows.directory_sites(&self.tenant).await?;
+        sites.into_iter().find(|site| site.id == id).ok_or_else(|| Refusal::PersonSiteUnknown.into())
+    }
+
+    /// The transaction is open before anything is read: what is compared is what is changed.
+    async fn change_site(
+        &self,
+        service: &IdentityService,
+        id: &str,
+        headers: &HeaderMap,
+        said: impl FnOnce(&DirectorySite, &BTreeSet<String>) -> ScimResult<SiteChange>,
+    ) -> ScimResult<()> {
+        let mut transaction = self.begin().await?;
+        let site = self.site(id).await?;
+        let members = self.rows.site_members(Some(&site.id)).await?;
+        group::shown(&site, Some(&members), &service.context.addresses.portal).check(headers)?;
+        let before: BTreeSet<_> = members.iter().map(|member| member.person.to_string()).collect();
+        let change = said(&site, &before)?;
+        self.set_key(&mut transaction, &site, change.key).await?;
+        if let Some(after) = change.members {
+            for person in before.symmetric_difference(&after) {
+                let works_there = after.contains(person);
+                self.set_member(&mut transaction, &site.id, person, works_there).await?;
+            }
+        }
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    async fn set_key(
+        &self,
+        transaction: &mut ScopedTransaction,
+        site: &DirectorySite,
+        update: ExternalKeyUpdate,
+    ) -> ScimResult<()> {
+        let key: Option<ExternalKey> = match update {
+            ExternalKeyUpdate::Keep => return Ok(()),
+            ExternalKeyUpdate::Clear => None,
+            ExternalKeyUpdate::Set(key) => Some(key),
+        };
+        if site.external_key == key {
+            return Ok(());
+        }
+        let others = self.rows.directory_sites(&self.tenant).await?;
+        let is_taken =
+            |other: &DirectorySite| other.id != site.id && key.is_some() && other.external_key == key;
+        if others.iter().any(is_taken) {
+            return Err(Refusal::PersonKnown.into());
+        }
+        transaction.set_site_key(&site.id, key.as_ref(), &self.actor).await?;
+        Ok(())
+    }
+
+    async fn set_member(
+        &self,
+        transaction: &mut ScopedTransaction,
+        site: &SiteId,
+        person: &str,
+        works_there: bool,
+    ) -> ScimResult<()> {
+        let nobody = || ScimError::value("a member is nobody of this tenant");
+        let id = group::person_id(person).ok_or_else(nobody)?;
+        let person = self.rows.person(&id).await?;
+        let person = person.filter(|person| person.left_directory_at.is_none() || !works_there);
+        let person = person.ok_or_else(nobody)?;
+        self.may_change(&person)?;
+        let mut sites: Vec<_> = person.sites.iter().map(|at| at.id.clone()).collect();
+        if works_there {
+            sites.push(site.clone());
+        } else {
+            sites.retain(|at| at != site);
+        }
+        let update = PersonUpdate { sites: Some(sites), awaits_sites: true, ..PersonUpdate::default() };
+        transaction.change_person(&id, &update, &self.actor).await?;
+        Ok(())
+    }
+}
+
+/// The name of a site is the operator's to change.
+fn check_name(site: &DirectorySite, name: Option<&str>) -> ScimResult<()> {
+    match name {
+        Some(name) if !is_same(&site.name, name) => Err(ScimError::fixed(Refusal::SitesFixed)),
+        _ => Ok(()),
+    }
+}
+
+fn is_about_members(comparison: &Comparison) -> bool {
+    ["members", "members.value"].contains(&comparison.attribute.as_str())
+}
+
+fn retain(sites: &mut Vec<DirectorySite>, comparison: &Comparison, members: &[SiteMember]) -> ScimResult<()> {
+    let wanted = comparison.text();
+    match comparison.attribute.as_str() {
+        "displayname" => sites.retain(|site| is_same(&site.name, &wanted)),
+        "id" => sites.retain(|site| site.id.as_str() == wanted),
+        "externalid" => {
+            sites.retain(|site| site.external_key.as_ref().is_some_and(|key| key.as_str() == wanted));
+        }
+        _ if is_about_members(comparison) => {
+            let works_at = |site: &DirectorySite| {
+                members.iter().any(|of| of.site == site.id && of.person.as_str() == wanted)
+            };
+            sites.retain(works_at);
+        }
+        _ => return Err(ScimError::filter("groups are found by displayName, externalId, id and members")),
+    }
+    Ok(())
+}

@@ -1,0 +1,212 @@
+//! What a tenant's directory may rely on: a key names one person, a token works as long as it was made for, whoever it deletes
+//! is out, and a password of another product leads to setting up an account and no further.
+
+use crate::changed_people::change;
+use crate::engines::on_both_engines;
+use crate::fixture::{Everything, LedgerFixture, day, operator};
+use crate::people::{add, chosen, is_guard, lasts, new, other_tenant, refused, start};
+use std::time::Duration;
+use tegata_core::{
+    DeviceId, ExternalKey, LoginId, Name, PersonId, PersonRole, Refusal, Roles, ScimSecret, ScimTokenId,
+    SetupCode,
+};
+use tegata_storage::{
+    ExternalKeyUpdate, NewCredential, NewPerson, NewScimToken, PeopleFilter, PersonState, PersonUpdate,
+    ProvedPassword, Result,
+};
+
+on_both_engines! {
+    async fn a_key_of_the_directory_names_one_person_of_a_tenant(fixture: LedgerFixture) {
+        let keyed = |login| NewPerson { external_key: Some(key("100")), ..new(fixture, login) };
+        let tanaka = keyed("tanaka");
+        add(fixture, &tanaka).await.unwrap();
+        assert!(is_guard(&add(fixture, &keyed("sato")).await));
+        let (tenant, site) = other_tenant(fixture).await;
+        add(fixture, &NewPerson { tenant, sites: vec![site], ..keyed("sato") }).await.unwrap();
+        let sato = new(fixture, "sato");
+        add(fixture, &sato).await.unwrap();
+        let taken = PersonUpdate { external_key: ExternalKeyUpdate::Set(key("100")), ..PersonUpdate::default() };
+        assert!(is_guard(&change(fixture, &sato.id, &taken).await));
+        change(fixture, &tanaka.id, &taken).await.expect("one's own key again");
+        let cleared = PersonUpdate { external_key: ExternalKeyUpdate::Clear, ..PersonUpdate::default() };
+        change(fixture, &tanaka.id, &cleared).await.unwrap();
+        change(fixture, &sato.id, &taken).await.unwrap();
+        let filter = PeopleFilter { external_key: Some(key("100")), login_key: Some("sato".into()), ..PeopleFilter::default() };
+        let found = fixture.ledger.everything().find_people(&filter, 0, 10).await.unwrap();
+        assert_eq!((found.total, found.people.len()), (2, 2), "one of each tenant");
+        let page = fixture.ledger.everything().find_people(&PeopleFilter::default(), 1, 1).await.unwrap();
+        assert_eq!((page.total, page.people.len()), (3, 1));
+    }
+
+    async fn a_directory_adds_people_before_it_says_where_they_work(fixture: LedgerFixture) {
+        let homeless = NewPerson { sites: vec![], ..new(fixture, "tanaka") };
+        assert!(is_guard(&add(fixture, &homeless).await));
+        let awaiting = NewPerson { awaits_sites: true, ..homeless };
+        add(fixture, &awaiting).await.unwrap();
+        let placed = PersonUpdate { sites: Some(vec![fixture.site.clone()]), ..PersonUpdate::default() };
+        change(fixture, &awaiting.id, &placed).await.unwrap();
+        let members = fixture.ledger.everything().site_members(Some(&fixture.site)).await.unwrap();
+        assert_eq!(members.iter().map(|member| &member.person).collect::<Vec<_>>(), [&awaiting.id]);
+        let left = PersonUpdate { sites: Some(vec![]), ..PersonUpdate::default() };
+        assert!(is_guard(&change(fixture, &awaiting.id, &left).await));
+        change(fixture, &awaiting.id, &PersonUpdate { awaits_sites: true, ..left }).await.unwrap();
+    }
+
+    async fn whoever_a_directory_deletes_is_out_and_comes_back_as_who_they_were(fixture: LedgerFixture) {
+        let person = crate::people::set_up(fixture, "tanaka").await;
+        let device = fixture.enroll(day(0)).await.0;
+        let session = start(fixture, &person, &device, 1, day(1)).await.unwrap();
+        let show = async |is_shown| fixture.write(day(1), async |transaction| {
+            transaction.show_in_directory(&person, is_shown, &operator()).await
+        }).await;
+        disable(fixture, &person).await.unwrap();
+        show(false).await.unwrap();
+        assert!(is_guard(&show(false).await));
+        assert!(!lasts(fixture, &session, &device, day(1)).await);
+        let seen = async || {
+            let filter = PeopleFilter { is_in_directory: true, ..PeopleFilter::default() };
+            fixture.ledger.everything().find_people(&filter, 0, 10).await.unwrap().total
+        };
+        assert_eq!(seen().await, 0);
+        fixture.write(day(1), async |transaction| transaction.enable_person(&person, "", &operator()).await).await.unwrap();
+        assert_eq!(seen().await, 1, "whoever an operator lets in is there again");
+        start(fixture, &person, &device, 2, day(1)).await.unwrap();
+    }
+
+    async fn no_directory_stops_the_last_who_can_administrate(fixture: LedgerFixture) {
+        let admin = |login| NewPerson { roles: Roles::new([PersonRole::TenantAdmin]), ..new(fixture, login) };
+        let (one, other) = (admin("one"), admin("other"));
+        add(fixture, &one).await.unwrap();
+        let before = fixture.audited().await;
+        assert_eq!(refused(&disable(fixture, &one.id).await), Some(Refusal::LastAdministrator));
+        assert_eq!(fixture.audited().await, before);
+        add(fixture, &other).await.unwrap();
+        fixture.write(day(0), async |transaction| transaction.set_break_glass(&other.id, &operator()).await).await.unwrap();
+        assert_eq!(refused(&disable(fixture, &one.id).await), Some(Refusal::LastAdministrator), "an emergency is no administrator");
+        add(fixture, &admin("third")).await.unwrap();
+        disable(fixture, &one.id).await.unwrap();
+    }
+
+    async fn a_token_of_a_directory_works_for_its_time_until_it_is_revoked(fixture: LedgerFixture) {
+        let (secret, other) = (ScimSecret::random(&fixture.entropy), ScimSecret::random(&fixture.entropy));
+        let token = make_token(fixture, &secret, [PersonRole::Staff]).await.unwrap();
+        let second = make_token(fixture, &other, [PersonRole::TenantAdmin]).await.unwrap();
+        assert!(is_guard(&make_token(fixture, &ScimSecret::random(&fixture.entropy), [PersonRole::Operator]).await));
+        let known = async |secret| fixture.ledger.scim_token(secret).await.unwrap();
+        let found = known(&secret).await.unwrap();
+        assert_eq!((&found.id, &found.tenant), (&token, &fixture.tenant));
+        assert!(found.works_at(day(8)) && !found.works_at(day(9)) && found.used_at.is_none());
+        let nobodys = ScimSecret::random(&fixture.entropy);
+        assert_eq!(known(&nobodys).await, None);
+        let used = async |at| fixture.write(at, async |transaction| transaction.use_scim_token(&token).await).await.unwrap();
+        assert!(used(day(1)).await && !used(day(1).plus(Duration::from_secs(59))).await);
+        assert_eq!(known(&secret).await.unwrap().used_at, Some(day(1)));
+        let revoke = async || fixture.write(day(2), async |transaction| {
+            transaction.revoke_scim_token(&token, &operator()).await
+        }).await;
+        revoke().await.unwrap();
+        assert!(is_guard(&revoke().await));
+        assert!(!known(&secret).await.unwrap().works_at(day(2)));
+        assert_eq!(known(&other).await.map(|other| (other.works_at(day(2)), other.id)), Some((true, second)));
+        for entry in fixture.ledger.audit_entries(0, 1000).await.unwrap() {
+            assert!(!entry.entry.contains(secret.reveal()));
+        }
+    }
+
+    async fn a_password_of_another_product_leads_to_setting_up_an_account(fixture: LedgerFixture) {
+        let person = new(fixture, "tanaka");
+        add(fixture, &person).await.unwrap();
+        let import = async |hash: &str| fixture.write(day(0), async |transaction| {
+            transaction.import_password(&person.id, hash, &operator()).await
+        }).await.unwrap();
+        let device = fixture.enroll(day(0)).await.0;
+        assert!(!is_candidate(fixture, &device).await);
+        assert!(import("one").await && !import("one").await && import("two").await);
+        assert!(is_candidate(fixture, &device).await);
+        let [code, later] = [SetupCode::random(&fixture.entropy), SetupCode::random(&fixture.entropy)];
+        let prove = async |before, kept, code| prove(fixture, (&person.id, &device), (before, kept), code).await;
+        assert_eq!(refused(&prove("one", Some("own"), &code).await), Some(Refusal::SignInWrong));
+        prove("two", None, &code).await.unwrap();
+        assert!(!fixture.ledger.open_setup(&code, day(1)).await.unwrap().may_keep_password);
+        prove("two", Some("own"), &later).await.unwrap();
+        assert!(!import("three").await, "whoever has signed in with one keeps it");
+        assert!(fixture.ledger.open_setup(&code, day(1)).await.is_err(), "the newest link alone works");
+        assert!(fixture.ledger.open_setup(&later, day(1)).await.unwrap().may_keep_password);
+        let kept = NewCredential { password: None, ..chosen() };
+        fixture.write(day(1), async |transaction| transaction.set_up_person(&later, &kept).await).await.unwrap();
+        let candidate = candidate(fixture, &device).await.unwrap();
+        assert_eq!((candidate.password.as_str(), candidate.is_imported), ("own", false));
+        assert!(!import("three").await, "whoever has an account keeps it");
+        start(fixture, &person.id, &device, 1, day(1)).await.unwrap();
+    }
+
+    async fn nobody_keeps_a_password_that_was_never_shown_or_was_reset(fixture: LedgerFixture) {
+        let person = new(fixture, "tanaka");
+        add(fixture, &person).await.unwrap();
+        let device = fixture.enroll(day(0)).await.0;
+        let kept = NewCredential { password: None, ..chosen() };
+        let [code, reset] = [SetupCode::random(&fixture.entropy), SetupCode::random(&fixture.entropy)];
+        fixture.write(day(0), async |transaction| {
+            transaction.import_password(&person.id, "one", &operator()).await?;
+            transaction.make_setup_link(&person.id, &code, day(2), &operator()).await
+        }).await.unwrap();
+        let set_up = async |code| fixture.write(day(1), async |transaction| transaction.set_up_person(code, &kept).await).await;
+        assert_eq!(refused(&set_up(&code).await), Some(Refusal::FormOutdated));
+        prove(fixture, (&person.id, &device), ("one", Some("own")), &code).await.unwrap();
+        fixture.write(day(1), async |transaction| {
+            transaction.reset_person(&person.id, &reset, day(2), &operator()).await
+        }).await.unwrap();
+        assert!(!fixture.ledger.open_setup(&reset, day(1)).await.unwrap().may_keep_password);
+        assert_eq!(refused(&set_up(&reset).await), Some(Refusal::FormOutdated));
+        assert!(!is_candidate(fixture, &device).await);
+    }
+}
+
+fn key(text: &str) -> ExternalKey {
+    ExternalKey::parse(text).unwrap()
+}
+
+async fn disable(fixture: &LedgerFixture, person: &PersonId) -> Result<u64> {
+    fixture
+        .write(day(1), async |transaction| transaction.disable_unless_last(person, "", &operator()).await)
+        .await
+}
+
+async fn make_token(
+    fixture: &LedgerFixture,
+    secret: &ScimSecret,
+    roles: [PersonRole; 1],
+) -> Result<ScimTokenId> {
+    let new = NewScimToken {
+        id: ScimTokenId::random(&fixture.entropy),
+        tenant: fixture.tenant.clone(),
+        name: Name::of_place("Entra ID").unwrap(),
+        roles: Roles::new(roles),
+        expires_at: day(9),
+    };
+    fixture
+        .write(day(0), async |transaction| transaction.add_scim_token(&new, secret, &operator()).await)
+        .await?;
+    Ok(new.id)
+}
+
+async fn prove(
+    fixture: &LedgerFixture,
+    (person, device): (&PersonId, &DeviceId),
+    (before, kept): (&str, Option<&str>),
+    code: &SetupCode,
+) -> Result<()> {
+    let proved = ProvedPassword { person, device, before, kept, code, until: day(2) };
+    fixture.write(day(1), async |transaction| transaction.prove_imported_password(&proved).await).await
+}
+
+async fn candidate(fixture: &LedgerFixture, device: &DeviceId) -> Option<tegata_storage::SignInCandidate> {
+    let login = LoginId::parse("tanaka").unwrap().key();
+    fixture.ledger.everything().sign_in_candidate(&login, device).await.unwrap()
+}
+
+/// Whether somebody may sign in with a password of another product.
+async fn is_candidate(fixture: &LedgerFixture, device: &DeviceId) -> bool {
+    let candidate = candidate(fixture, device).await;
+    candidate.is_some_and(|candidate| candidate.is_imported && candidate.state == PersonState::Active)
+}
