@@ -4,7 +4,10 @@ mod account;
 mod authenticator;
 mod browser_attacks;
 mod fixture;
+mod imported;
+mod lists;
 mod passkeys;
+mod scim;
 
 use crate::{OneTimeCode, SignInAlarm, SignInAlarmObserver, device_routes, portal_routes};
 use axum::body::Body;
