@@ -167,7 +167,7 @@ pub enum Command {
     #[command(subcommand)]
     Renewals(RenewalsCommand),
     /// Run a gate that answers a proxy's question whether a request may pass
-    Gate(GateOptions),
+    Gate(Box<GateOptions>),
     /// Write a script that completes these commands in a shell
     Completions(CompletionsOptions),
     /// Write a manual page for each command

@@ -149,7 +149,7 @@ impl<'a> ListContext<'a> {
         let password = password.map(|hash| checked_hash(hash, language)).transpose()?;
         let statement = self.statement(line, key.clone())?;
         match known {
-            Some(at) => self.change(&self.people[at], &login, key.as_ref(), statement, password),
+            Some(at) => change(&self.people[at], &login, key.as_ref(), statement, password),
             None => self.create(login, key, statement, password),
         }
     }
@@ -191,35 +191,6 @@ impl<'a> ListContext<'a> {
             }
         }
         Ok(found)
-    }
-
-    fn change(
-        &self,
-        person: &Person,
-        login: &LoginId,
-        key: Option<&ExternalKey>,
-        statement: PersonStatement,
-        password: Option<String>,
-    ) -> Result<LineAction, Unfit> {
-        if comparison_key(&person.login) != login.key() {
-            return Err((Refusal::LoginFixed, Some(person.login.clone())));
-        }
-        // A key that was given to a person does not move to another by a list.
-        if key.is_some_and(|key| person.external_key.is_some() && !has_key(person, key)) {
-            return Err((Refusal::PersonKnown, None));
-        }
-        let roles = statement.roles.as_ref().unwrap_or(&person.roles);
-        let sites = statement.sites.as_ref().map_or(person.sites.len(), Vec::len);
-        let is_changed_there = statement.roles.is_some() || statement.sites.is_some();
-        if is_changed_there && sites == 0 && roles.iter().any(PersonRole::is_of_sites) {
-            return Err((Refusal::PersonSiteMissing, None));
-        }
-        let is_stopped = statement.state == Some(PersonState::Disabled);
-        if person.break_glass.is_some() && is_stopped {
-            return Err((Refusal::EmergencyAccountKept, None));
-        }
-        let change = Box::new(statement.against(person));
-        Ok(LineAction::Change { person: person.id.clone(), change, password })
     }
 
     fn create(
@@ -264,6 +235,35 @@ impl<'a> ListContext<'a> {
             is_unknown,
         }
     }
+}
+
+/// What a line changes of somebody who is there.
+fn change(
+    person: &Person,
+    login: &LoginId,
+    key: Option<&ExternalKey>,
+    statement: PersonStatement,
+    password: Option<String>,
+) -> Result<LineAction, Unfit> {
+    if comparison_key(&person.login) != login.key() {
+        return Err((Refusal::LoginFixed, Some(person.login.clone())));
+    }
+    // A key that was given to a person does not move to another by a list.
+    if key.is_some_and(|key| person.external_key.is_some() && !has_key(person, key)) {
+        return Err((Refusal::PersonKnown, None));
+    }
+    let roles = statement.roles.as_ref().unwrap_or(&person.roles);
+    let sites = statement.sites.as_ref().map_or(person.sites.len(), Vec::len);
+    let is_changed_there = statement.roles.is_some() || statement.sites.is_some();
+    if is_changed_there && sites == 0 && roles.iter().any(PersonRole::is_of_sites) {
+        return Err((Refusal::PersonSiteMissing, None));
+    }
+    let is_stopped = statement.state == Some(PersonState::Disabled);
+    if person.break_glass.is_some() && is_stopped {
+        return Err((Refusal::EmergencyAccountKept, None));
+    }
+    let change = Box::new(statement.against(person));
+    Ok(LineAction::Change { person: person.id.clone(), change, password })
 }
 
 /// The one site of this identifier, external key or name.

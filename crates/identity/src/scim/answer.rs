@@ -120,7 +120,7 @@ fn top_level(name: &str) -> String {
 }
 
 /// Some of the resources that were looked for (RFC 7644 section 3.4.2).
-pub(super) fn list_answer(total: u64, start: u32, resources: Vec<Value>) -> Response {
+pub(super) fn list_answer(total: u64, start: u32, resources: &[Value]) -> Response {
     let answer = json!({
         "schemas": ["urn:ietf:params:scim:api:messages:2.0:ListResponse"],
         "totalResults": total, "startIndex": start, "itemsPerPage": resources.len(), "Resources": resources,

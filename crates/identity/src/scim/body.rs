@@ -46,11 +46,15 @@ pub(super) fn values(value: &Value) -> Result<Vec<&str>, ScimError> {
         Value::Null => &[],
         one => std::slice::from_ref(one),
     };
-    let one = |value| match value {
-        &Value::String(ref text) => Some(text.as_str()),
+    list.iter()
+        .map(|value| single(value).ok_or_else(|| ScimError::value("an element has no value")))
+        .collect()
+}
+
+fn single(value: &Value) -> Option<&str> {
+    match value {
+        Value::String(text) => Some(text),
         Value::Object(object) => text(object, "value"),
         _ => None,
-    };
-    let read = list.iter().map(|value| one(value).ok_or_else(|| ScimError::value("an element has no value")));
-    read.collect()
+    }
 }

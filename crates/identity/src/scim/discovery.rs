@@ -38,7 +38,7 @@ pub(super) async fn service_provider_config(
 
 pub(super) async fn resource_types(State(service): State<IdentityService>, _caller: ScimCaller) -> Response {
     let types = service.resource_types();
-    list_answer(types.len() as u64, 1, types)
+    list_answer(types.len() as u64, 1, &types)
 }
 
 pub(super) async fn resource_type(
@@ -51,7 +51,7 @@ pub(super) async fn resource_type(
 
 pub(super) async fn schemas(State(service): State<IdentityService>, _caller: ScimCaller) -> Response {
     let schemas = service.schemas();
-    list_answer(schemas.len() as u64, 1, schemas)
+    list_answer(schemas.len() as u64, 1, &schemas)
 }
 
 pub(super) async fn schema(

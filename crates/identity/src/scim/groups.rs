@@ -44,7 +44,8 @@ pub(super) async fn list(
     let page = sites.iter().skip(start as usize - 1).take(query.count() as usize);
     let portal = &service.context.addresses.portal;
     let shown = page.map(|site| group::shown(site, members.as_deref(), portal).projected(&projection));
-    Ok(list_answer(total, start, shown.collect()))
+    let shown: Vec<_> = shown.collect();
+    Ok(list_answer(total, start, &shown))
 }
 
 pub(super) async fn read(

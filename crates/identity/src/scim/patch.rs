@@ -82,7 +82,7 @@ pub(super) fn statement(steps: &[PatchStep], person: &Person) -> ScimResult<Pers
             Some("active") => said.state = Some(active(step)?),
             Some("roles") => {
                 let before = said.roles.as_ref().unwrap_or(&person.roles).iter().collect();
-                said.roles = user::some_roles(roles(step, before)?);
+                said.roles = Some(user::some_roles(roles(step, before)?));
             }
             Some("id" | "meta" | "groups" | "schemas") => {
                 return Err(ScimError::fixed(tegata_core::Refusal::ScimRequestUnfit)

@@ -46,7 +46,7 @@ pub(super) fn statement(user: &Map<String, Value>) -> ScimResult<PersonStatement
         said.state = Some(state(active)?);
     }
     if let Some(roles) = member(user, "roles") {
-        said.roles = some_roles(read_roles(roles)?);
+        said.roles = Some(some_roles(read_roles(roles)?));
     }
     Ok(said)
 }
@@ -108,8 +108,8 @@ pub(super) fn read_roles(value: &Value) -> ScimResult<Vec<PersonRole>> {
 }
 
 /// Whoever has no role has the least.
-pub(super) fn some_roles(roles: Vec<PersonRole>) -> Option<Roles> {
-    Some(if roles.is_empty() { least() } else { Roles::new(roles) })
+pub(super) fn some_roles(roles: Vec<PersonRole>) -> Roles {
+    if roles.is_empty() { least() } else { Roles::new(roles) }
 }
 
 pub(super) fn least() -> Roles {

@@ -26,12 +26,13 @@ pub(super) async fn list(
 ) -> ScimResult<Response> {
     let (start, projection) = (query.start(), query.projection());
     let Some(filter) = people_filter(&query.comparisons()?)? else {
-        return Ok(list_answer(0, start, Vec::new()));
+        return Ok(list_answer(0, start, &[]));
     };
     let page = caller.rows.find_people(&filter, start - 1, query.count()).await?;
     let portal = &service.context.addresses.portal;
     let shown = page.people.iter().map(|person| user::shown(person, portal).projected(&projection));
-    Ok(list_answer(page.total, start, shown.collect()))
+    let shown: Vec<_> = shown.collect();
+    Ok(list_answer(page.total, start, &shown))
 }
 
 pub(super) async fn read(

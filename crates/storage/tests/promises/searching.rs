@@ -292,6 +292,8 @@ async fn add_person(
         name: Name::of_place(name).unwrap(),
         roles: Roles::new([PersonRole::Staff]),
         sites: vec![site.clone()],
+        external_key: None,
+        awaits_sites: false,
     };
     fixture.write(day(0), async |writing| writing.add_person(&new, &operator()).await).await.unwrap();
     new.id

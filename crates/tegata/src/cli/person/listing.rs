@@ -30,7 +30,7 @@ const DAY: Duration = Duration::from_hours(24);
 
 #[derive(Args)]
 pub struct ImportPeopleOptions {
-    /// CSV with the column login, and name, roles, sites, external_key, state, password_hash as needed
+    /// CSV whose first line names its columns: `login`, and `name`, `roles`, `sites`, `external_key`, `state`, `password_hash` as needed
     file: PathBuf,
     /// Name or identifier of the tenant; not needed where there is only one
     #[arg(long)]
@@ -38,15 +38,8 @@ pub struct ImportPeopleOptions {
     /// Only say what would become of each line
     #[arg(long)]
     dry_run: bool,
-    /// Disable the tenant's own people whom no line names
-    #[arg(long)]
-    disable_missing: bool,
-    /// Disable no more than this share of them without --yes
-    #[arg(long, value_name = "PERCENT", default_value_t = 10, requires = "disable_missing", value_parser = clap::value_parser!(u32).range(0..=100))]
-    at_most: u32,
-    /// Disable them however many there are
-    #[arg(long, requires = "disable_missing")]
-    yes: bool,
+    #[command(flatten)]
+    missing: MissingOptions,
     /// Make no setup links for new people
     #[arg(long)]
     no_links: bool,
@@ -59,6 +52,22 @@ pub struct ImportPeopleOptions {
     #[command(flatten)]
     output: OutputFormat,
 }
+
+#[derive(Args)]
+struct MissingOptions {
+    /// Disable the tenant's own people whom no line names
+    #[arg(long)]
+    disable_missing: bool,
+    /// Disable no more than this share of them without --yes
+    #[arg(long, value_name = "PERCENT", default_value_t = 10, requires = "disable_missing", value_parser = clap::value_parser!(u32).range(0..=100))]
+    at_most: u32,
+    /// Disable them however many there are
+    #[arg(long, requires = "disable_missing")]
+    yes: bool,
+}
+
+/// A line with its number, or what is wrong with it.
+type ReadLine = (u32, Result<ListedPerson, String>);
 
 #[derive(Args)]
 pub struct ExportPeopleOptions {
@@ -90,7 +99,7 @@ pub async fn import(
     let actor = SystemContext::operator();
     let terms = ListTerms {
         performs: !options.dry_run,
-        disables_missing: options.disable_missing,
+        disables_missing: options.missing.disable_missing,
         setup_until: (!options.no_links).then(|| system.now().plus(DAY * options.days)),
         actor: &actor,
     };
@@ -98,7 +107,7 @@ pub async fn import(
     options.report(&reports, &super::adding::portal(&place.config()?))
 }
 
-fn read_list(file: &Path) -> Result<Vec<(u32, Result<ListedPerson, String>)>, Failure> {
+fn read_list(file: &Path) -> Result<Vec<ReadLine>, Failure> {
     let name = file.display();
     let unreadable = |error| Failure::misuse(format!("cannot read {name}: {error}"));
     let size = std::fs::metadata(file).map_err(unreadable)?.len();
@@ -118,7 +127,7 @@ fn read_list(file: &Path) -> Result<Vec<(u32, Result<ListedPerson, String>)>, Fa
 impl ImportPeopleOptions {
     /// Nobody is disabled because half of a list was lost on its way.
     fn check_missing(&self, missing: &MissingPeople) -> Result<(), Failure> {
-        if !self.disable_missing {
+        if !self.missing.disable_missing {
             return Ok(());
         }
         if missing.is_unknown {
@@ -127,8 +136,8 @@ impl ImportPeopleOptions {
                  --disable-missing out; nothing was changed",
             ));
         }
-        if missing.exceeds(self.at_most) && !self.yes && !self.dry_run {
-            let (count, of, most) = (missing.count(), missing.of, self.at_most);
+        if missing.exceeds(self.missing.at_most) && !self.missing.yes && !self.dry_run {
+            let (count, of, most) = (missing.count(), missing.of, self.missing.at_most);
             return Err(Failure::misuse(format!(
                 "the list does not name {count} of {of} people, which is more than {most} %: look at --dry-run, and say --yes \
                  if it is meant; nothing was changed"
