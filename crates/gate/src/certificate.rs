@@ -72,7 +72,7 @@ impl CertificateSource {
     ) -> Result<Option<ClientCertificate>, MalformedHeader> {
         match self {
             Self::Connection => Ok(extensions.get::<ClientCertificate>().cloned()),
-            Self::Header(source) => told_by(source, headers, peer),
+            Self::Header(source) => proxied_certificate(source, headers, peer),
         }
     }
 }
@@ -81,33 +81,33 @@ impl CertificateSource {
 ///
 /// # Errors
 /// [`MalformedHeader`], see [`HeaderSource::told`].
-pub(crate) fn told_by(
+pub(crate) fn proxied_certificate(
     source: &HeaderSource,
     headers: &HeaderMap,
     peer: Option<IpAddr>,
 ) -> Result<Option<ClientCertificate>, MalformedHeader> {
     let values = |name: &str| headers.get_all(name).iter().map(HeaderValue::as_bytes);
-    Ok(source.told(values, peer)?.map(|told| match told {
+    Ok(source.told(values, peer)?.map(|certificate| match certificate {
         ProxiedCertificate::Certificate(der) => ClientCertificate::from_bytes(der.into()),
         ProxiedCertificate::Thumbprint(thumbprint) => ClientCertificate::from_thumbprint(thumbprint),
     }))
 }
 
 /// Removes every header about certificates that is known, in any format, and every `Tegata-` header, so that nothing
-/// behind the gate can be told a story. Names are compared as a forgetful product sees them ([`header_name::as_seen`]).
+/// behind the gate believes what a client says of itself. Names are compared as a forgetful product sees them ([`header_name::as_seen`]).
 pub fn strip(headers: &mut HeaderMap, configured: &CertificateSource) {
     let own = match configured {
         CertificateSource::Header(source) => Some(header_name::as_seen(&source.name)),
         CertificateSource::Connection => None,
     };
-    let is_story = |name: &str| {
+    let is_claim = |name: &str| {
         let seen = header_name::as_seen(name);
         seen.starts_with("tegata-")
             || own.as_ref().is_some_and(|own| seen == *own)
             || header_name::is_about_certificates(&seen)
     };
-    let told: Vec<HeaderName> = headers.keys().filter(|name| is_story(name.as_str())).cloned().collect();
-    for name in told {
+    let claims: Vec<HeaderName> = headers.keys().filter(|name| is_claim(name.as_str())).cloned().collect();
+    for name in claims {
         headers.remove(name);
     }
 }

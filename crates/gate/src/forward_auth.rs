@@ -14,7 +14,7 @@
 //! below `/.tegata/` at the product goes to the same paths here.
 
 use crate::assertion::AssertedRequest;
-use crate::certificate::{ClientCertificate, HeaderSource, told_by};
+use crate::certificate::{ClientCertificate, HeaderSource, proxied_certificate};
 use crate::dpop::RequestLine;
 use crate::gate::Gate;
 use crate::identity_headers::introduce;
@@ -238,7 +238,7 @@ fn presented<B>(
     peer: IpAddr,
     request: &Request<B>,
 ) -> Result<Option<ClientCertificate>, Refusal> {
-    told_by(&config.certificates, request.headers(), Some(peer)).map_err(|error| {
+    proxied_certificate(&config.certificates, request.headers(), Some(peer)).map_err(|error| {
         warn!(%error, %peer, "the proxy is not configured as this gate expects");
         Refusal::NoCertificate
     })
@@ -257,10 +257,11 @@ fn queries<B>(request: &Request<B>) -> String {
 /// `/check`. A client that writes one of these headers itself gets an assertion that fits no request of its own.
 fn asked<B>(request: &Request<B>) -> AssertedRequest<'_> {
     let without_query = |uri: &'_ str| uri.find('?').unwrap_or(uri.len());
-    match (told(request, ORIGINAL_URI), below(request.uri().path())) {
-        (Some(uri), _) => {
-            AssertedRequest { method: told(request, ORIGINAL_METHOD), path: Some(&uri[..without_query(uri)]) }
-        }
+    match (first_header(request, ORIGINAL_URI), below(request.uri().path())) {
+        (Some(uri), _) => AssertedRequest {
+            method: first_header(request, ORIGINAL_METHOD),
+            path: Some(&uri[..without_query(uri)]),
+        },
         (None, Some(path)) => AssertedRequest { method: Some(request.method().as_str()), path: Some(path) },
         (None, None) => AssertedRequest::default(),
     }
@@ -271,13 +272,13 @@ fn asked<B>(request: &Request<B>) -> AssertedRequest<'_> {
 /// its own, proves nothing by a proof for another request.
 fn proven_line<B>(request: &Request<B>) -> Option<RequestLine<'_>> {
     let below = below(request.uri().path());
-    let paths = all_told(request, ORIGINAL_URI)?.map(|uri| &uri[..uri.find('?').unwrap_or(uri.len())]);
-    let methods = all_told(request, ORIGINAL_METHOD)?.chain(below.map(|_| request.method().as_str()));
+    let paths = all_headers(request, ORIGINAL_URI)?.map(|uri| &uri[..uri.find('?').unwrap_or(uri.len())]);
+    let methods = all_headers(request, ORIGINAL_METHOD)?.chain(below.map(|_| request.method().as_str()));
     Some(RequestLine { method: one_of(methods)?, path: one_of(paths.chain(below))? })
 }
 
 /// Every value of these headers; `None` where one is no text.
-fn all_told<'a, B>(request: &'a Request<B>, names: [&str; 2]) -> Option<impl Iterator<Item = &'a str>> {
+fn all_headers<'a, B>(request: &'a Request<B>, names: [&str; 2]) -> Option<impl Iterator<Item = &'a str>> {
     let values = names.into_iter().flat_map(|name| request.headers().get_all(name));
     let texts: Option<Vec<_>> = values.map(|value| value.to_str().ok()).collect();
     texts.map(IntoIterator::into_iter)
@@ -291,9 +292,9 @@ fn one_of<'a>(mut all: impl Iterator<Item = &'a str>) -> Option<&'a str> {
 
 /// Method, path and query of the original request; where the proxy does not tell them, a page of the product's front.
 fn original<B>(request: &Request<B>) -> (Method, String) {
-    let method = told(request, ORIGINAL_METHOD).and_then(|method| method.parse().ok());
+    let method = first_header(request, ORIGINAL_METHOD).and_then(|method| method.parse().ok());
     let query = || request.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
-    let target = match (told(request, ORIGINAL_URI), below(request.uri().path())) {
+    let target = match (first_header(request, ORIGINAL_URI), below(request.uri().path())) {
         (Some(uri), _) => uri.to_owned(),
         (None, Some(path)) => format!("{path}{}", query()),
         (None, None) => "/".to_owned(),
@@ -301,7 +302,7 @@ fn original<B>(request: &Request<B>) -> (Method, String) {
     (method.unwrap_or_else(|| request.method().clone()), target)
 }
 
-fn told<'a, B>(request: &'a Request<B>, names: [&str; 2]) -> Option<&'a str> {
+fn first_header<'a, B>(request: &'a Request<B>, names: [&str; 2]) -> Option<&'a str> {
     names.into_iter().find_map(|name| request.headers().get(name)).and_then(|value| value.to_str().ok())
 }
 

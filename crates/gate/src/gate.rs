@@ -154,7 +154,7 @@ impl Gate {
 
     /// The refusal as an answer, for a request whose headers are no longer at hand.
     pub(crate) fn refuse_reader(&self, refusal: Refusal, reader: RefusedReader) -> Response<Full<Bytes>> {
-        let mut answer = reader.told(refusal, self.0.state.help().as_deref().map(String::as_str));
+        let mut answer = reader.answer(refusal, self.0.state.help().as_deref().map(String::as_str));
         if !self.0.gatekeeper.policy().dpop_origins.is_empty() {
             dpop::challenge(refusal, reader.is_by_key(), answer.headers_mut());
         }

@@ -34,7 +34,7 @@ pub struct RefusedReader {
 /// `application/problem+json` (RFC 9457) in the reader's language, or a page where a browser navigates, with the
 /// challenge where one helps. [`crate::Gate::refuse`] also says where help is.
 pub fn response(refusal: Refusal, request: &HeaderMap) -> Response<Full<Bytes>> {
-    RefusedReader::of(request).told(refusal, None)
+    RefusedReader::of(request).answer(refusal, None)
 }
 
 impl RefusedReader {
@@ -47,7 +47,7 @@ impl RefusedReader {
     }
 
     /// `help` is the platform's page for people who are refused.
-    pub(crate) fn told(self, refusal: Refusal, help: Option<&str>) -> Response<Full<Bytes>> {
+    pub(crate) fn answer(self, refusal: Refusal, help: Option<&str>) -> Response<Full<Bytes>> {
         let language = self.language;
         let help = help.map(|page| format!("{page}?code={}&lang={}", refusal.code(), language.tag()));
         let body = if self.navigates {

@@ -2,7 +2,7 @@ use super::*;
 
 #[test]
 fn a_product_behind_the_gate_reads_no_story_about_certificates() {
-    let mut told = HeaderMap::new();
+    let mut claimed = HeaderMap::new();
     for name in [
         "client-cert",
         "Client-Cert-Chain",
@@ -28,12 +28,12 @@ fn a_product_behind_the_gate_reads_no_story_about_certificates() {
         "accept",
         "x-client-certain",
     ] {
-        told.append(name.parse::<HeaderName>().unwrap(), HeaderValue::from_static("story"));
+        claimed.append(name.parse::<HeaderName>().unwrap(), HeaderValue::from_static("story"));
     }
     let mut source = HeaderSource::nginx(vec![]);
     source.name = "my-own-header".into();
-    strip(&mut told, &CertificateSource::Header(source));
-    let mut left: Vec<_> = told.keys().map(HeaderName::as_str).collect();
+    strip(&mut claimed, &CertificateSource::Header(source));
+    let mut left: Vec<_> = claimed.keys().map(HeaderName::as_str).collect();
     left.sort_unstable();
     assert_eq!(left, ["accept", "x-client-certain"]);
 }

@@ -30,7 +30,7 @@ async fn a_navigating_browser_gets_a_page_with_a_link_others_a_problem_with_one(
         &[("accept", "application/xhtml+xml, text/html;q=0.9")],
     ];
     for request in people {
-        let (media, body) = told(request, Refusal::DeviceSuspended).await;
+        let (media, body) = answer_to(request, Refusal::DeviceSuspended).await;
         assert_eq!(media, "text/html; charset=utf-8");
         assert!(body.contains("href=\"https://device.example/?code=C-07&amp;lang=ja\""), "{body}");
         assert!(body.contains(Refusal::DeviceSuspended.title(Language::Ja)));
@@ -44,7 +44,7 @@ async fn a_navigating_browser_gets_a_page_with_a_link_others_a_problem_with_one(
         &[("accept", "text/html"), ("sec-fetch-mode", "cors")],
     ];
     for request in programs {
-        let (media, body) = told(request, Refusal::TokenMissing).await;
+        let (media, body) = answer_to(request, Refusal::TokenMissing).await;
         assert_eq!(media, "application/problem+json", "{request:?}");
         let problem: serde_json::Value = serde_json::from_str(&body).unwrap();
         assert_eq!(problem["help"], "https://device.example/?code=G-02&lang=ja");
@@ -55,13 +55,13 @@ async fn a_navigating_browser_gets_a_page_with_a_link_others_a_problem_with_one(
 async fn an_address_cannot_break_out_of_the_page() {
     let reader = RefusedReader::of(&headers(&[("accept", "text/html")]));
     let evil = "https://x/\"><script>alert(1)</script>";
-    let body = reader.told(Refusal::NoCertificate, Some(evil)).into_body().collect().await.unwrap();
+    let body = reader.answer(Refusal::NoCertificate, Some(evil)).into_body().collect().await.unwrap();
     let body = String::from_utf8(body.to_bytes().to_vec()).unwrap();
     assert!(!body.contains("<script"), "{body}");
 }
 
-async fn told(request: &[(&'static str, &'static str)], refusal: Refusal) -> (String, String) {
-    let response = RefusedReader::of(&headers(request)).told(refusal, Some(HELP_PAGE));
+async fn answer_to(request: &[(&'static str, &'static str)], refusal: Refusal) -> (String, String) {
+    let response = RefusedReader::of(&headers(request)).answer(refusal, Some(HELP_PAGE));
     assert!(response.headers()[HELP].to_str().unwrap().starts_with(HELP_PAGE));
     let media = response.headers()[CONTENT_TYPE].to_str().unwrap().to_owned();
     let body = response.into_body().collect().await.unwrap().to_bytes();

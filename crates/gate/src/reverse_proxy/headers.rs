@@ -122,7 +122,7 @@ mod tests {
 
     #[test]
     fn what_belongs_to_a_connection_stays_there() {
-        let mut told = headers(&[
+        let mut claimed = headers(&[
             ("connection", "close, X-Own"),
             ("connection", "x-other,, Upgrade"),
             ("x-own", "1"),
@@ -136,8 +136,8 @@ mod tests {
             ("upgrade", "websocket"),
             ("accept", "*/*"),
         ]);
-        end_to_end(&mut told);
-        assert_eq!(told, headers(&[("accept", "*/*")]));
+        end_to_end(&mut claimed);
+        assert_eq!(claimed, headers(&[("accept", "*/*")]));
     }
 
     #[test]
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn whatever_a_client_says_about_its_way_here_is_replaced() {
-        let mut told = headers(&[
+        let mut claimed = headers(&[
             ("x-forwarded-for", "10.0.0.1"),
             ("x-forwarded-for", "10.0.0.2"),
             ("x-forwarded-port", "1"),
@@ -168,21 +168,21 @@ mod tests {
             ("x~forwarded~for", "10.0.0.1"),
             ("proxy", "http://10.0.0.1"),
         ]);
-        remove_claims(&mut told, false);
-        forwarded(&mut told, &"a.example:8443".parse().unwrap(), "::ffff:192.0.2.7".parse().unwrap());
+        remove_claims(&mut claimed, false);
+        forwarded(&mut claimed, &"a.example:8443".parse().unwrap(), "::ffff:192.0.2.7".parse().unwrap());
         let expected = [
             ("x-forwarded-for", "192.0.2.7"),
             ("x-forwarded-host", "a.example:8443"),
             ("x-forwarded-proto", "https"),
         ];
-        assert_eq!(told, headers(&expected));
+        assert_eq!(claimed, headers(&expected));
     }
 
     #[test]
     fn headers_of_the_trusted_proxy_stay_and_forged_ones_are_removed() {
-        let mut told =
+        let mut claimed =
             headers(&[("x-forwarded-for", "192.0.2.7"), ("X.Forwarded.For", "10.0.0.1"), ("proxy", "x")]);
-        remove_claims(&mut told, true);
-        assert_eq!(told, headers(&[("x-forwarded-for", "192.0.2.7")]));
+        remove_claims(&mut claimed, true);
+        assert_eq!(claimed, headers(&[("x-forwarded-for", "192.0.2.7")]));
     }
 }

@@ -90,18 +90,18 @@ struct TokenError {
 impl BrowserSessions {
     /// Completes the sign-in that this browser began, and sends it to what it asked for.
     pub(super) async fn come_back(&self, request: &OwnRequest, query: &str) -> Response<Full<Bytes>> {
-        let begun = CallbackParameters::parse(query).and_then(|told| {
-            let name = cookie_name(&told.state)?;
+        let begun = CallbackParameters::parse(query).and_then(|parameters| {
+            let name = cookie_name(&parameters.state)?;
             let flow = self.flow(cookie::value(&request.headers, &name)?, self.gate.now())?;
-            (flow.state() == told.state).then_some((told, flow, name))
+            (flow.state() == parameters.state).then_some((parameters, flow, name))
         });
         // Nothing that this browser has begun: another site may have sent it here.
-        let Some((told, flow, name)) = begun else {
+        let Some((parameters, flow, name)) = begun else {
             return self.gate.refuse(Refusal::SignInNotBegun, &request.headers);
         };
         // Whatever comes of it, it is done.
         let done = cookie::remove(&name);
-        match self.complete(request, told, &flow).await {
+        match self.complete(request, parameters, &flow).await {
             Ok(session) => answers::redirect(&self.url(&flow.return_to), [session].into_iter().chain(done)),
             Err(refusal) => {
                 let mut refused = self.gate.refuse(refusal, &request.headers);
@@ -115,7 +115,7 @@ impl BrowserSessions {
     async fn complete(
         &self,
         request: &OwnRequest,
-        told: CallbackParameters,
+        parameters: CallbackParameters,
         flow: &SignInFlow,
     ) -> Result<HeaderValue, Refusal> {
         let device = self.device(request.presented.as_ref())?;
@@ -123,10 +123,10 @@ impl BrowserSessions {
             return Err(Refusal::SessionOfAnotherDevice);
         }
         // An answer of another issuer is none to this question (RFC 9207 section 2.4).
-        if told.issuer != self.gate.issuer() {
+        if parameters.issuer != self.gate.issuer() {
             return Err(Refusal::SignInNotBegun);
         }
-        let code = told.outcome.map_err(|error| why(&error))?;
+        let code = parameters.outcome.map_err(|error| why(&error))?;
         let _place = self.exchanges.enter(&device).await?;
         let endpoints = self.endpoints.get(&self.gate).await.ok_or(Refusal::SignInUnavailable)?;
         let id_token = self.exchange(&endpoints, &code, flow).await?;

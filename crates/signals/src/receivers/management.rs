@@ -43,10 +43,10 @@ pub(crate) async fn configuration(
     let caller = ReceiverClient::recognize(&signals, &presented).await?;
     let issuer = signals.issuer();
     if let Some(id) = &which.stream_id {
-        return Ok(told(&StreamConfiguration::of(issuer, &caller.stream(id)?.receiver)));
+        return Ok(json_answer(&StreamConfiguration::of(issuer, &caller.stream(id)?.receiver)));
     }
     let own = caller.streams.iter().map(|stream| StreamConfiguration::of(issuer, &stream.receiver));
-    Ok(told(&own.collect::<Vec<_>>()))
+    Ok(json_answer(&own.collect::<Vec<_>>()))
 }
 
 /// To make, change or delete a stream is not a receiver's to do.
@@ -68,7 +68,7 @@ pub(crate) async fn status(
     let stream = caller.stream(&id)?;
     let row = signals.issuer().context.ledger.receiver(&stream.receiver.id).await?;
     let enabled = StreamStatusResponse { stream_id: &id, status: StreamStatus::Enabled, reason: None };
-    Ok(told(&row.as_ref().map_or(enabled, StreamStatusResponse::from)))
+    Ok(json_answer(&row.as_ref().map_or(enabled, StreamStatusResponse::from)))
 }
 
 /// A change is durable when it is answered. What the operator has stopped, only the operator lets go on.
@@ -92,7 +92,7 @@ pub(crate) async fn set_status(
     match signals.issuer().context.ledger.group(change).await? {
         StreamChange::Done(row) => {
             stream.stirred.notify_waiters();
-            Ok(told(&StreamStatusResponse::from(&*row)))
+            Ok(json_answer(&StreamStatusResponse::from(&*row)))
         }
         StreamChange::Held => Err(Refusal::StreamHeld.into()),
         StreamChange::Unknown => Err(Refusal::StreamUnknown.into()),
@@ -131,7 +131,7 @@ impl EventStream {
     }
 }
 
-fn told(answer: &impl Serialize) -> Response {
+fn json_answer(answer: &impl Serialize) -> Response {
     ([(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")], written(answer)).into_response()
 }
 

@@ -46,8 +46,8 @@ pub(crate) async fn poll(
     let caller = ReceiverClient::recognize(&signals, &presented).await?;
     let stream = caller.polled(&id)?;
     let asked = PollRequest::parse(&object)?;
-    let said = PollReport::of(&asked, &id).so_far(&signals.issuer().context.ledger, &id).await?;
-    let polling = PollState { signals: &signals, stream, said, most: asked.max_events };
+    let report = PollReport::of(&asked, &id).so_far(&signals.issuer().context.ledger, &id).await?;
+    let polling = PollState { signals: &signals, stream, report, most: asked.max_events };
     let _turn = polling.turn(&asked)?;
     let deadline = Instant::now() + stream.longest_poll;
     let mut first = true;
@@ -80,7 +80,7 @@ pub(crate) async fn poll(
 struct PollState<'a> {
     signals: &'a Signals,
     stream: &'a EventStream,
-    said: PollReport,
+    report: PollReport,
     most: usize,
 }
 
@@ -95,25 +95,25 @@ struct PollReport {
 impl PollReport {
     /// A name that was never one of this receiver's tokens means nothing, and one that is done with means nothing more.
     fn of(asked: &PollRequest, id: &str) -> Self {
-        let mut said = Self {
+        let mut report = Self {
             done: asked.ack.iter().filter_map(|jti| EventName::parse(jti, id)).collect(),
             later: HashSet::new(),
             rejected: Vec::new(),
             failed: None,
         };
         for error in &asked.errors {
-            let Some(told) = EventName::parse(&error.jti, id) else { continue };
+            let Some(name) = EventName::parse(&error.jti, id) else { continue };
             let text = format!("{}: {}", error.jti, error.said);
             tracing::warn!(receiver = id, jti = error.jti, why = error.said, "a receiver reports an error");
             if is_for_good(&error.err) {
-                said.done.insert(told);
-                said.rejected.push(text);
+                report.done.insert(name);
+                report.rejected.push(text);
             } else {
-                said.later.insert(told);
-                said.failed = Some(text);
+                report.later.insert(name);
+                report.failed = Some(text);
             }
         }
-        said
+        report
     }
 
     /// Without what had not happened when it was said: names are easily guessed, and a poll that waits would take the event
@@ -123,7 +123,7 @@ impl PollReport {
             return Ok(self);
         }
         let (ends, notices) = (ledger.ends().await?, ledger.notices(id).await?);
-        let has_happened = |told: &EventName| match *told {
+        let has_happened = |name: &EventName| match *name {
             EventName::Change { seq, .. } => seq <= ends.feed,
             EventName::Issued { entry } => entry <= ends.audit,
             EventName::Notice { number, .. } => notices.iter().any(|notice| notice.number == number),
@@ -152,14 +152,14 @@ impl PollState<'_> {
         let row = self.row().await?;
         let mut done: HashSet<_> =
             self.signals.issuer().context.ledger.acknowledged(&row.id).await?.into_iter().collect();
-        done.extend(&self.said.done);
+        done.extend(&self.report.done);
         let none = HashSet::new();
         // An error that can be mended is given the time of one wait; where nobody waits, of one answer.
-        let later = if self.said.failed.is_some() { &self.said.later } else { &none };
+        let later = if self.report.failed.is_some() { &self.report.later } else { &none };
         let wanted = EventSelection { most: self.most, done: &done, later };
         let found = collect(self.signals.issuer(), self.stream, &row, &wanted).await?;
-        let says_something = first && !self.said.is_empty();
-        if says_something || is_worth_noting(row.place(), found.place) || (first && self.is_silent(&row)) {
+        let has_report = first && !self.report.is_empty();
+        if has_report || is_worth_noting(row.place(), found.place) || (first && self.is_silent(&row)) {
             self.take(&found, first).await?;
         }
         Ok(found)
@@ -178,13 +178,13 @@ impl PollState<'_> {
     }
 
     async fn take(&self, found: &CollectedEvents, first: bool) -> Result<(), StreamError> {
-        let said = first.then_some(&self.said);
+        let report = first.then_some(&self.report);
         let take = PollAcknowledgment {
             id: self.stream.receiver.id.clone(),
             place: found.place,
-            told: said.map(|said| said.done.iter().copied().collect()).unwrap_or_default(),
-            rejected: said.map(|said| said.rejected.clone()).unwrap_or_default(),
-            failed: said.and_then(|said| said.failed.clone()),
+            told: report.map(|report| report.done.iter().copied().collect()).unwrap_or_default(),
+            rejected: report.map(|report| report.rejected.clone()).unwrap_or_default(),
+            failed: report.and_then(|report| report.failed.clone()),
             at: self.signals.issuer().context.now(),
         };
         Ok(self.signals.issuer().context.ledger.group(take).await?)
