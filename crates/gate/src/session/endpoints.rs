@@ -65,7 +65,7 @@ impl ProviderEndpoints {
         if self.0.found.send_if_modified(FoundEndpoints::begin_to_ask) {
             let (shared, gate) = (Arc::clone(&self.0), gate.clone());
             tokio::spawn(async move {
-                let asking = Asking(&shared.found);
+                let asking = DiscoveryUnderWay(&shared.found);
                 let answer = shared.ask(&gate).await;
                 asking.answered(answer);
             });
@@ -87,9 +87,9 @@ impl FoundEndpoints {
 }
 
 /// Somebody asks; whatever becomes of it, others may afterwards.
-struct Asking<'a>(&'a watch::Sender<FoundEndpoints>);
+struct DiscoveryUnderWay<'a>(&'a watch::Sender<FoundEndpoints>);
 
-impl Asking<'_> {
+impl DiscoveryUnderWay<'_> {
     fn answered(self, answer: Result<SignInEndpoints, ClientError>) {
         self.0.send_modify(|found| match answer {
             Ok(endpoints) => found.endpoints = Some(Arc::new(endpoints)),
@@ -98,7 +98,7 @@ impl Asking<'_> {
     }
 }
 
-impl Drop for Asking<'_> {
+impl Drop for DiscoveryUnderWay<'_> {
     fn drop(&mut self) {
         self.0.send_modify(|found| {
             found.is_asking = false;
