@@ -1,5 +1,6 @@
 // npm's openid-client, used as its documentation shows, from a sign-in to a sign-out: as a page on the device, and as a backend
-// with a certificate of its own that pushes its requests.
+// with a certificate of its own that pushes its requests; and both with a key of their own (DPoP), the page also at a gate that no
+// certificate reaches.
 import * as client from 'openid-client';
 import { fetchWith } from './mtls.mjs';
 import { Visitor } from './visitor.mjs';
@@ -16,13 +17,33 @@ const backend = await life(
   fetchWith(asked.backend),
   client.buildAuthorizationUrlWithPAR,
 );
-console.log(JSON.stringify({ page, backend }));
+const pageByKey = await life(asked.pageByKey, client.None(), deviceFetch, client.buildAuthorizationUrl, true);
+const backendByKey = await life(
+  asked.backendByKey,
+  client.TlsClientAuth(),
+  fetchWith(asked.backend),
+  client.buildAuthorizationUrlWithPAR,
+  true,
+);
+console.log(JSON.stringify({ page, backend, pageByKey, backendByKey }));
 
-async function life({ client_id, redirect_uri, signed_out }, method, fetch, authorizationUrl) {
-  const options = { [client.customFetch]: fetch };
+/** The product is behind a proxy that passes no certificates on: it asks the gate for each request. */
+function throughProxy(fetch) {
+  const { origin, gate } = asked.product;
+  return (url, options) => {
+    const { origin: wanted, pathname, search } = new URL(url);
+    return wanted === origin ? globalThis.fetch(`${gate}/check${pathname}${search}`, options) : fetch(url, options);
+  };
+}
+
+async function life({ client_id, redirect_uri, signed_out }, method, fetch, authorizationUrl, byKey = false) {
+  const options = { [client.customFetch]: throughProxy(fetch) };
   const config = await client.discovery(new URL(asked.issuer), client_id, undefined, method, options);
   const [verifier, state, nonce] = [client.randomPKCECodeVerifier(), client.randomState(), client.randomNonce()];
+  const DPoP = byKey ? client.getDPoPHandle(config, await client.randomDPoPKeyPair()) : undefined;
+  const bound = { DPoP };
   const url = await authorizationUrl(config, {
+    ...(byKey && { dpop_jkt: await DPoP.calculateThumbprint() }),
     redirect_uri,
     scope: 'openid profile',
     code_challenge: await client.calculatePKCECodeChallenge(verifier),
@@ -31,14 +52,15 @@ async function life({ client_id, redirect_uri, signed_out }, method, fetch, auth
     nonce,
     max_age: '3600',
     acr_values: 'urn:tegata:acr:person',
-  });
+  }, bound);
   const back = await visitor.authorize(url, 'sato', asked.password);
   const checks = { pkceCodeVerifier: verifier, expectedState: state, expectedNonce: nonce, maxAge: 3600, idTokenExpected: true };
-  const tokens = await client.authorizationCodeGrant(config, new URL(back), checks);
+  const tokens = await client.authorizationCodeGrant(config, new URL(back), checks, undefined, bound);
   const claims = tokens.claims();
-  const userinfo = await client.fetchUserInfo(config, tokens.access_token, claims.sub);
-  const refreshed = await client.refreshTokenGrant(config, tokens.refresh_token);
-  const replayed = await client.authorizationCodeGrant(config, new URL(back), checks).catch((error) => error.error);
+  const userinfo = await client.fetchUserInfo(config, tokens.access_token, claims.sub, bound);
+  const refreshed = await client.refreshTokenGrant(config, tokens.refresh_token, undefined, bound);
+  const product = byKey && (await enter(config, refreshed.access_token, bound));
+  const replayed = await client.authorizationCodeGrant(config, new URL(back), checks, undefined, bound).catch((error) => error.error);
   const silent = await visitor.authorize(await authorizationUrl(config, {
     redirect_uri,
     scope: 'openid',
@@ -46,9 +68,22 @@ async function life({ client_id, redirect_uri, signed_out }, method, fetch, auth
     code_challenge_method: 'S256',
     prompt: 'none',
     state,
-  }));
+  }, bound));
   const end = client.buildEndSessionUrl(config, { id_token_hint: tokens.id_token, post_logout_redirect_uri: signed_out, state });
   const left = await visitor.open(end.href);
-  const over = await client.refreshTokenGrant(config, refreshed.refresh_token).catch((error) => error.error);
-  return { claims, userinfo, replayed, silent, left: left.next, expected: `${signed_out}?state=${state}`, over };
+  const over = await client.refreshTokenGrant(config, refreshed.refresh_token, undefined, bound).catch((error) => error.error);
+  return { type: refreshed.token_type, product, claims, userinfo, replayed, silent, left: left.next, expected: `${signed_out}?state=${state}`, over };
+}
+
+/** What the gate says to the token with a proof, and to the token alone. */
+async function enter(config, token, bound) {
+  const url = new URL(`${asked.product.origin}/orders?page=2`);
+  const entered = await client
+    .fetchProtectedResource(config, token, url, 'GET', undefined, undefined, bound)
+    .catch((error) => error.response ?? error.cause);
+  const stripped = await throughProxy()(url, { headers: { authorization: `Bearer ${token}` } });
+  const told = (answer) => ({
+    status: answer.status, device: answer.headers?.get('tegata-device'), refusal: answer.headers?.get('tegata-refusal'),
+  });
+  return { entered: told(entered), stripped: told(stripped) };
 }

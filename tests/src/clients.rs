@@ -1,6 +1,7 @@
 //! Clients that others wrote, from the npm registry, and the scripts in `tests/clients` that run them.
 
 use crate::command::CommandOutcome;
+use crate::python;
 use serde_json::Value;
 use std::path::PathBuf;
 use std::process::Command;
@@ -8,6 +9,13 @@ use std::process::Command;
 /// `node tests/clients/SCRIPT` with one JSON argument; its answer is one line of JSON.
 pub fn run(script: &str, argument: &Value) -> Value {
     CommandOutcome::of(node(script).arg(argument.to_string())).good().json()
+}
+
+/// `python SCRIPT` of an environment with these packages, with one JSON argument; its answer is one line of JSON.
+pub fn run_python(packages: &[&str], script: &str, argument: &Value) -> Value {
+    self::packages();
+    let mut command = Command::new(python::environment(packages).join("python"));
+    CommandOutcome::of(command.arg(folder().join(script)).arg(argument.to_string())).good().json()
 }
 
 /// Node with one of the scripts, whose packages must be there.

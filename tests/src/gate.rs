@@ -46,6 +46,12 @@ impl GateProcess {
         Self::start(installation, audience, format, [port, port], &[])
     }
 
+    /// A gate that a proxy asks for a product at this origin, to which no certificate gets: tokens of keys are taken.
+    pub(crate) fn asked_by_key(installation: &RunningInstallation, origin: &str) -> Self {
+        let port = ports::free();
+        Self::start(installation, &installation.product, "nginx", [port, port], &["--dpop", origin])
+    }
+
     /// A gate that is told where both servers are.
     pub(crate) fn beside(installation: &RunningInstallation, another: &AnotherServer) -> Self {
         let port = ports::free();

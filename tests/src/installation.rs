@@ -230,6 +230,11 @@ impl RunningInstallation {
         folder
     }
 
+    /// Starts a gate that takes tokens of keys, for a product at this origin.
+    pub fn gate_by_key(&self, origin: &str) -> GateProcess {
+        GateProcess::asked_by_key(self, origin)
+    }
+
     /// Starts a gate with sessions that terminates TLS at this port, before a product on that one.
     pub fn gate_for_browsers(&self, product: u16, port: u16) -> GateProcess {
         GateProcess::for_browsers(self, product, port)

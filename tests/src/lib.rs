@@ -45,6 +45,7 @@ pub mod traffic;
 pub mod verifiers;
 
 mod another_server;
+mod apache;
 mod binary;
 mod browser;
 mod ceremony;
@@ -69,6 +70,7 @@ mod recipe;
 mod self_signed;
 
 pub use another_server::AnotherServer;
+pub use apache::OpenidApache;
 pub use binary::tegata;
 pub use browser::{Browser, Download, Guise};
 pub use ceremony::{Ceremony, CeremonyAct};

@@ -8,8 +8,8 @@ use std::time::Duration;
 use tegata_core::claims::person_subject;
 use tegata_tests::stopwatch::{Stopwatch, eventually};
 use tegata_tests::{
-    Browser, Curl, CurlAnswer, DeviceIdentity, Own, RunningInstallation, TestIdentityProvider,
-    TestProductServer, clients, escaped, totp,
+    Browser, Curl, CurlAnswer, DeviceIdentity, OpenidApache, Own, RunningInstallation, TestIdentityProvider,
+    TestProductServer, clients, escaped, ports, totp,
 };
 
 const ALGORITHMS: [&str; 4] = ["RS256", "PS256", "ES256", "EdDSA"];
@@ -237,7 +237,7 @@ fn a_person_sets_up_signs_in_on_a_device_and_is_out_when_it_is_revoked() {
     assert!(!installation.log().contains("佐藤") && !installation.log().contains(PASSWORD));
 }
 
-/// A page on the device, and a backend with a certificate of its own; both at this origin.
+/// A page on the device, and a backend with a certificate of its own; both at this origin, and once more with a key.
 fn clients_for_people(installation: &RunningInstallation, origin: &str, backend: &Own) -> String {
     let product = &installation.product;
     let client = |id: &str, method: &str| {
@@ -247,8 +247,26 @@ fn clients_for_people(installation: &RunningInstallation, origin: &str, backend:
              redirect_uris = [\"{origin}/callback\"]\npost_logout_redirect_uris = [\"{origin}/signed-out\"]\n"
         )
     };
-    let (page, service) = (client("page", "none"), client("backend", "self_signed_tls_client_auth"));
-    format!("{page}{service}[client.jwks]\n{}\n", backend.jwks_as_toml())
+    let (by_key, own) = ("dpop_bound_access_tokens = true\n", "self_signed_tls_client_auth");
+    let jwks = format!("[client.jwks]\n{}\n", backend.jwks_as_toml());
+    [
+        client("page", "none"),
+        client("page-by-key", "none") + by_key,
+        client("backend", own) + &jwks,
+        client("backend-by-key", own) + by_key + &jwks,
+    ]
+    .concat()
+}
+
+/// The module before a page at this port, known by this certificate.
+fn client_before_a_page(installation: &RunningInstallation, port: u16, own: &Own) -> String {
+    let product = &installation.product;
+    format!(
+        "[[client]]\nclient_id = \"apache\"\ntoken_endpoint_auth_method = \"self_signed_tls_client_auth\"\n\
+         grants = [\"authorization_code\"]\naudiences = [\"{product}\"]\n\
+         redirect_uris = [\"http://localhost:{port}/callback\"]\n[client.jwks]\n{}\n",
+        own.jwks_as_toml()
+    )
 }
 
 #[test]
@@ -256,7 +274,9 @@ fn standard_clients_sign_people_in_and_out_with_nothing_special() {
     let mut installation = RunningInstallation::start();
     let own = Own::make(&installation.folder("backend"), "backend", "backend");
     let origin = "https://rezept.example";
-    let section = clients_for_people(&installation, origin, &own);
+    let port = ports::free();
+    let section =
+        clients_for_people(&installation, origin, &own) + &client_before_a_page(&installation, port, &own);
     installation.reconfigure(|text| format!("{text}\n{section}"));
     let device = installation.enroll("register-1");
     let add = |login: &str| {
@@ -274,6 +294,7 @@ fn standard_clients_sign_people_in_and_out_with_nothing_special() {
         ]);
         (person["person"].clone(), person["setup"].clone())
     };
+    let gate = installation.gate_by_key(origin);
     let files =
         |certificate: &str, key: &str| json!({"cert": certificate, "key": key, "ca": installation.tls_ca});
     let of_device = files(&device.file("chain.pem"), &device.file("key.pem"));
@@ -288,14 +309,22 @@ fn standard_clients_sign_people_in_and_out_with_nothing_special() {
         json!({
             "issuer": installation.issuer, "device": of_device, "setup": setup, "password": PASSWORD,
             "page": client("page"), "backend": client("backend"),
+            "pageByKey": client("page-by-key"), "backendByKey": client("backend-by-key"),
+            "product": {"origin": origin, "gate": format!("http://127.0.0.1:{}", gate.port)},
         })
     };
 
     let (sato, setup) = add("sato");
     let seen = clients::run("openid-client-code.mjs", &asked(&setup));
     let subject = person_subject(&installation.issuer, sato.as_str().expect("an identifier"));
-    for name in ["page", "backend"] {
-        let life = &seen[name];
+    for (key, name) in [
+        ("page", "page"),
+        ("backend", "backend"),
+        ("pageByKey", "page-by-key"),
+        ("backendByKey", "backend-by-key"),
+    ] {
+        let life = &seen[key];
+        assert_eq!(life["type"], if key.ends_with("ByKey") { "dpop" } else { "bearer" });
         assert_eq!(
             (&life["claims"]["sub"], &life["claims"]["aud"]),
             (&json!(subject), &json!(name)),
@@ -313,11 +342,46 @@ fn standard_clients_sign_people_in_and_out_with_nothing_special() {
         assert!(life["silent"].as_str().is_some_and(|url| url.contains("code=")), "{life}");
         assert_eq!(life["left"], life["expected"]);
     }
+    let of_device = json!({"status": 200, "device": *device.device, "refusal": null});
+    let refused = |code: &str| json!({"status": 401, "device": null, "refusal": code});
+    assert_eq!(seen["pageByKey"]["product"], json!({"entered": of_device, "stripped": refused("T-20")}));
+    assert_eq!(
+        seen["backendByKey"]["product"]["entered"],
+        refused("G-03"),
+        "no backend's token is a device's"
+    );
     let (_, setup) = add("suzuki");
     let seen = clients::run("oauth4webapi-code.mjs", &asked(&setup));
     assert_eq!(seen["device"]["sub"], format!("device:{}", device.device), "{seen}");
+    assert_eq!(
+        (&seen["byKey"]["sub"], &seen["byKey"]["token_type"]),
+        (&seen["device"]["sub"], &json!("dpop"))
+    );
     assert_eq!(seen["person"]["sub"], seen["again"]["sub"]);
     assert_ne!(seen["person"]["sid"], seen["again"]["sid"], "signed in anew each time");
+    let (_, setup) = add("tanaka");
+    let mut argument = asked(&setup);
+    argument["login"] = json!("tanaka");
+    let seen = clients::run_python(&["authlib==1.9.10", "requests==2.34.2"], "authlib_code.py", &argument);
+    assert_eq!(seen["claims"]["device"], *device.device, "{seen}");
+    assert_eq!((&seen["userinfo"]["preferred_username"], &seen["another"]), (&json!("tanaka"), &json!(true)));
+
+    let apache = OpenidApache::start(&installation, port, "apache", &own);
+    let (watanabe, setup) = add("watanabe");
+    let mut argument = asked(&setup);
+    (argument["login"], argument["url"]) =
+        (json!("watanabe"), json!(format!("{}/index.shtml", apache.origin)));
+    let seen = clients::run("visit.mjs", &argument);
+    let subject = person_subject(&installation.issuer, watanabe.as_str().expect("an identifier"));
+    assert!(
+        seen["sent"].as_str().is_some_and(|url| url.contains("code_challenge_method=S256")),
+        "{seen} {}",
+        apache.log()
+    );
+    let page = seen["html"].as_str().expect("a page");
+    for told in [&subject, "urn:tegata:acr:mfa", &device.device] {
+        assert!(page.contains(told), "{told}: {seen} {}", apache.log());
+    }
     installation.command(&["check"]).good();
     assert!(!installation.log().contains("佐藤"));
 }
