@@ -113,6 +113,7 @@ def everything(folder, url, trust, handler):
     means.signing_key = str(folder / "published.key")
     means.subject_token = {"token": "yes"}
     means.page = {"client_id": "page", "redirect_uri": "https://product.invalid/callback"}
+    means.page_by_key = means.page
     means.gates = [Gate(f"{url}/check", trust)]
     means.scoped_gate, means.scope = means.gates[0], "yes"
     return means

@@ -43,6 +43,11 @@ fn no_cookie_and_no_way_back_from_a_sign_in_upsets_a_gate() {
 }
 
 #[test]
+fn no_proof_of_a_key_is_more_than_what_its_key_has_signed() {
+    try_with_changes("dpop", targets::dpop);
+}
+
+#[test]
 fn no_passkey_is_more_than_what_its_authenticator_said() {
     try_with_changes("webauthn", targets::webauthn);
 }

@@ -363,10 +363,9 @@ async fn a_proof_behind_a_proxy_counts_for_the_request_that_every_header_tells()
         let payload: serde_json::Value = serde_json::from_slice(&payload).unwrap();
         let of_key = DpopProof::verify(&fixture.proof("any")).unwrap();
         assert_eq!(payload["jkt"], of_key.key().to_string());
-        assert_eq!(
-            (&payload["acr"], &payload["amr"]),
-            (&"urn:tegata:acr:device".into(), &["swk"][..].into())
-        );
+        assert_eq!((&payload["sub"], &payload["acr"]), (&"person:hash".into(), &"urn:tegata:acr:mfa".into()));
+        assert_eq!(payload["amr"], serde_json::json!(["pwd", "otp", "mfa"]), "how they signed in");
+        assert!(payload["auth_time"].as_i64() < payload["iat"].as_i64(), "{payload}");
     }
     for (method, path, told) in [
         ("GET", "/check", &[][..]),

@@ -4,8 +4,8 @@ use crate::BenchOutcome;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper::client::conn::http1::{SendRequest, handshake};
-use hyper::header::{CONTENT_TYPE, HOST};
-use hyper::{HeaderMap, Request, StatusCode, Uri};
+use hyper::header::{CONTENT_TYPE, HOST, LOCATION};
+use hyper::{HeaderMap, Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use rustls::client::Resumption;
 use rustls::crypto::ring;
@@ -112,6 +112,20 @@ impl BenchConnection {
     /// # Errors
     /// Any status but the expected one is an error: nothing is gained by measuring refusals.
     pub async fn post(&mut self, post: &Post) -> BenchOutcome<Bytes> {
+        self.answer(post).await.map(Response::into_body)
+    }
+
+    /// Where the answer to the request sends the client on.
+    ///
+    /// # Errors
+    /// Any status but the expected one, and an answer that leads nowhere.
+    pub async fn led_on(&mut self, post: &Post) -> BenchOutcome<String> {
+        let answer = self.answer(post).await?;
+        let location = answer.headers().get(LOCATION).ok_or("an answer without Location")?;
+        Ok(location.to_str()?.to_owned())
+    }
+
+    async fn answer(&mut self, post: &Post) -> BenchOutcome<Response<Bytes>> {
         let request =
             if post.body.is_empty() { Request::get(&*post.path) } else { Request::post(&*post.path) };
         let mut request = request
@@ -122,9 +136,10 @@ impl BenchConnection {
         self.requests.ready().await?;
         let response = self.requests.send_request(request).await?;
         let status = response.status();
-        let body = response.into_body().collect().await?.to_bytes();
+        let (head, body) = response.into_parts();
+        let body = body.collect().await?.to_bytes();
         if status == post.expected {
-            Ok(body)
+            Ok(Response::from_parts(head, body))
         } else {
             Err(format!("{} answers {status}: {}", post.path, String::from_utf8_lossy(&body)).into())
         }

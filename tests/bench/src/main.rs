@@ -8,6 +8,7 @@
 mod answers;
 mod choice;
 mod client;
+mod codes;
 mod cpu;
 mod denied;
 mod devices;
@@ -126,6 +127,9 @@ async fn measure(program: &Path, choice: &Choice<'_>) -> BenchOutcome<BenchRepor
     }
     if choice.wants("session") {
         rows.extend(sessions::rows(&tegata, &trust, &devices).await?);
+    }
+    if choice.wants("session code") {
+        rows.push(codes::row(&tegata, &limit, &trust, &devices).await?);
     }
     if choice.wants("forward-auth") {
         rows.extend(forward_auth::rows(&tegata, &trust, &devices).await?);

@@ -31,6 +31,7 @@ OTHERS = {
     "other_resource": "the name of a second product (--other-resource)",
     "subject_token": "a person's token for token exchange (--subject-token)",
     "page": "a public client that devices enter for themselves (page in --means)",
+    "page_by_key": "a public client whose tokens are bound to its key (page_by_key in --means)",
     "stop_device": "a command that revokes a device (stop_device in --means)",
     "stop_certificate": "a command that revokes a certificate (stop_certificate in --means)",
     "renew": "a command that renews a client's certificate (renew in --means)",

@@ -36,6 +36,10 @@ grants = ["authorization_code"]
 audiences = ["{PRODUCT}"]
 redirect_uris = ["{PAGE["redirect_uri"]}"]
 """
+PAGE_BY_KEY = {**PAGE, "client_id": "conformance-page-by-key"}
+PAGE_BY_KEY_SECTION = f"""{PAGE_SECTION.replace(PAGE["client_id"], PAGE_BY_KEY["client_id"])}
+dpop_bound_access_tokens = true
+"""
 START = 60
 ANY_PORTS = ["--portal-port", "0", "--device-port", "0", "--public-port", "0"]
 
@@ -87,14 +91,14 @@ class ThrowAway:
         with open(configuration, "a", encoding="utf-8") as opened:
             opened.write(f'\n[[product]]\naudience = "{OTHER_PRODUCT}"\n{registrations.configuration()}')
             opened.write(people.configuration(self.tenant()))
-            opened.write(PAGE_SECTION)
+            opened.write(PAGE_SECTION + PAGE_BY_KEY_SECTION)
         ready = self.start()
         means = Means(ready["issuer"], Trust(ready["tls_ca"]), PRODUCT)
         means.clients, means.other_resource = registrations.clients, OTHER_PRODUCT
         means.configure = lambda two_fields: self.configure(registrations.faulty(two_fields))
         self.enroll_everybody(means)
         self.impersonate(means)
-        means.page = PAGE
+        means.page, means.page_by_key = PAGE, PAGE_BY_KEY
         means.subject_token = {"token": people.id_token()}
         means.signing_key = self.opened_token_key()
         means.gates = [self.gate(means), self.front(means, ready["chain"])]

@@ -47,9 +47,9 @@ def pkce(server):
     demand_error(redeem(server, device, code, verifier, redirect_uri=redirect_uri), "invalid_grant", 400)
 
 
-def asked(server, changes, challenge="E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"):
+def asked(server, changes, challenge="E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM", page="page"):
     """What the client hears at its redirect URI; state and issuer have to be right (RFC 9207)."""
-    page, state = server.means.need("page"), secrets.token_urlsafe(16)
+    page, state = server.means.need(page), secrets.token_urlsafe(16)
     parameters = {
         "response_type": "code", "client_id": page["client_id"], "redirect_uri": page["redirect_uri"], "state": state,
         "code_challenge": challenge, "code_challenge_method": "S256", "acr_values": page.get("acr_values"), **changes,
@@ -65,11 +65,11 @@ def asked(server, changes, challenge="E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-c
     return told
 
 
-def granted(server):
+def granted(server, page="page", **changes):
     """A code, and the verifier that goes with it."""
     verifier = secrets.token_urlsafe(32)
     digest = hashlib.sha256(verifier.encode()).digest()
-    told = asked(server, {}, base64.urlsafe_b64encode(digest).decode().rstrip("="))
+    told = asked(server, changes, base64.urlsafe_b64encode(digest).decode().rstrip("="), page)
     demand(told.get("code"), f"no code: {told}")
     return told["code"], verifier
 

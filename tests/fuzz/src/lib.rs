@@ -5,13 +5,15 @@ use http::header::COOKIE;
 use http::{HeaderMap, HeaderValue};
 use rcgen::PublicKeyData;
 use ring::digest::{SHA256, digest};
+use serde_json::Value;
 use tegata_ca::scep::ScepMessage;
 use tegata_ca::{KeyType, OcspRequest, ParsedRequest, PublicKey};
-use tegata_core::Refusal;
-use tegata_core::encoding::base64;
+use tegata_core::dpop::{ALGORITHMS, DpopProof, PROOF_LIFETIME, ProofError, ProofTarget, UsedProofs};
+use tegata_core::encoding::{base64, from_base64url};
 use tegata_core::feed::{Denials, FEED, FeedClaims, FeedMessage};
 use tegata_core::jws::{Jwks, KeySet};
 use tegata_core::webauthn::{AssertionResponse, RegistrationResponse, RelyingParty};
+use tegata_core::{HttpUrl, Refusal, Timestamp};
 use tegata_gate::session::{
     CallbackParameters, CookieSealer, SessionFacts, SessionKeys, SignInFlow, own_cookies, without_own_cookies,
 };
@@ -47,6 +49,36 @@ fn is_sound(key: &PublicKey) {
         KeyType::P256 | KeyType::Ed25519 => assert_eq!(key.bits(), 256),
         KeyType::P384 => assert_eq!(key.bits(), 384),
         KeyType::Rsa => assert!((2048..=4096).contains(&key.bits())),
+    }
+}
+
+/// A DPoP proof: it is believed for what it says, once, and brings no private key along.
+pub fn dpop(data: &[u8]) {
+    let Ok(text) = str::from_utf8(data) else { return };
+    let Ok(proof) = DpopProof::verify(text) else { return };
+    let part = |place| from_base64url(text.split('.').nth(place)?);
+    let read = |place| serde_json::from_slice::<Value>(&part(place)?).ok();
+    let (header, claims) = (read(0).expect("a header"), read(1).expect("claims"));
+    let jwk = header["jwk"].as_object().expect("a key");
+    assert!(["d", "p", "q", "dp", "dq", "qi", "oth", "k"].iter().all(|name| !jwk.contains_key(*name)));
+    assert!(ALGORITHMS.contains(&header["alg"].as_str().expect("an algorithm")));
+    let used = UsedProofs::default();
+    let now = Timestamp::from_seconds(claims["iat"].as_i64().expect("a time"));
+    assert_eq!(used.take(&proof, now), Ok(()));
+    assert_eq!(used.take(&proof, now), Err(ProofError::Used));
+    let address = claims["htu"].as_str().expect("an address");
+    let Ok(url) = HttpUrl::parse(address.split(['?', '#']).next().unwrap_or_default()) else { return };
+    let origins = [url.origin().clone()];
+    let method = claims["htm"].as_str().expect("a method");
+    let target = ProofTarget { method, origins: &origins, path: url.path(), access_token: None };
+    assert_eq!(proof.check(&target, now), Ok(()));
+    let later = now.plus(PROOF_LIFETIME * 2);
+    assert!(later <= now || proof.check(&target, later) == Err(ProofError::Time));
+    for (method, path, origins) in
+        [("", url.path(), &origins[..]), (method, "/of/another", &origins), (method, url.path(), &[])]
+    {
+        let other = ProofTarget { method, origins, path, access_token: None };
+        assert!(proof.check(&other, now).is_err() || (method, path) == (target.method, target.path));
     }
 }
 

@@ -72,7 +72,7 @@ fn a_request_with_the_proof_of_its_token_s_key_passes_and_says_by_what() {
 }
 
 #[test]
-fn a_proof_that_is_missing_replayed_stale_or_for_another_request_is_refused() {
+fn a_missing_stale_or_replayed_proof_or_one_for_another_request_is_none() {
     let fixture = KeyFixture::new();
     let refused = Err(Refusal::DpopProofInvalid);
     let good = fixture.proof(&json!({}));

@@ -271,13 +271,13 @@ impl TestPlatform {
         self.token_for(device, certificate, 300)
     }
 
-    /// A token of the device that is bound to a key in place of this certificate.
+    /// A token of a person on the device that is bound to a key in place of this certificate.
     pub fn token_by_key(&self, device: &DeviceId, certificate: Thumbprint, jkt: JwkThumbprint) -> String {
         let now = self.clock.now().seconds();
         let claims = json!({
-            "iss": self.issuer, "sub": format!("device:{device}"), "aud": AUDIENCE,
-            "client_id": "page", "acr": "urn:tegata:acr:device", "amr": ["swk"], "iat": now, "exp": now + 300,
-            "jti": "token by key", "cnf": { "jkt": jkt }, "x5t#S256": certificate, "device": device,
+            "iss": self.issuer, "sub": "person:hash", "act": {"sub": format!("device:{device}")}, "aud": AUDIENCE,
+            "client_id": "page", "acr": "urn:tegata:acr:mfa", "amr": ["pwd", "otp", "mfa"], "auth_time": now - 60,
+            "iat": now, "exp": now + 300, "jti": "token by key", "cnf": { "jkt": jkt }, "x5t#S256": certificate, "device": device,
             "generation": 3, "tenant": tenant(), "site": site(),
         });
         self.facts().key.sign(ACCESS_TOKEN, claims.to_string().as_bytes()).unwrap()
