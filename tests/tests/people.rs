@@ -269,6 +269,24 @@ fn client_before_a_page(installation: &RunningInstallation, port: u16, own: &Own
     )
 }
 
+fn a_backend_in_python_signs_in(mut argument: Value, login: &str, device: &DeviceIdentity) {
+    argument["login"] = json!(login);
+    let seen = clients::run_python(&["authlib==1.9.10", "requests==2.34.2"], "authlib_code.py", &argument);
+    assert_eq!(seen["claims"]["device"], *device.device, "{seen}");
+    assert_eq!((&seen["userinfo"]["preferred_username"], &seen["another"]), (&json!(login), &json!(true)));
+}
+
+/// The page shows what the module told it.
+fn a_page_behind_apache_opens(mut argument: Value, login: &str, apache: &OpenidApache, told: &[&str]) {
+    argument["login"] = json!(login);
+    argument["url"] = json!(format!("{}/index.shtml", apache.origin));
+    let seen = clients::run("visit.mjs", &argument);
+    let sent = seen["sent"].as_str().unwrap_or_default();
+    assert!(sent.contains("code_challenge_method=S256"), "{seen} {}", apache.log());
+    let page = seen["html"].as_str().expect("a page");
+    assert!(told.iter().all(|one| page.contains(one)), "{told:?}: {seen} {}", apache.log());
+}
+
 #[test]
 fn standard_clients_sign_people_in_and_out_with_nothing_special() {
     let mut installation = RunningInstallation::start();
@@ -360,28 +378,16 @@ fn standard_clients_sign_people_in_and_out_with_nothing_special() {
     assert_eq!(seen["person"]["sub"], seen["again"]["sub"]);
     assert_ne!(seen["person"]["sid"], seen["again"]["sid"], "signed in anew each time");
     let (_, setup) = add("tanaka");
-    let mut argument = asked(&setup);
-    argument["login"] = json!("tanaka");
-    let seen = clients::run_python(&["authlib==1.9.10", "requests==2.34.2"], "authlib_code.py", &argument);
-    assert_eq!(seen["claims"]["device"], *device.device, "{seen}");
-    assert_eq!((&seen["userinfo"]["preferred_username"], &seen["another"]), (&json!("tanaka"), &json!(true)));
-
-    let apache = OpenidApache::start(&installation, port, "apache", &own);
+    a_backend_in_python_signs_in(asked(&setup), "tanaka", &device);
     let (watanabe, setup) = add("watanabe");
-    let mut argument = asked(&setup);
-    (argument["login"], argument["url"]) =
-        (json!("watanabe"), json!(format!("{}/index.shtml", apache.origin)));
-    let seen = clients::run("visit.mjs", &argument);
     let subject = person_subject(&installation.issuer, watanabe.as_str().expect("an identifier"));
-    assert!(
-        seen["sent"].as_str().is_some_and(|url| url.contains("code_challenge_method=S256")),
-        "{seen} {}",
-        apache.log()
+    let apache = OpenidApache::start(&installation, port, "apache", &own);
+    a_page_behind_apache_opens(
+        asked(&setup),
+        "watanabe",
+        &apache,
+        &[&subject, "urn:tegata:acr:mfa", &device.device],
     );
-    let page = seen["html"].as_str().expect("a page");
-    for told in [&subject, "urn:tegata:acr:mfa", &device.device] {
-        assert!(page.contains(told), "{told}: {seen} {}", apache.log());
-    }
     installation.command(&["check"]).good();
     assert!(!installation.log().contains("佐藤"));
 }
