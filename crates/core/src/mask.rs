@@ -34,7 +34,7 @@ pub fn mail(address: &str) -> String {
     format!("{}{MASKED}@{}{MASKED}{dot}{end}", first(local), first(domain))
 }
 
-/// `***78` for 03-1234-5678.
+/// `***78` for the number 03-1234-5678: the last two digits.
 pub fn phone(number: &str) -> String {
     let digits: Vec<char> = number.chars().filter(char::is_ascii_digit).collect();
     let left = digits.len().checked_sub(DIGITS_LEFT).filter(|masked| *masked >= DIGITS_LEFT);

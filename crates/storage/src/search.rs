@@ -9,6 +9,7 @@ mod details;
 mod filling;
 mod index;
 mod rows;
+mod sieve;
 
 pub(crate) use index::NameKind;
 
@@ -17,10 +18,10 @@ use crate::engine::on_read;
 use crate::scope::on_scoped_read;
 use crate::{Device, ListedDevice, Result, ScopedLedger};
 use candidates::{Candidates, Tenants};
-use rows::{CandidateRow, NumberRange, SearchExtent};
-use std::collections::{HashMap, HashSet};
+use rows::{NumberRange, SearchExtent};
+use sieve::{Hit, Sieve};
 use std::time::Duration;
-use tegata_core::search::{SearchQuery, SearchedPlace, TimeHint};
+use tegata_core::search::{SearchQuery, TimeHint};
 use tegata_core::{DeviceId, DeviceState, PersonId, Platform, SiteId, TenantId, Timestamp};
 
 /// Devices outside the index that are looked at one by one.
@@ -29,7 +30,7 @@ const MOST_UNINDEXED: i64 = 5_000;
 /// What is looked for, and where.
 #[derive(Clone, Debug, Default)]
 pub struct DeviceSearch {
-    /// What was said.
+    /// What the caller said.
     pub query: SearchQuery,
     /// In this tenant alone.
     pub tenant: Option<TenantId>,
@@ -52,16 +53,16 @@ pub enum MatchedBy {
     Serial,
     /// By the short code of its invitation.
     Code,
-    /// By its number.
+    /// By its number, and nothing else was said.
     Number,
-    /// By names.
+    /// By names, or by names and its number.
     Words,
 }
 
 /// Devices that were found, the likeliest first.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct FoundDevices {
-    /// At most [`FoundDevices::MOST`].
+    /// The likeliest, at most [`FoundDevices::MOST`].
     pub hits: Vec<FoundDevice>,
     /// Whether more fit, or may: another word helps.
     pub more: bool,
@@ -70,7 +71,7 @@ pub struct FoundDevices {
 /// A device that fits.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct FoundDevice {
-    /// The device.
+    /// The device that was found.
     pub device: Device,
     /// What it said it is.
     pub platform: Option<Platform>,
@@ -93,14 +94,6 @@ pub struct FoundPerson {
     pub name: String,
     /// What they sign in with.
     pub login: String,
-}
-
-/// A device that fits, before anything is read of it that ranking needs not.
-struct Hit {
-    id: DeviceId,
-    by: MatchedBy,
-    seen_at: Option<i64>,
-    used_at: Option<Timestamp>,
 }
 
 impl FoundDevices {
@@ -319,92 +312,5 @@ impl ScopedLedger {
         }
         hits.sort_by_key(|hit| (hit.by, hit.used_at.is_none(), !came(hit), std::cmp::Reverse(hit.seen_at)));
         Ok(())
-    }
-}
-
-/// Lets through what fits, each device once.
-struct Sieve<'a> {
-    search: &'a DeviceSearch,
-    places: HashMap<SiteId, SearchedPlace>,
-    found: HashSet<DeviceId>,
-    /// What would fit if one of its people did.
-    left: HashMap<DeviceId, CandidateRow>,
-    hits: Vec<Hit>,
-}
-
-impl<'a> Sieve<'a> {
-    fn new(search: &'a DeviceSearch) -> Self {
-        Self { search, places: HashMap::new(), found: HashSet::new(), left: HashMap::new(), hits: Vec::new() }
-    }
-
-    /// Devices that were named exactly.
-    fn take_exact(&mut self, rows: Vec<CandidateRow>, by: MatchedBy) {
-        for row in rows.into_iter().filter(|row| self.search.admits(row)) {
-            self.keep(&row, by);
-        }
-    }
-
-    fn take(&mut self, rows: Vec<CandidateRow>) {
-        for row in rows {
-            if self.found.contains(&row.id) || !self.search.admits(&row) {
-                continue;
-            }
-            let people: Vec<&str> = row.person.as_deref().into_iter().collect();
-            if self.fits(&row, &people) {
-                let by = self.by(&row.id);
-                self.keep(&row, by);
-            } else {
-                self.left.entry(row.id.clone()).or_insert(row);
-            }
-        }
-    }
-
-    fn take_listed(&mut self, listed: &ListedDevice) {
-        let row = CandidateRow::of(listed);
-        if !self.found.contains(&row.id) && self.search.admits(&row) && self.fits::<&str>(&row, &[]) {
-            let by = self.by(&row.id);
-            self.keep(&row, by);
-        }
-    }
-
-    fn without_people(&self) -> Vec<DeviceId> {
-        self.left.keys().filter(|id| !self.found.contains(*id)).cloned().collect()
-    }
-
-    fn take_with_people(&mut self, names: &HashMap<DeviceId, Vec<String>>) {
-        for (id, names) in names {
-            let Some(row) = self.left.remove(id) else { continue };
-            if !self.found.contains(id) && self.fits(&row, names) {
-                self.keep(&row, MatchedBy::Words);
-            }
-        }
-    }
-
-    fn by(&self, id: &DeviceId) -> MatchedBy {
-        if self.search.query.words().numbers_all(id) { MatchedBy::Number } else { MatchedBy::Words }
-    }
-
-    fn fits<P: AsRef<str>>(&mut self, row: &CandidateRow, people: &[P]) -> bool {
-        let words = self.search.query.words();
-        let place =
-            self.places.entry(row.site.clone()).or_insert_with(|| words.at(&row.tenant_name, &row.site_name));
-        words.finds(place, &row.label, people, &row.id)
-    }
-
-    fn keep(&mut self, row: &CandidateRow, by: MatchedBy) {
-        if self.found.insert(row.id.clone()) {
-            self.hits.push(Hit { id: row.id.clone(), by, seen_at: row.seen_at, used_at: None });
-        }
-    }
-}
-
-impl DeviceSearch {
-    /// Whether a device is among those that are looked for, whatever it is called.
-    fn admits(&self, row: &CandidateRow) -> bool {
-        let state = row.state.within(row.tenant_state, row.role);
-        let came = row.seen_at.unwrap_or(row.created_at);
-        (self.with_system || !row.tenant.is_system())
-            && (self.states.is_empty() || self.states.contains(&state))
-            && self.unseen_since.is_none_or(|since| came < since.millis())
     }
 }

@@ -33,14 +33,14 @@ pub struct WhyAnswer {
 /// A refusal in the audit log.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct NotedRefusal {
-    /// Why.
+    /// Why it was refused.
     pub refusal: Refusal,
-    /// When.
+    /// When it was refused.
     pub at: Timestamp,
 }
 
 impl ScopedLedger {
-    /// Explains a code.
+    /// Explains a code that somebody reads out.
     ///
     /// # Errors
     /// The ledger cannot be read.

@@ -12,7 +12,7 @@ use tegata_core::{TenantId, Timestamp};
 use tegata_storage::{DeviceFilter, DeviceSearch, Ledger, Principal};
 use tokio::time::Instant;
 
-/// The same population for everybody.
+/// Everybody searches in one and the same population.
 const SEED: u64 = 15;
 
 /// Searches that are timed.

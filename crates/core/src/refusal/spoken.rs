@@ -8,7 +8,7 @@ use crate::name::composed_narrow;
 /// Characters of a device's number as pages show it, and of a request's.
 const NUMBER: usize = 8;
 
-/// Fewer say nothing.
+/// Fewer characters of a number say nothing.
 const LEAST: usize = 4;
 
 /// Characters of a device's identifier.
@@ -48,7 +48,7 @@ impl SpokenCode {
     }
 }
 
-/// `c07` for C-07.
+/// The refusal of a code without its hyphen: `c07` for C-07.
 fn refusal_of(letters: &str) -> Option<Refusal> {
     let kind = letters.get(..1)?.to_uppercase();
     Refusal::from_code(&format!("{kind}-{}", letters.get(1..)?))

@@ -24,7 +24,7 @@ const OPENING: u32 = 8;
 pub struct TimeHint {
     /// The earliest moment that may be meant.
     pub from: Timestamp,
-    /// The latest.
+    /// The latest moment that may be meant.
     pub until: Timestamp,
 }
 

@@ -1,7 +1,8 @@
 //! What is shown of devices that were found.
 
 use super::rows::CandidateRow;
-use super::{FoundDevice, FoundPerson, Hit};
+use super::sieve::Hit;
+use super::{FoundDevice, FoundPerson};
 use crate::rows::{BatchStatement, MOST, bind_rows};
 use crate::scope::on_scoped_read;
 use crate::{Device, LedgerError, ListedDevice, Result, ScopedLedger};
@@ -87,7 +88,7 @@ impl ScopedLedger {
         Ok(described.collect())
     }
 
-    /// As devices of a list. One that is gone meanwhile is left out.
+    /// The hits as devices of a list. One that is gone meanwhile is left out.
     pub(super) async fn listed(&self, hits: Vec<Hit>) -> Result<Vec<ListedDevice>> {
         let ids: Vec<_> = hits.iter().map(|hit| hit.id.clone()).collect();
         let mut rows = self.found_rows(&ids).await?;

@@ -169,7 +169,7 @@ pub(super) struct NumberRange {
 impl NumberRange {
     /// Identifiers are of base 32 and have one length, so that every collation has them in one order.
     pub(super) fn of(number: &str) -> Self {
-        /// Of an identifier.
+        /// Characters of a device's identifier.
         const LENGTH: usize = 26;
         let filled = |with: &str| {
             let filler = with.repeat(LENGTH.saturating_sub(number.len()));
