@@ -40,7 +40,7 @@ on_both_engines! {
         let crowd = Crowd::furnish(fixture).await;
         let (one, other) = (crowd.rename(fixture), crowd.rename(fixture));
         let filling = async { for _ in 0..4 { fill(fixture).await } };
-        futures_util::future::join3(one, other, filling).await;
+        Box::pin(futures_util::future::join3(one, other, filling)).await;
         fill(fixture).await;
         crowd.compare(fixture, "after three who wrote at once").await;
     }
@@ -166,16 +166,15 @@ impl Crowd {
             })
             .await
             .unwrap();
-        let mut devices = String::new();
-        for site in sites.iter().flat_map(|site| [site; 5]) {
+        let devices = sites.iter().flat_map(|site| [site; 5]).map(|site| {
             let (id, label) = (DeviceId::random(&fixture.entropy), any_name(fixture));
-            devices += &format!(
+            format!(
                 "INSERT INTO device (id, tenant, site, role, label, state, generation, created_at, changed_at) \
                  VALUES ('{id}', '{}', '{}', 'device', '{label}', 'active', 0, 0, 0);",
                 tenant.id, site.id
-            );
-        }
-        fixture.place.script(&devices).await;
+            )
+        });
+        fixture.place.script(&devices.collect::<String>()).await;
         for number in 0..3 {
             let login = format!("person-{number}");
             let person = add_person(fixture, &tenant.id, &sites[0].id, &any_name(fixture), &login).await;
