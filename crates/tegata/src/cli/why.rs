@@ -79,7 +79,7 @@ fn print_rule(answer: &WhyAnswer, refusal: Refusal) {
         outln!("since     {since}");
     }
     for language in [Language::Ja, Language::En] {
-        outln!("tell them {} {}", refusal.title(language), refusal.advice(language));
+        outln!("tell them {}: {}", refusal.title(language), refusal.advice(language));
     }
     let may: Vec<_> = refusal.remedies().iter().map(|act| act.as_str()).collect();
     if !may.is_empty() {
