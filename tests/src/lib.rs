@@ -20,12 +20,14 @@
 //! | cut the power | [`Power`], [`Cluster`] |
 //! | install the package on a machine of its own | [`DebianMachine`] |
 //! | run a client that others wrote | [`clients`], [`strongswan`], [`scep`] |
+//! | sign people in with accounts of the installation's own | [`Account`] |
 //! | sign people in at an identity provider | [`TestIdentityProvider`] |
 //! | speak ACME, and misbehave | [`acme`] |
 //!
 //! Everything started here is ended by its process id when it is dropped, and what it wrote to standard error is
 //! shown when a test fails.
 
+pub mod account;
 pub mod acme;
 pub mod apple;
 pub mod clients;
@@ -69,6 +71,7 @@ mod receiver;
 mod recipe;
 mod self_signed;
 
+pub use account::{Account, PersonSession};
 pub use another_server::AnotherServer;
 pub use apache::OpenidApache;
 pub use binary::tegata;

@@ -18,6 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("signals", &["core", "storage", "web"]),
     ("oauth", &["core", "storage", "web", "signals"]),
     ("identity", &["core", "storage", "web"]),
+    ("console", &["core", "storage", "web"]),
     ("scheduler", &["core", "storage"]),
     ("installation", &["core", "net", "storage", "ca"]),
     ("admin", &["core", "net", "storage", "ca", "installation", "scheduler"]),
@@ -36,6 +37,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "signals",
             "oauth",
             "identity",
+            "console",
             "scheduler",
         ],
     ),
@@ -50,11 +52,11 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("rcgen", &["ca"]),
     ("cryptoki", &["ca"]),
     ("x509-ocsp", &["ca"]),
-    ("axum", &["web", "enroll", "signals", "oauth", "identity", "tegata"]),
+    ("axum", &["web", "enroll", "signals", "oauth", "identity", "console", "tegata"]),
     ("tokio-rustls", &["net"]),
     ("argon2", &["identity"]),
-    ("askama", &["web", "enroll", "identity"]),
-    ("utoipa", &["web", "enroll"]),
+    ("askama", &["web", "enroll", "identity", "console"]),
+    ("utoipa", &["web", "enroll", "console"]),
     ("clap", &["tegata"]),
     ("tracing-subscriber", &["tegata"]),
 ];
@@ -69,6 +71,7 @@ const FAR_FROM: &[(&str, &[&str])] = &[
     ("signals", &["rcgen", "pkcs8", "tegata-ca"]),
     ("oauth", &["rcgen", "pkcs8", "tegata-ca"]),
     ("identity", &["rcgen", "pkcs8", "tegata-ca"]),
+    ("console", &["rcgen", "pkcs8", "tegata-ca"]),
     ("scheduler", &["axum", "hyper", "rcgen", "tegata-ca"]),
     ("installation", &["axum", "clap"]),
     ("admin", &["axum", "clap", "askama", "tegata-web"]),
@@ -188,7 +191,7 @@ fn a_principal_is_made_only_where_somebody_was_recognized() {
 
 /// Crates that serve people and programs of tenants. They hold a `ServiceLedger`, which reaches nothing else of the ledger; these
 /// names would give them more.
-const SERVICES: &[&str] = &["enroll/", "identity/", "oauth/"];
+const SERVICES: &[&str] = &["enroll/", "identity/", "oauth/", "console/"];
 const BEYOND_SERVICES: &[&str] =
     &["Ledger", "Transaction", "ServerContext", "Principal::system", "Principal::operator"];
 

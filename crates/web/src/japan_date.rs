@@ -27,6 +27,16 @@ pub fn moment(at: Timestamp, language: Language) -> String {
     }
 }
 
+/// To the second, for records: `2026年11月22日 0:30:05`, `2026-11-22 00:30:05 (Japan)`.
+pub fn second(at: Timestamp, language: Language) -> String {
+    let date = in_japan(at);
+    let (day, hour, minute, second) = (day(at, language), date.hour(), date.minute(), date.second());
+    match language {
+        Language::Ja => format!("{day} {hour}:{minute:02}:{second:02}"),
+        Language::En => format!("{day} {hour:02}:{minute:02}:{second:02} (Japan)"),
+    }
+}
+
 /// The wall clock of Japan; its offset says UTC.
 pub fn in_japan(at: Timestamp) -> OffsetDateTime {
     at.plus(JAPAN).date_time()
@@ -42,5 +52,7 @@ mod tests {
         assert_eq!(day(at, Language::Ja), "2026年11月22日");
         assert_eq!(moment(at, Language::Ja), "2026年11月22日 0:30");
         assert_eq!(moment(at, Language::En), "2026-11-22 00:30 (Japan)");
+        assert_eq!(second(at, Language::Ja), "2026年11月22日 0:30:00");
+        assert_eq!(second(at, Language::En), "2026-11-22 00:30:00 (Japan)");
     }
 }

@@ -172,11 +172,12 @@ fn text<'a>(line: &'a Table, name: &str) -> &'a str {
     line[name].as_str().unwrap_or_else(|| panic!("no {name} in {line}"))
 }
 
-/// A path with something for each of its parameters.
+/// A path with something for each of its parameters. Which device is filled in by whoever asks.
 pub(crate) fn filled(path: &str) -> String {
     let parts = path.split('/').map(|part| match part.strip_prefix('{') {
         Some("file}") => "0.crl",
         Some("list}") => "0123456789abcdefghjkmnpqrs",
+        Some("device}") => "{device}",
         Some(_) => "0",
         None => part,
     });

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use tegata_tests::installation::text_of;
-use tegata_tests::{Curl, CurlAnswer, DeviceIdentity, Own, RunningInstallation, csr, escaped, totp};
+use tegata_tests::{Account, DeviceIdentity, Own, RunningInstallation, csr, escaped};
 
-const PASSWORD: &str = "the moon over the shop at nine";
 const ROLES: [&str; 7] =
     ["staff", "site-manager", "tenant-admin", "support", "support-lead", "operator", "auditor"];
+
+/// Roles that reach the things of all tenants: docs/roles.md.
+const REACH_ALL: [&str; 4] = ["support", "support-lead", "operator", "auditor"];
 
 /// What somebody is, as far as access goes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,11 +43,13 @@ pub(crate) struct Actor {
     pub(crate) kind: ActorKind,
     /// Whether the things are those of its own tenant.
     pub(crate) is_own: bool,
+    /// Whether a role of theirs reaches all tenants, in the console.
+    pub(crate) reaches_all: bool,
     /// Certificate and key.
     pub(crate) pair: Option<[String; 2]>,
     pub(crate) cookie: Option<String>,
     client_id: String,
-    form_token: String,
+    pub(crate) form_token: String,
 }
 
 /// Everybody, and what they try.
@@ -167,6 +171,7 @@ impl Actor {
             name: name.into(),
             kind,
             is_own: false,
+            reaches_all: false,
             pair: identity.map(|identity| [identity.file("chain.pem"), identity.file("key.pem")]),
             cookie: None,
             client_id: identity.map_or_else(|| "nobody".to_owned(), |identity| identity.device.clone()),
@@ -199,68 +204,22 @@ fn signed_in(
     is_own: bool,
 ) -> (String, Actor) {
     let prefix = if is_own { "kousecret" } else { "midori" };
-    let login = format!("{prefix}-{role}");
     let name = if is_own { "KOUSECRET花子" } else { "緑 花子" };
-    let added = installation.tell(&[
-        "person", "add", "--tenant", tenant, "--login", &login, "--name", name, "--role", role, "--site",
-        site,
-    ]);
-    let link = text_of(&added, "setup");
-    let (_, code) = link.split_once('#').expect("a code");
-    let page = installation
-        .at_portal("/setup")
-        .header("origin", &installation.portal)
-        .form(&[("code", code)])
-        .send();
-    let page = page.expect(200).text();
-    let secret = between(&page, "id=\"totp-secret\">", "<");
-    let chosen =
-        [("code", code), ("password", PASSWORD), ("again", PASSWORD), ("totp", &totp::code(secret, 0))];
-    let done = installation.at_portal("/setup/complete").header("origin", &installation.portal).form(&chosen);
-    done.send().expect(200);
-    let form = installation.at_device("/sign-in").as_device(device).send().expect(200);
-    let token = between(&form.text(), "name=\"form_token\" value=\"", "\"").to_owned();
-    let typed = [
-        ("login", &*login),
-        ("password", PASSWORD),
-        ("code", &totp::code(secret, 1)),
-        ("form_token", &token),
-    ];
-    let entered = installation
-        .at_device("/sign-in")
-        .as_device(device)
-        .header("cookie", &cookies(&form))
-        .header("origin", &installation.device)
-        .form(&typed)
-        .send()
-        .expect(303);
-    let cookie = cookies(&entered);
-    let account = Curl::to(&format!("{}/account", installation.device)).trusting(&installation.tls_ca);
-    let account = account.as_device(device).header("cookie", &cookie).send().expect(200).text();
-    let form_token = between(&account, "name=\"form_token\" value=\"", "\"").to_owned();
+    let options = ["--tenant", tenant, "--role", role, "--site", site];
+    let account = Account::add(installation, &format!("{prefix}-{role}"), name, &options);
+    let session = account.sign_in(installation, device);
     let whose = if is_own { "its own" } else { "another" };
     let actor = Actor {
-        cookie: Some(cookie),
-        form_token,
+        cookie: Some(session.cookie),
+        form_token: session.form_token,
+        reaches_all: REACH_ALL.contains(&role),
         ..Actor::new(&format!("{role} of {whose} tenant"), ActorKind::Person, Some(device))
     };
-    (text_of(&added, "person"), actor)
-}
-
-/// What a browser would send back.
-fn cookies(answer: &CurlAnswer) -> String {
-    let given = answer.headers.iter().filter(|(name, _)| name == "set-cookie");
-    let pairs = given.filter_map(|(_, value)| value.split(';').next()).filter(|pair| !pair.ends_with('='));
-    pairs.collect::<Vec<_>>().join("; ")
+    (account.person, actor)
 }
 
 fn token_of(installation: &RunningInstallation, device: &DeviceIdentity) -> String {
     let fields = [("grant_type", "client_credentials"), ("client_id", &*device.device)];
     let answer = installation.oauth("token_endpoint").as_device(device).form(&fields).send().expect(200);
     escaped(&text_of(&answer.json(), "access_token"))
-}
-
-fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
-    let (_, rest) = text.split_once(before).unwrap_or_else(|| panic!("no {before} in {text}"));
-    rest.split(after).next().unwrap_or_default()
 }

@@ -48,7 +48,7 @@ pub(crate) fn find_operations(installation: &RunningInstallation, table: &Access
     for (listener, origin) in listeners {
         for (path, bodies) in &paths {
             for (method, body) in bodies {
-                let url = format!("{origin}{}", filled(path));
+                let url = format!("{origin}{}", filled(path).replace("{device}", "0"));
                 let operation =
                     Operation { listener, method: (*method).into(), path: path.clone(), body: body.clone() };
                 asked.push((operation, BatchedRequest::new(method, url)));
@@ -112,7 +112,7 @@ fn example(schema: &Value, description: &Value, name: &str) -> Value {
 fn in_sources(table: &AccessTable) -> BTreeSet<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates");
     let mut found = BTreeSet::new();
-    let crates = ["enroll", "identity", "oauth", "signals", "tegata", "web"];
+    let crates = ["console", "enroll", "identity", "oauth", "signals", "tegata", "web"];
     let files: Vec<_> = crates.iter().flat_map(|krate| sources(&root.join(krate).join("src"))).collect();
     let all: String = files.iter().map(|(_, text)| text.as_str()).collect();
     for (file, text) in &files {

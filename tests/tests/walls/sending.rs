@@ -59,6 +59,9 @@ fn request(cast: &Cast, actor: &Actor, operation: &Operation, table: &AccessTabl
     let mut request = BatchedRequest::new(&operation.method, url);
     if let Some(cookie) = &actor.cookie {
         request.headers.push(format!("cookie: {cookie}"));
+        // As a program of theirs would, which has seen a device as it never was: nothing is done to it.
+        request.headers.push(format!("x-csrf-token: {}", actor.form_token));
+        request.headers.push("if-match: \"never\"".into());
     }
     if operation.method != "GET" {
         request.headers.push(format!("origin: {origin}"));
@@ -95,7 +98,10 @@ pub(crate) fn send_batch<'a>(
         line("request", request.method);
         line("cacert", &installation.tls_ca.display().to_string());
         // A feed has no end, and everything else answers sooner.
-        line("max-time", if request.url.ends_with("/feed") { "1" } else { "20" });
+        line(
+            "max-time",
+            if request.url.ends_with("/feed") || request.url.ends_with("/stream") { "1" } else { "20" },
+        );
         if let Some([certificate, key]) = pair {
             line("cert", certificate);
             line("key", key);

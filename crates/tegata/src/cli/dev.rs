@@ -97,7 +97,7 @@ fn announce(
         let mut line = json!({
             "portal": addresses.portal, "device": addresses.device, "public": addresses.public,
             "issuer": addresses.issuer(), "ca": file("ca/root.pem"), "chain": file("ca/chain.pem"),
-            "tls_ca": file("tls/ca.pem"), "invitation": invited.link,
+            "tls_ca": file("tls/ca.pem"), "invitation": invited.link, "console": format!("{}/console", addresses.device),
         });
         if let Some(setup) = setup {
             line["setup"] = setup.into();
@@ -110,6 +110,7 @@ fn announce(
         outln!("Tegata is ready.\n");
         outln!("  portal      {}   pages and API (HTTPS, no certificate asked)", addresses.portal);
         outln!("  device      {}   tokens, renewal, probe (HTTPS, certificate asked)", addresses.device);
+        outln!("  console     {}/console   devices, for whoever is signed in", addresses.device);
         outln!("  public      {}   CRL, OCSP, CA certificates (HTTP)", addresses.public);
         if let Some(metrics) = metrics {
             outln!("  metrics     http://{}   /metrics, /healthz, /readyz", metrics.address);

@@ -1,14 +1,15 @@
-//! What the authorization endpoint learns from whoever keeps sessions. Neither knows the other.
+//! What the authorization endpoint and the console learn from whoever keeps sessions. None knows the others.
 
 use http::HeaderMap;
 use std::sync::Arc;
+use tegata_console::{FormSeal, PersonLookup, SignedInPeople, SignedInPerson};
 use tegata_core::Timestamp;
-use tegata_identity::IdentityService;
+use tegata_identity::{IdentityService, PersonAtDevice};
 use tegata_oauth::{PersonSessions, SessionEnd, SessionLookup};
 use tegata_storage::LiveSession;
 use tegata_web::PeerCertificate;
 
-/// Sessions of people, for the authorization endpoint.
+/// Sessions of people, for the authorization endpoint and the console.
 pub struct PeopleAtDevices(IdentityService);
 
 impl PeopleAtDevices {
@@ -30,5 +31,36 @@ impl PersonSessions for PeopleAtDevices {
 
     fn end<'a>(&'a self, session: &'a LiveSession, now: Timestamp) -> SessionEnd<'a> {
         Box::pin(self.0.end_session(session, now))
+    }
+}
+
+impl SignedInPeople for PeopleAtDevices {
+    fn current<'a>(
+        &'a self,
+        certificate: Option<&'a PeerCertificate>,
+        headers: &'a HeaderMap,
+        now: Timestamp,
+    ) -> PersonLookup<'a> {
+        Box::pin(async move {
+            let person = self.0.person_at_device(certificate, headers, now).await?;
+            Ok(person.map(|person| SignedInPerson {
+                session: person.session.clone(),
+                device: person.holder.device.clone(),
+                form: Arc::new(BrowserSeal(person)),
+            }))
+        })
+    }
+}
+
+/// The seal of the browser of somebody who is signed in.
+struct BrowserSeal(PersonAtDevice);
+
+impl FormSeal for BrowserSeal {
+    fn token(&self) -> String {
+        self.0.form_token()
+    }
+
+    fn made(&self, token: &str) -> bool {
+        self.0.made(token)
     }
 }

@@ -44,10 +44,12 @@ impl Routes {
 fn portal(server: &Server, services: &Services, profiles: ProfileService) -> Router {
     let opened = &services.opened;
     let description = tegata_enroll::describe(ApiDescription::new(&server.context.addresses));
+    let description = tegata_console::describe(description);
     tegata_enroll::portal_routes(services.enrollment.clone())
         .merge(description.routes())
         .merge(profiles.portal_routes())
         .merge(tegata_identity::portal_routes(services.identity.clone()))
+        .merge(tegata_console::portal_routes(&server.context.addresses.device))
         .merge(tegata_enroll::acme_routes(services.acme.clone()))
         .merge(tegata_signals::portal_router(opened.signals.clone()))
         .merge(tegata_oauth::portal_router(opened.tokens.clone()))
@@ -57,6 +59,7 @@ fn device(services: &Services, profiles: ProfileService) -> Router {
     let opened = &services.opened;
     tegata_enroll::device_routes(services.enrollment.clone())
         .merge(tegata_identity::device_routes(services.identity.clone()))
+        .merge(tegata_console::device_routes(services.console.clone()))
         .merge(services.bulk.routes())
         .merge(profiles.device_routes())
         .merge(tegata_signals::device_router(opened.signals.clone()))

@@ -5,10 +5,12 @@ use crate::server::acme;
 use crate::server::bulk;
 use crate::server::metrics::Metrics;
 use crate::server::oauth::RenewalTokenIssuer;
+use crate::server::people_at_devices::PeopleAtDevices;
 use crate::server::public::CrlCache;
 use crate::server::startup::OpenedServices;
 use std::sync::Arc;
 use tegata_ca::{IssuerSet, OcspResponders};
+use tegata_console::ConsoleService;
 use tegata_enroll::{AcmeServer, BulkInvitations, EnrollmentService};
 use tegata_identity::IdentityService;
 use tegata_installation::Failure;
@@ -23,6 +25,8 @@ pub struct Services {
     pub enrollment: EnrollmentService,
     /// Accounts, sign-ins and sessions of people.
     pub identity: IdentityService,
+    /// Pages and operations of people who are signed in.
+    pub console: ConsoleService,
     /// Certificates over ACME, by attestation or invitation.
     pub acme: AcmeServer,
     /// Lists of invitations from registered clients.
@@ -43,6 +47,8 @@ impl Services {
         let identity = IdentityService::new(context.for_services(), acme::open_secret(server).await?)
             .with_contact(server.config.contact.clone())
             .with_alarms(metrics.sign_ins.clone());
+        let console = ConsoleService::new(context.for_services(), PeopleAtDevices::of(&identity))
+            .with_contact(server.config.contact.clone());
         let enrollment = enrollment(server, &opened, &metrics).await?;
         Ok(Self {
             authorities: server.authorities.clone(),
@@ -50,6 +56,7 @@ impl Services {
             bulk: bulk::open(server, &opened.clients).await?,
             enrollment,
             identity,
+            console,
             lists: Arc::new(CrlCache::default()),
             responders: Arc::new(OcspResponders::new(context.status.clone(), context.entropy.clone())),
             metrics,

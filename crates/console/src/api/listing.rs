@@ -1,0 +1,77 @@
+//! People and sites, as the person who is signed in may see them.
+
+use crate::acting::Acting;
+use crate::api::refusals::{ACTING, SIGNED_IN};
+use crate::service::ConsoleService;
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use tegata_core::{Act, PersonId, SiteId, TenantId};
+use tegata_web::WebResult;
+use tegata_web::api::{CALLER, REQUEST};
+use utoipa::ToSchema;
+
+tegata_web::refusals! {
+    ListingRefusals = REQUEST, CALLER, SIGNED_IN, ACTING
+}
+
+/// A person of the tenant.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct PersonReport {
+    #[schema(value_type = String)]
+    person: PersonId,
+    name: String,
+    login: String,
+    /// The names of docs/roles.md.
+    roles: Vec<&'static str>,
+    #[schema(value_type = Vec<String>)]
+    sites: Vec<SiteId>,
+    /// active or disabled.
+    state: &'static str,
+    /// Whether they have chosen a password and a second factor.
+    set_up: bool,
+}
+
+/// A site.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct SiteReport {
+    #[schema(value_type = String)]
+    site: SiteId,
+    name: String,
+    #[schema(value_type = String)]
+    tenant: TenantId,
+}
+
+/// People of the person's own tenant.
+#[utoipa::path(get, path = "/api/v1/people", operation_id = "listPeople",
+    responses((status = OK, description = "Those that the person may see", body = Vec<PersonReport>), ListingRefusals))]
+pub(crate) async fn people(
+    State(service): State<ConsoleService>,
+    by: Acting,
+) -> WebResult<Json<Vec<PersonReport>>> {
+    let people = service.people_seen(&by).await?;
+    let report = |person: tegata_storage::Person| PersonReport {
+        person: person.id,
+        name: person.name,
+        login: person.login,
+        roles: person.roles.iter().map(tegata_core::PersonRole::as_str).collect(),
+        sites: person.sites.into_iter().map(|site| site.id).collect(),
+        state: person.state.as_str(),
+        set_up: person.is_set_up,
+    };
+    Ok(Json(people.into_iter().map(report).collect()))
+}
+
+/// Sites that the person may see.
+#[utoipa::path(get, path = "/api/v1/sites", operation_id = "listSites",
+    responses((status = OK, description = "By name", body = Vec<SiteReport>), ListingRefusals))]
+pub(crate) async fn sites(
+    State(service): State<ConsoleService>,
+    by: Acting,
+) -> WebResult<Json<Vec<SiteReport>>> {
+    let sight = service.sight(&by, Act::SeeDevices)?;
+    let sites = service.sites_seen(&by, &sight).await?;
+    let report =
+        |site: tegata_storage::Site| SiteReport { site: site.id, name: site.name, tenant: site.tenant };
+    Ok(Json(sites.into_iter().map(report).collect()))
+}

@@ -1,0 +1,118 @@
+//! What is around the content of every page: who is signed in, why they act, and where else they can go.
+
+use crate::acting::Acting;
+use crate::service::ConsoleService;
+use askama::Template;
+use axum::response::{IntoResponse, Redirect, Response};
+use http::StatusCode;
+use tegata_core::{Act, Language, Refusal};
+use tegata_web::HtmlPage;
+
+/// What is around the content of every page.
+pub(crate) struct Frame {
+    pub(crate) language: Language,
+    /// Who is signed in.
+    pub(crate) name: String,
+    pub(crate) form_token: String,
+    pub(crate) links: Vec<FrameLink>,
+    pub(crate) call: Option<CallView>,
+    pub(crate) problem: Option<PageProblem>,
+}
+
+/// Where else somebody can go.
+pub(crate) struct FrameLink {
+    pub(crate) path: &'static str,
+    pub(crate) text: &'static str,
+    pub(crate) is_here: bool,
+}
+
+/// Why somebody of the vendor's support acts at the moment.
+pub(crate) struct CallView {
+    pub(crate) reason: String,
+    pub(crate) ticket: String,
+}
+
+/// Why something was not done, above the page on which it was asked for.
+pub(crate) struct PageProblem {
+    pub(crate) title: &'static str,
+    pub(crate) detail: &'static str,
+    pub(crate) code: &'static str,
+    /// What exactly, such as who came first.
+    pub(crate) more: Option<String>,
+}
+
+/// The pages that stand in every frame, with the act that leads there.
+const LINKS: &[(&str, Act, &str, &str)] = &[
+    ("/console", Act::SeeDevices, "さがす", "Find"),
+    ("/console/devices", Act::SeeDevices, "端末の一覧", "Devices"),
+    ("/console/approvals", Act::DecideApproval, "承認待ち", "Approvals"),
+    ("/console/invitations", Act::InviteDevice, "招待", "Invitations"),
+    ("/console/people", Act::SeePeople, "利用者", "People"),
+    ("/console/sites", Act::SeeDevices, "店舗", "Sites"),
+];
+
+impl Frame {
+    pub(crate) fn of(by: &Acting, path: &str, language: Language) -> Self {
+        let links = LINKS.iter().filter(|(_, act, ..)| by.may_ever(*act));
+        let links = links.map(|(to, _, ja, en)| FrameLink {
+            path: to,
+            text: language.pick(ja, en),
+            is_here: *to == path,
+        });
+        let call = by.because.as_ref().map(|because| CallView {
+            reason: because.reason().to_owned(),
+            ticket: because.ticket().to_owned(),
+        });
+        Self {
+            language,
+            name: by.session.name.clone(),
+            form_token: by.form.token(),
+            links: links.collect(),
+            call,
+            problem: None,
+        }
+    }
+
+    /// With why something was not done.
+    pub(crate) fn refusing(mut self, refusal: Option<Refusal>, more: Option<String>) -> Self {
+        self.problem = refusal.map(|refusal| PageProblem {
+            title: refusal.title(self.language),
+            detail: refusal.advice(self.language),
+            code: refusal.code(),
+            more,
+        });
+        self
+    }
+
+    /// A path of ours in the reader's language.
+    pub(crate) fn to(&self, path: &str) -> String {
+        in_language(path, self.language)
+    }
+}
+
+impl ConsoleService {
+    /// A page in the common frame.
+    pub(crate) fn page(&self, language: Language, title: &str, body: &impl Template) -> HtmlPage {
+        let page = HtmlPage::new(language, title, body).contact(self.contact.as_ref()).sending_forms();
+        page.style("/assets/console.css").script("/assets/console.js")
+    }
+}
+
+/// The page that says why something was not done has the status of the refusal, for whoever counts or logs.
+pub(crate) fn refused(page: HtmlPage, refusal: Option<Refusal>) -> Response {
+    let Some(refusal) = refusal else { return page.into_response() };
+    let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = (status, page).into_response();
+    response.extensions_mut().insert(refusal);
+    response
+}
+
+/// Goes on with `GET` (RFC 9110 section 15.4.4).
+pub(crate) fn onward(path: &str, language: Language) -> Response {
+    Redirect::to(&in_language(path, language)).into_response()
+}
+
+fn in_language(path: &str, language: Language) -> String {
+    let joint = if path.contains('?') { '&' } else { '?' };
+    format!("{path}{joint}lang={}", language.tag())
+}

@@ -1,0 +1,75 @@
+//! The console: what people who are signed in see of devices and do to them, on pages and in a JSON API.
+//!
+//! | to learn about | read |
+//! |---|---|
+//! | who is acting, and how far they reach | [`acting`], over the one table of [`tegata_core::access`] |
+//! | what they do | [`acts`]: one function for pages and API, in one transaction with its audit entry |
+//! | who has confirmed it, and when | [`confirmations`] |
+//! | what they see | [`pages`] in their [`frame`], and [`api`] for programs |
+//! | how this crate learns who is signed in | [`people`]: it keeps no sessions itself |
+//!
+//! Everything is served on the device listener: people sign in on a device of their company, whose certificate that listener
+//! asks for. Whoever has no device has no console.
+
+mod acting;
+mod acts;
+mod api;
+mod assets;
+mod confirmations;
+mod deciding;
+mod finding;
+mod frame;
+mod history;
+mod pages;
+mod people;
+mod service;
+mod words;
+
+pub use people::{FormSeal, PersonLookup, SignedInPeople, SignedInPerson};
+pub use service::ConsoleService;
+
+use axum::Router;
+use axum::response::Redirect;
+use axum::routing::{get, post};
+use tegata_web::api::ApiDescription;
+
+/// Routes of the device listener.
+pub fn device_routes(service: ConsoleService) -> Router {
+    api::routes()
+        .split_for_parts()
+        .0
+        .route("/console", get(pages::home::show))
+        .route("/console/find", get(pages::home::find))
+        .route("/console/call", post(pages::call::begin))
+        .route("/console/call/end", post(pages::call::end))
+        .route("/console/devices", get(pages::devices::show))
+        .route("/console/devices.csv", get(pages::devices_csv::show))
+        .route("/console/devices/{device}", get(pages::device::show))
+        .route("/console/devices/{device}/suspend", post(pages::device::suspend))
+        .route("/console/devices/{device}/resume", post(pages::device::resume))
+        .route("/console/devices/{device}/revoke", post(pages::device::revoke))
+        .route("/console/changes/{event}", get(pages::change::show))
+        .route("/console/changes/{event}/stream", get(pages::change::stream))
+        .route("/console/changes/{event}/sheet", get(pages::change::sheet))
+        .route("/console/approvals", get(pages::approvals::show))
+        .route("/console/approvals/{approval}/approve", post(pages::approvals::approve))
+        .route("/console/approvals/{approval}/decline", post(pages::approvals::decline))
+        .route("/console/invitations", get(pages::invitations::show).post(pages::invitations::invite))
+        .route("/console/invitations/{invitation}/withdraw", post(pages::invitations::withdraw))
+        .route("/console/people", get(pages::people::show))
+        .route("/console/sites", get(pages::sites::show))
+        .with_state(service)
+        .merge(assets::routes())
+}
+
+/// Routes of the portal, which asks for no certificate: where the console is.
+pub fn portal_routes(device: &str) -> Router {
+    let there = format!("{device}/console");
+    Router::new().route("/console", get(async move || Redirect::to(&there)))
+}
+
+/// Adds the operations of this crate to the description of the API.
+#[must_use]
+pub fn describe(description: ApiDescription) -> ApiDescription {
+    description.device(api::routes().into_openapi())
+}

@@ -1,0 +1,12 @@
+//! The pages. What is around each of them is [`crate::frame`]'s.
+
+pub(crate) mod approvals;
+pub(crate) mod call;
+pub(crate) mod change;
+pub(crate) mod device;
+pub(crate) mod devices;
+pub(crate) mod devices_csv;
+pub(crate) mod home;
+pub(crate) mod invitations;
+pub(crate) mod people;
+pub(crate) mod sites;

@@ -1,0 +1,82 @@
+//! Why somebody of the vendor's support acts: said once, and kept with the session until the call is over.
+
+use crate::acting::{ActingForm, SealedForm};
+use crate::frame::onward;
+use crate::pages::home;
+use crate::service::{ConsoleService, refusal};
+use axum::extract::State;
+use axum::response::Response;
+use serde::Deserialize;
+use tegata_core::{Justification, Refusal};
+use tegata_web::{ReaderLanguage, WebResult};
+
+/// What a caller wants, and what they said first.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CallForm {
+    #[serde(default)]
+    form_token: String,
+    #[serde(default)]
+    reason: String,
+    #[serde(default)]
+    ticket: String,
+    #[serde(default)]
+    q: String,
+}
+
+/// A form that says no more than that it was made here.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EndForm {
+    #[serde(default)]
+    form_token: String,
+}
+
+impl SealedForm for CallForm {
+    fn form_token(&self) -> &str {
+        &self.form_token
+    }
+}
+
+impl SealedForm for EndForm {
+    fn form_token(&self) -> &str {
+        &self.form_token
+    }
+}
+
+pub(crate) async fn begin(
+    State(service): State<ConsoleService>,
+    ReaderLanguage(language): ReaderLanguage,
+    ActingForm { by, form }: ActingForm<CallForm>,
+) -> WebResult<Response> {
+    let Some(because) = Justification::new(&form.reason, &form.ticket) else {
+        let typed = home::TypedCall { reason: form.reason, ticket: form.ticket, q: form.q };
+        return Ok(service.ask_why(&by, language, typed, Some(Refusal::ReasonMissing)));
+    };
+    service.keep_justification(&by, Some(&because)).await?;
+    let query = serde_urlencoded::to_string([("q", form.q.trim())]).unwrap_or_default();
+    Ok(onward(&format!("/console?{query}"), language))
+}
+
+pub(crate) async fn end(
+    State(service): State<ConsoleService>,
+    ReaderLanguage(language): ReaderLanguage,
+    ActingForm { by, .. }: ActingForm<EndForm>,
+) -> WebResult<Response> {
+    service.keep_justification(&by, None).await?;
+    Ok(onward("/console", language))
+}
+
+impl ConsoleService {
+    /// Keeps why somebody acts with their session; nothing ends the call.
+    pub(crate) async fn keep_justification(
+        &self,
+        by: &crate::acting::Acting,
+        because: Option<&Justification>,
+    ) -> Result<(), Refusal> {
+        let mut transaction = self.own_rows(by).begin(by.at).await.map_err(refusal)?;
+        let kept = transaction.justify_session(&by.session.id, because, &by.actor()).await;
+        kept.map_err(refusal)?;
+        transaction.commit().await.map_err(refusal)
+    }
+}

@@ -1,0 +1,264 @@
+//! The page of one device: what it is, what can be done to it, and what was.
+
+use crate::acting::{Acting, ActingForm, ActingPage, SealedForm};
+use crate::acts::{DeviceCommand, DeviceOutcome, DeviceRequest, last_change, tag_of};
+use crate::frame::{Frame, onward, refused};
+use crate::history::{HistoryLine, HistoryReader};
+use crate::service::{ConsoleService, refusal};
+use crate::words;
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use serde::Deserialize;
+use tegata_core::{Act, DeviceId, DeviceState, Language, Refusal, Role, StopCause};
+use tegata_storage::{LedgerDevice, ScopedLedger};
+use tegata_web::japan_date::{day, moment};
+use tegata_web::{ReaderLanguage, WebResult};
+
+/// Entries of the audit log that are read for the page; those that are routine are left out of it.
+const ENTRIES: u32 = 60;
+
+#[derive(Template)]
+#[template(path = "console-device.html")]
+struct DevicePage {
+    frame: Frame,
+    device: DeviceView,
+    may: DeviceActs,
+    /// Whether it is the device in hand.
+    is_own: bool,
+    /// What the device looks like now: whoever acts says what they saw.
+    seen: String,
+    /// The newest change that somebody has made here: who has confirmed it.
+    change: Option<u64>,
+    causes: Vec<CauseView>,
+    history: Vec<HistoryLine>,
+}
+
+/// A device as people read it.
+pub(crate) struct DeviceView {
+    pub(crate) id: String,
+    pub(crate) label: String,
+    pub(crate) number: String,
+    pub(crate) tenant: String,
+    pub(crate) site: String,
+    pub(crate) platform: &'static str,
+    pub(crate) state: &'static str,
+    pub(crate) is_at_work: bool,
+    /// Whether it is stopped with its tenant, and not by itself.
+    pub(crate) falls_with_tenant: bool,
+    pub(crate) is_gate: bool,
+    pub(crate) since: String,
+    pub(crate) seen: String,
+    pub(crate) ends: String,
+}
+
+/// What a page offers.
+struct DeviceActs {
+    suspend: bool,
+    resume: bool,
+    revoke: bool,
+}
+
+/// A cause to choose from.
+struct CauseView {
+    word: &'static str,
+    told: &'static str,
+}
+
+/// What somebody wants done.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DeviceForm {
+    #[serde(default)]
+    form_token: String,
+    #[serde(default)]
+    note: String,
+    seen: Option<String>,
+    cause: Option<String>,
+    /// Ticked by whoever means the device in hand.
+    own: Option<String>,
+}
+
+impl SealedForm for DeviceForm {
+    fn form_token(&self) -> &str {
+        &self.form_token
+    }
+}
+
+pub(crate) async fn show(
+    State(service): State<ConsoleService>,
+    ReaderLanguage(language): ReaderLanguage,
+    ActingPage(by): ActingPage,
+    Path(device): Path<String>,
+) -> WebResult<Response> {
+    let device = device_named(&device)?;
+    service.device_page(&by, &device, language, None).await
+}
+
+pub(crate) async fn suspend(
+    state: State<ConsoleService>,
+    language: ReaderLanguage,
+    device: Path<String>,
+    form: ActingForm<DeviceForm>,
+) -> WebResult<Response> {
+    act(state, language, device, form, |_| Some(DeviceCommand::Suspend)).await
+}
+
+pub(crate) async fn resume(
+    state: State<ConsoleService>,
+    language: ReaderLanguage,
+    device: Path<String>,
+    form: ActingForm<DeviceForm>,
+) -> WebResult<Response> {
+    act(state, language, device, form, |_| Some(DeviceCommand::Resume)).await
+}
+
+pub(crate) async fn revoke(
+    state: State<ConsoleService>,
+    language: ReaderLanguage,
+    device: Path<String>,
+    form: ActingForm<DeviceForm>,
+) -> WebResult<Response> {
+    let command = |form: &DeviceForm| match form.cause.as_deref() {
+        None => Some(DeviceCommand::Revoke(None)),
+        Some(word) => StopCause::parse(word).map(|cause| DeviceCommand::Revoke(Some(cause))),
+    };
+    act(state, language, device, form, command).await
+}
+
+/// Leads to who has confirmed it, or shows the device again with why nothing was done.
+async fn act(
+    State(service): State<ConsoleService>,
+    ReaderLanguage(language): ReaderLanguage,
+    Path(device): Path<String>,
+    ActingForm { by, form }: ActingForm<DeviceForm>,
+    command: impl Fn(&DeviceForm) -> Option<DeviceCommand>,
+) -> WebResult<Response> {
+    let device = device_named(&device)?;
+    let command = command(&form).ok_or(Refusal::RequestMalformed)?;
+    let (note, seen) = (form.note.trim(), form.seen.as_deref());
+    let own = form.own.is_some();
+    let asked = DeviceRequest { device: &device, command, note, own, seen, repeat: None };
+    match service.act_on_device(&by, &asked).await {
+        Ok(DeviceOutcome::Changed(changed)) => {
+            Ok(onward(&format!("/console/changes/{}", changed.event), language))
+        }
+        Ok(DeviceOutcome::Before(_)) => Ok(onward(&format!("/console/devices/{device}"), language)),
+        Err(
+            refusal @ (Refusal::DeviceStateOtherwise
+            | Refusal::DeviceChangedMeanwhile
+            | Refusal::OwnDevice
+            | Refusal::RoleMayNot),
+        ) => service.device_page(&by, &device, language, Some(refusal)).await,
+        Err(refusal) => Err(refusal.into()),
+    }
+}
+
+/// What an address names. Nothing is said of it before it is known who asks.
+fn device_named(text: &str) -> Result<DeviceId, Refusal> {
+    DeviceId::parse(text).ok_or(Refusal::DeviceUnknown)
+}
+
+impl ConsoleService {
+    /// A device that somebody may see.
+    ///
+    /// # Errors
+    /// [`Refusal::DeviceUnknown`], and what keeps them from looking at all.
+    pub(crate) async fn seen_device(
+        &self,
+        by: &Acting,
+        device: &DeviceId,
+    ) -> Result<(LedgerDevice, ScopedLedger), Refusal> {
+        let rows = self.sight(by, Act::SeeDevices)?.rows;
+        let known = rows.ledger_device(device).await.map_err(refusal)?;
+        let is_seen =
+            |known: &LedgerDevice| by.may(Act::SeeDevices, (&known.device.tenant, &known.device.site));
+        Ok((known.filter(is_seen).ok_or(Refusal::DeviceUnknown)?, rows))
+    }
+
+    async fn device_page(
+        &self,
+        by: &Acting,
+        id: &DeviceId,
+        language: Language,
+        why_not: Option<Refusal>,
+    ) -> WebResult<Response> {
+        if by.must_say_why() {
+            return Ok(self.ask_why(by, language, crate::pages::home::TypedCall::default(), None));
+        }
+        let (known, rows) = self.seen_device(by, id).await?;
+        let mut reader = HistoryReader::new(&rows, language, false);
+        let entries = rows.history_of(id, u64::MAX, ENTRIES).await.map_err(refusal)?;
+        let history = reader.lines(&entries).await?;
+        let first = match last_change(&rows, &known.device).await? {
+            Some(entry) if why_not.is_some_and(|why| why != Refusal::OwnDevice) => {
+                reader.line(&entry).await?
+            }
+            _ => None,
+        };
+        let change = rows.last_change_of(id).await.map_err(refusal)?.map(|change| change.event);
+        let more = first.map(|line| came_first(&line, language));
+        let (device, at) = (&known.device, (&known.device.tenant, &known.device.site));
+        let page = DevicePage {
+            frame: Frame::of(by, "", language).refusing(why_not, more),
+            may: DeviceActs {
+                suspend: device.state == DeviceState::Active && by.may(Act::SuspendDevice, at),
+                resume: device.state == DeviceState::Suspended && by.may(Act::ResumeDevice, at),
+                revoke: device.state.may_become(DeviceState::Revoked) && by.may(Act::RevokeDevice, at),
+            },
+            is_own: *id == by.device,
+            seen: tag_of(device),
+            change,
+            causes: causes(language),
+            history,
+            device: DeviceView::of(&known, language),
+        };
+        let title = format!("{} {}", page.device.label, page.device.number);
+        Ok(refused(self.page(language, &title, &page), why_not))
+    }
+}
+
+impl DeviceView {
+    pub(crate) fn of(known: &LedgerDevice, language: Language) -> Self {
+        let device = &known.device;
+        let state = device.effective_state();
+        let never = || language.pick("まだ使われていません", "Not used yet").to_owned();
+        let none = || language.pick("使える証明書がありません", "No usable certificate").to_owned();
+        Self {
+            id: device.id.to_string(),
+            label: device.label.clone(),
+            number: words::number(&device.id),
+            tenant: device.tenant_name.clone(),
+            site: device.site_name.clone(),
+            platform: words::platform(known.platform, language),
+            state: words::state(state, language),
+            is_at_work: state == DeviceState::Active,
+            falls_with_tenant: state != device.state,
+            is_gate: device.role == Role::Gate,
+            since: moment(device.changed_at, language),
+            seen: known.seen_at.map_or_else(never, |at| day(at, language)),
+            ends: known.ends_at.map_or_else(none, |at| day(at, language)),
+        }
+    }
+}
+
+/// Who came first, as in `佐藤 花子（2026年11月30日 9:00）：一時停止しました`.
+fn came_first(line: &HistoryLine, language: Language) -> String {
+    let HistoryLine { at, what, by, .. } = line;
+    let by = by.as_deref().unwrap_or(language.pick("別の担当者", "somebody else"));
+    match language {
+        Language::Ja => format!("{by}（{at}）：{what}"),
+        Language::En => format!("{by}, {at}: {what}"),
+    }
+}
+
+fn causes(language: Language) -> Vec<CauseView> {
+    let told = |cause: StopCause| match cause {
+        StopCause::Lost => language.pick("紛失・盗難", "Lost or stolen"),
+        StopCause::KeyCompromise => language.pick("鍵が漏れたおそれ", "The key may be in other hands"),
+        StopCause::Superseded => language.pick("別の端末に置き換え", "Replaced by another device"),
+        StopCause::AffiliationChanged => language.pick("所属が変わった", "It belongs elsewhere now"),
+        StopCause::CessationOfOperation => language.pick("もう使わない", "No longer used"),
+    };
+    StopCause::ALL.iter().map(|cause| CauseView { word: cause.as_str(), told: told(*cause) }).collect()
+}

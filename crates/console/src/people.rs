@@ -1,0 +1,46 @@
+//! Who is signed in, as whoever keeps sessions says it.
+
+use http::HeaderMap;
+use std::pin::Pin;
+use std::sync::Arc;
+use tegata_core::{DeviceId, Refusal, Timestamp};
+use tegata_storage::LiveSession;
+use tegata_web::PeerCertificate;
+
+/// What comes of asking who is signed in: nobody may be.
+pub type PersonLookup<'a> =
+    Pin<Box<dyn Future<Output = Result<Option<SignedInPerson>, Refusal>> + Send + 'a>>;
+
+/// Whoever keeps the sessions of people.
+pub trait SignedInPeople: Send + Sync {
+    /// Who is signed in at a request.
+    ///
+    /// # Errors
+    /// What is wrong with the certificate, or with the ledger.
+    fn current<'a>(
+        &'a self,
+        certificate: Option<&'a PeerCertificate>,
+        headers: &'a HeaderMap,
+        now: Timestamp,
+    ) -> PersonLookup<'a>;
+}
+
+/// Ties a form to the browser that it was made for.
+pub trait FormSeal: Send + Sync {
+    /// What a form carries.
+    fn token(&self) -> String;
+
+    /// Whether a form was made for this browser.
+    fn made(&self, token: &str) -> bool;
+}
+
+/// Somebody who is signed in on the device that they stand before.
+#[derive(Clone)]
+pub struct SignedInPerson {
+    /// The session that lasts.
+    pub session: LiveSession,
+    /// The device that they stand before.
+    pub device: DeviceId,
+    /// Of their browser.
+    pub form: Arc<dyn FormSeal>,
+}

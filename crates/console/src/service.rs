@@ -1,0 +1,43 @@
+//! What all pages and operations of the console share.
+
+use crate::confirmations::ConfirmationKeeper;
+use crate::people::SignedInPeople;
+use axum::extract::FromRef;
+use std::sync::Arc;
+use tegata_core::{Clock, Contact, Refusal};
+use tegata_storage::LedgerError;
+use tegata_web::ServiceContext;
+
+/// The console of an installation. Cloning shares it.
+#[derive(Clone)]
+pub struct ConsoleService {
+    pub(crate) context: ServiceContext,
+    pub(crate) people: Arc<dyn SignedInPeople>,
+    pub(crate) confirmations: Arc<ConfirmationKeeper>,
+    pub(crate) contact: Option<Contact>,
+}
+
+impl ConsoleService {
+    /// For the people whose sessions somebody else keeps.
+    pub fn new(context: ServiceContext, people: Arc<dyn SignedInPeople>) -> Self {
+        Self { context, people, confirmations: Arc::default(), contact: None }
+    }
+
+    /// With whom somebody calls of whom nothing nearer is known.
+    #[must_use]
+    pub fn with_contact(self, contact: Option<Contact>) -> Self {
+        Self { contact, ..self }
+    }
+}
+
+impl FromRef<ConsoleService> for Arc<dyn Clock> {
+    fn from_ref(service: &ConsoleService) -> Self {
+        service.context.clock.clone()
+    }
+}
+
+/// The refusal to show for an error of the ledger, which is logged where it is no refusal of its own.
+#[allow(clippy::needless_pass_by_value, reason = "it is given to map_err")]
+pub(crate) fn refusal(error: LedgerError) -> Refusal {
+    error.into()
+}
