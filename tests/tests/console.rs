@@ -96,6 +96,12 @@ fn by_keys_alone(installation: &RunningInstallation, browser: &mut Browser, lost
     browser.go(&format!("{}/console?lang=en&q={}", installation.device, &lost.device[..8]));
     browser.see(".hit");
     browser.picture("console-found-english");
+    browser.go(&format!("{}/console?q=C-07%20{}", installation.device, &lost.device[..8]));
+    browser.see("#rule");
+    browser.picture("console-why");
+    assert!(
+        browser.text("#why").contains("端末の停止を解除する") && browser.text(".hits").contains("調剤室")
+    );
     let listed = format!("{}/console/devices", installation.device);
     browser.go(&listed);
     browser.see("#devices");
@@ -105,6 +111,11 @@ fn by_keys_alone(installation: &RunningInstallation, browser: &mut Browser, lost
     browser.go(&format!("{}/console/people", installation.device));
     browser.picture("console-people");
     browser.go(&format!("{}/console/invitations", installation.device));
+    browser.see("#no-site");
+    browser.go(&format!("{}/console/sites", installation.device));
+    browser.click("#sites tbody a");
+    browser.click("#sites tbody td:last-child a");
+    browser.see("#make");
     browser.type_in("#label", "待合室のタブレット");
     browser.picture("console-invitations");
     browser.click("#make");
@@ -136,6 +147,7 @@ fn head_office_acts_by_role_and_nobody_overwrites_another() {
     roles_are_kept(&installation, &lost, [&admin, &manager, &staff, &support, &auditor]);
     three_at_once_lose_nothing(&installation, &lost, [&admin, &second, &manager]);
     a_request_with_a_key_is_done_once(&installation, &lost, &admin);
+    a_name_is_changed_once_it_was_seen(&installation, &lost, &manager);
     lists_come_in_pages_and_as_a_file(&installation, &admin, &manager);
     whoever_invited_does_not_approve(&installation, &admin, &second);
     let description = installation.at_portal("/api/v1/openapi.json").send().expect(200).json();
@@ -241,6 +253,25 @@ fn a_request_with_a_key_is_done_once(
     assert_eq!(ask(json!({"note": "紛失"})).expect(200).json(), first, "the answer of before");
     assert_eq!(ask(json!({"note": "別件"})).problem(), "I-22");
     by.post(installation, &path(lost, "resume"), &[], &json!({})).expect(200);
+}
+
+fn a_name_is_changed_once_it_was_seen(
+    installation: &RunningInstallation,
+    lost: &DeviceIdentity,
+    manager: &PersonSession,
+) {
+    let place = format!("/console/devices/{}", lost.device);
+    let rename = |seen: &str, label: &str| {
+        manager.send(installation, &format!("{place}/rename"), &[("seen", seen), ("label", label)])
+    };
+    assert!(rename("never", "窓口PC").expect(412).text().contains("D-12"));
+    let seen = tag(installation, manager, lost);
+    assert!(rename(seen.trim_matches('"'), "窓口\u{202e}PC").text().contains("I-34"));
+    rename(seen.trim_matches('"'), "窓口PC").expect(303);
+    let page = manager.at(installation, &place).send().expect(200).text();
+    assert!(page.contains("「受付PC」から「窓口PC」に変えました"), "{page}");
+    let found = manager.at(installation, "/console/find?q=窓口").send().expect(200).text();
+    assert!(found.contains("窓口PC"), "{found}");
 }
 
 fn lists_come_in_pages_and_as_a_file(

@@ -6,7 +6,7 @@ use crate::service::{ConsoleService, refusal};
 use ring::digest::{SHA256, digest};
 use serde::Serialize;
 use tegata_core::{
-    Act, DeviceId, DeviceState, Justification, Refusal, RevocationReason, StopCause, Timestamp,
+    Act, DeviceId, DeviceState, Justification, Name, Refusal, RevocationReason, StopCause, Timestamp,
 };
 use tegata_storage::{
     Device, DeviceAction, DeviceChange, KeptAnswer, LedgerError, RefusalNote, ScopedLedger,
@@ -170,6 +170,33 @@ impl ConsoleService {
         transaction.commit().await.map_err(refusal)?;
         self.confirmations.follow(wait, &change, rows, self.context.clock.clone()).await;
         Ok(DeviceOutcome::Changed(changed))
+    }
+
+    /// Gives a device another name: whoever may invite a device under a name may name it.
+    ///
+    /// # Errors
+    /// What the person may not; [`Refusal::LabelUnfit`], [`Refusal::DeviceChangedMeanwhile`].
+    pub(crate) async fn rename_device(
+        &self,
+        by: &Acting,
+        (device, label): (&DeviceId, &str),
+        seen: Option<&str>,
+    ) -> Result<(), Refusal> {
+        let label = Name::label(label).map_err(|_| Refusal::LabelUnfit)?;
+        let rows = self.sight(by, Act::InviteDevice)?.rows;
+        let mut transaction = rows.begin(by.at).await.map_err(refusal)?;
+        let known = transaction.device_in_hand(device).await.map_err(refusal)?;
+        let known = known.filter(|known| by.may(Act::SeeDevices, (&known.tenant, &known.site)));
+        let known = known.ok_or(Refusal::DeviceUnknown)?;
+        by.judge(Act::InviteDevice, (&known.tenant, &known.site), None)?;
+        if seen.is_some_and(|seen| seen != tag_of(&known)) {
+            return Err(Refusal::DeviceChangedMeanwhile);
+        }
+        if known.label == label.as_str() {
+            return Ok(());
+        }
+        transaction.rename_device(device, &label, &by.actor()).await.map_err(refusal)?;
+        transaction.commit().await.map_err(refusal)
     }
 
     /// Writes a refusal down, with a bound however often it happens; gives it back.

@@ -1,15 +1,12 @@
 //! Devices by what a caller says of them.
 
-use crate::acting::Acting;
+use crate::acting::{Acting, Sight};
 use crate::service::{ConsoleService, refusal};
 use crate::words;
-use tegata_core::search::Search;
-use tegata_core::{Act, Language, Refusal};
-use tegata_storage::{DeviceFilter, ListedDevice};
-use tegata_web::japan_date::day;
-
-/// More than these nobody reads.
-const MOST: usize = 50;
+use tegata_core::search::SearchQuery;
+use tegata_core::{Act, DeviceState, Language, Refusal, ShortCode, mask};
+use tegata_storage::{DeviceSearch, FoundDevice};
+use tegata_web::japan_date::{day, moment};
 
 /// What a search has found.
 pub(crate) struct Hits {
@@ -23,57 +20,69 @@ pub(crate) struct Hit {
     pub(crate) id: String,
     pub(crate) label: String,
     pub(crate) place: String,
+    pub(crate) kind: &'static str,
     pub(crate) seen: String,
+    /// A recorded use at the time that was said.
+    pub(crate) used: Option<String>,
+    /// Who uses it; masked for those who look into tenants of others.
+    pub(crate) people: String,
     pub(crate) state: &'static str,
     pub(crate) is_at_work: bool,
     pub(crate) number: String,
 }
 
 impl ConsoleService {
-    /// What is found by these words; nothing where nobody has said anything yet.
+    /// What is found by these words; nothing where too little was said yet. A short code takes tens of milliseconds to compare, so it
+    /// is looked for where somebody has finished typing.
     pub(crate) async fn hits(
         &self,
         by: &Acting,
         said: &str,
+        is_whole: bool,
         language: Language,
     ) -> Result<Option<Hits>, Refusal> {
         let sight = self.sight(by, Act::SeeDevices)?;
-        let search = Search::new(&[said]);
-        if search.is_empty() {
+        let query = SearchQuery::parse(said, by.at);
+        if query.is_empty() || query.is_one_letter() {
             return Ok(None);
         }
-        let (mut found, mut more) = (Vec::new(), false);
-        let everything = DeviceFilter::default();
-        let read = sight.rows.each_device(&everything, |listed| {
-            let device = &listed.device;
-            let is_seen = sight.within.as_ref().is_none_or(|sites| sites.contains(&device.site));
-            let place = search.at(&device.tenant_name, &device.site_name);
-            if device.tenant.is_system() || !is_seen || !search.finds(&place, &device.label, &device.id) {
-                return;
-            }
-            more = found.len() == MOST;
-            if !more {
-                found.push(hit(&listed, language));
-            }
-        });
-        read.await.map_err(refusal)?;
-        Ok(Some(Hits { found, more }))
+        let short_code = if is_whole { self.short_code(said).await } else { None };
+        let search =
+            DeviceSearch { query, sites: sight.within.clone(), short_code, ..DeviceSearch::default() };
+        let found = sight.rows.search_devices(&search).await.map_err(refusal)?;
+        let hits = found.hits.iter().map(|found| Hit::of(found, by, &sight, language)).collect();
+        Ok(Some(Hits { found: hits, more: found.more }))
+    }
+
+    /// The hash of a short code, where that is what was said.
+    async fn short_code(&self, said: &str) -> Option<Vec<u8>> {
+        let code = ShortCode::parse(said)?;
+        let installation = self.context.installation.clone();
+        tokio::task::spawn_blocking(move || code.hash(&installation)).await.ok()
     }
 }
 
-fn hit(listed: &ListedDevice, language: Language) -> Hit {
-    let device = &listed.device;
-    let state = device.effective_state();
-    Hit {
-        id: device.id.to_string(),
-        label: device.label.clone(),
-        place: format!("{}　{}", device.tenant_name, device.site_name),
-        seen: listed.seen_at().map_or_else(
-            || language.pick("まだ使われていません", "Not used yet").to_owned(),
-            |at| day(at, language),
-        ),
-        state: words::state(state, language),
-        is_at_work: state == tegata_core::DeviceState::Active,
-        number: words::number(&device.id),
+impl Hit {
+    pub(crate) fn of(found: &FoundDevice, by: &Acting, sight: &Sight, language: Language) -> Self {
+        let device = &found.device;
+        let state = device.effective_state();
+        let is_foreign = sight.is_everywhere && device.tenant != by.session.tenant;
+        let name = |name: &str| if is_foreign { mask::person_name(name) } else { name.to_owned() };
+        let people: Vec<_> = found.people.iter().map(|person| name(&person.name)).collect();
+        Self {
+            id: device.id.to_string(),
+            label: device.label.clone(),
+            place: format!("{}　{}", device.tenant_name, device.site_name),
+            kind: words::platform(found.platform, language),
+            seen: found.seen_at.map_or_else(
+                || language.pick("まだ使われていません", "Not used yet").to_owned(),
+                |at| day(at, language),
+            ),
+            used: found.used_at.map(|at| moment(at, language)),
+            people: people.join(language.pick("、", ", ")),
+            state: words::state(state, language),
+            is_at_work: state == DeviceState::Active,
+            number: words::number(&device.id),
+        }
     }
 }

@@ -88,7 +88,7 @@ fn what(action: &str, detail: &Value, language: Language) -> Option<String> {
         "device.retired" => pick("使用を終了しました", "Retired"),
         "device.renamed" => {
             let [before, after] =
-                ["before", "after"].map(|name| detail[name]["label"].as_str().unwrap_or("?").to_owned());
+                ["before", "after"].map(|name| detail[name].as_str().unwrap_or("?").to_owned());
             Some(match language {
                 Language::Ja => format!("名前を「{before}」から「{after}」に変えました"),
                 Language::En => format!("Renamed from “{before}” to “{after}”"),

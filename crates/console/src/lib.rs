@@ -40,6 +40,7 @@ pub fn device_routes(service: ConsoleService) -> Router {
         .0
         .route("/console", get(pages::home::show))
         .route("/console/find", get(pages::home::find))
+        .route("/console/why", get(pages::why::show))
         .route("/console/call", post(pages::call::begin))
         .route("/console/call/end", post(pages::call::end))
         .route("/console/devices", get(pages::devices::show))
@@ -48,6 +49,7 @@ pub fn device_routes(service: ConsoleService) -> Router {
         .route("/console/devices/{device}/suspend", post(pages::device::suspend))
         .route("/console/devices/{device}/resume", post(pages::device::resume))
         .route("/console/devices/{device}/revoke", post(pages::device::revoke))
+        .route("/console/devices/{device}/rename", post(pages::device::rename))
         .route("/console/changes/{event}", get(pages::change::show))
         .route("/console/changes/{event}/stream", get(pages::change::stream))
         .route("/console/changes/{event}/sheet", get(pages::change::sheet))

@@ -10,3 +10,4 @@ pub(crate) mod home;
 pub(crate) mod invitations;
 pub(crate) mod people;
 pub(crate) mod sites;
+pub(crate) mod why;

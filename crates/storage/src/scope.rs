@@ -17,6 +17,7 @@ pub use transaction::ScopedTransaction;
 
 use crate::Ledger;
 use crate::engine::Engine;
+use tegata_core::TenantId;
 
 /// The ledger as one scope sees it. Cloning shares the ledger.
 #[derive(Clone)]
@@ -36,6 +37,13 @@ impl ScopedLedger {
     /// Whose rows it shows.
     pub fn scope(&self) -> &Scope {
         &self.scope
+    }
+
+    /// What is left of it for one tenant; nothing where that tenant is not within the scope.
+    #[must_use]
+    pub fn narrowed(&self, tenant: &TenantId) -> Option<Self> {
+        let scope = Scope::Tenant(tenant.clone());
+        self.scope.holds(tenant).then(|| Self { ledger: self.ledger.clone(), scope })
     }
 
     pub(crate) fn engine(&self) -> &Engine {

@@ -5,13 +5,13 @@ use crate::api::refusals::{ACTING, CHANGING, SIGNED_IN};
 use crate::deciding::DAYS;
 use crate::service::ConsoleService;
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use tegata_core::{InvitationId, Refusal, Role, SiteId, TenantId, Timestamp};
 use tegata_web::api::{BODY, CALLER, REQUEST, RoleSchema, WRITING};
 use tegata_web::{StrictJson, WebResult};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 tegata_web::refusals! {
     OpenRefusals = REQUEST, CALLER, SIGNED_IN, ACTING
@@ -73,14 +73,27 @@ pub(crate) struct MadeInvitationReport {
     expires_at: Timestamp,
 }
 
+/// Of which tenant invitations are listed.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct OpenInvitationsQuery {
+    /// Whoever reaches all tenants names one; others see their own.
+    tenant: Option<String>,
+}
+
 /// Invitations that wait, by the time they end.
-#[utoipa::path(get, path = "/api/v1/invitations/open", operation_id = "listOpenInvitations",
+#[utoipa::path(get, path = "/api/v1/invitations/open", operation_id = "listOpenInvitations", params(OpenInvitationsQuery),
     responses((status = OK, description = "Those that the person may see", body = Vec<OpenInvitationReport>), OpenRefusals))]
 pub(crate) async fn list(
     State(service): State<ConsoleService>,
     by: Acting,
+    Query(OpenInvitationsQuery { tenant }): Query<OpenInvitationsQuery>,
 ) -> WebResult<Json<Vec<OpenInvitationReport>>> {
-    let open = service.open_invitations_seen(&by).await?;
+    let tenant = match tenant {
+        Some(tenant) => Some(TenantId::parse(&tenant).ok_or(Refusal::RequestMalformed)?),
+        None => None,
+    };
+    let open = service.open_invitations_seen(&by, tenant.as_ref()).await?;
     let report = |one: tegata_storage::Invitation| OpenInvitationReport {
         invitation: one.id,
         label: one.label,

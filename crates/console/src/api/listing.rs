@@ -4,12 +4,12 @@ use crate::acting::Acting;
 use crate::api::refusals::{ACTING, SIGNED_IN};
 use crate::service::ConsoleService;
 use axum::Json;
-use axum::extract::State;
-use serde::Serialize;
-use tegata_core::{Act, PersonId, SiteId, TenantId};
+use axum::extract::{Query, State};
+use serde::{Deserialize, Serialize};
+use tegata_core::{Act, PersonId, Refusal, SiteId, TenantId};
 use tegata_web::WebResult;
 use tegata_web::api::{CALLER, REQUEST};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 tegata_web::refusals! {
     ListingRefusals = REQUEST, CALLER, SIGNED_IN, ACTING
@@ -62,15 +62,28 @@ pub(crate) async fn people(
     Ok(Json(people.into_iter().map(report).collect()))
 }
 
+/// Of which tenant sites are listed.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct SiteListQuery {
+    /// Whoever reaches all tenants names one; others see their own.
+    tenant: Option<String>,
+}
+
 /// Sites that the person may see.
-#[utoipa::path(get, path = "/api/v1/sites", operation_id = "listSites",
+#[utoipa::path(get, path = "/api/v1/sites", operation_id = "listSites", params(SiteListQuery),
     responses((status = OK, description = "By name", body = Vec<SiteReport>), ListingRefusals))]
 pub(crate) async fn sites(
     State(service): State<ConsoleService>,
     by: Acting,
+    Query(SiteListQuery { tenant }): Query<SiteListQuery>,
 ) -> WebResult<Json<Vec<SiteReport>>> {
+    let tenant = match tenant {
+        Some(tenant) => Some(TenantId::parse(&tenant).ok_or(Refusal::RequestMalformed)?),
+        None => None,
+    };
     let sight = service.sight(&by, Act::SeeDevices)?;
-    let sites = service.sites_seen(&by, &sight).await?;
+    let sites = service.sites_seen(&by, &sight, tenant.as_ref()).await?;
     let report =
         |site: tegata_storage::Site| SiteReport { site: site.id, name: site.name, tenant: site.tenant };
     Ok(Json(sites.into_iter().map(report).collect()))

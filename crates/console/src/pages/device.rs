@@ -24,6 +24,7 @@ struct DevicePage {
     frame: Frame,
     device: DeviceView,
     may: DeviceActs,
+    may_rename: bool,
     /// Whether it is the device in hand.
     is_own: bool,
     /// What the device looks like now: whoever acts says what they saw.
@@ -73,6 +74,9 @@ pub(crate) struct DeviceForm {
     form_token: String,
     #[serde(default)]
     note: String,
+    /// The new name.
+    #[serde(default)]
+    label: String,
     seen: Option<String>,
     cause: Option<String>,
     /// Ticked by whoever means the device in hand.
@@ -124,6 +128,22 @@ pub(crate) async fn revoke(
         Some(word) => StopCause::parse(word).map(|cause| DeviceCommand::Revoke(Some(cause))),
     };
     act(state, language, device, form, command).await
+}
+
+pub(crate) async fn rename(
+    State(service): State<ConsoleService>,
+    ReaderLanguage(language): ReaderLanguage,
+    Path(device): Path<String>,
+    ActingForm { by, form }: ActingForm<DeviceForm>,
+) -> WebResult<Response> {
+    let device = device_named(&device)?;
+    match service.rename_device(&by, (&device, &form.label), form.seen.as_deref()).await {
+        Ok(()) => Ok(onward(&format!("/console/devices/{device}"), language)),
+        Err(why @ (Refusal::LabelUnfit | Refusal::DeviceChangedMeanwhile | Refusal::RoleMayNot)) => {
+            service.device_page(&by, &device, language, Some(why)).await
+        }
+        Err(why) => Err(why.into()),
+    }
 }
 
 /// Leads to who has confirmed it, or shows the device again with why nothing was done.
@@ -191,7 +211,9 @@ impl ConsoleService {
         let entries = rows.history_of(id, u64::MAX, ENTRIES).await.map_err(refusal)?;
         let history = reader.lines(&entries).await?;
         let first = match last_change(&rows, &known.device).await? {
-            Some(entry) if why_not.is_some_and(|why| why != Refusal::OwnDevice) => {
+            Some(entry)
+                if why_not.is_some_and(|why| ![Refusal::OwnDevice, Refusal::LabelUnfit].contains(&why)) =>
+            {
                 reader.line(&entry).await?
             }
             _ => None,
@@ -206,6 +228,7 @@ impl ConsoleService {
                 resume: device.state == DeviceState::Suspended && by.may(Act::ResumeDevice, at),
                 revoke: device.state.may_become(DeviceState::Revoked) && by.may(Act::RevokeDevice, at),
             },
+            may_rename: by.may(Act::InviteDevice, at),
             is_own: *id == by.device,
             seen: tag_of(device),
             change,

@@ -83,7 +83,7 @@ pub(crate) async fn show(
     let sight = service.sight(&by, Act::SeeDevices)?;
     let page = asked.page(&sight, by.at, PAGE)?;
     let (devices, end) = sight.rows.device_page(&page).await.map_err(refusal)?;
-    let sites = service.sites_seen(&by, &sight).await?;
+    let sites = service.sites_seen(&by, &sight, page.tenant.as_ref()).await?;
     let shows_tenant = sight.is_everywhere;
     let body = DevicesPage {
         frame: Frame::of(&by, "/console/devices", language),
@@ -167,9 +167,18 @@ pub(crate) fn cursor(text: &str) -> Option<DeviceCursor> {
 }
 
 impl ConsoleService {
-    /// The sites that somebody may see.
-    pub(crate) async fn sites_seen(&self, by: &Acting, sight: &Sight) -> Result<Vec<Site>, Refusal> {
-        let mut sites = sight.rows.all_sites().await.map_err(refusal)?;
+    /// The sites that somebody may see; of one tenant alone where they reach all of them.
+    pub(crate) async fn sites_seen(
+        &self,
+        by: &Acting,
+        sight: &Sight,
+        tenant: Option<&TenantId>,
+    ) -> Result<Vec<Site>, Refusal> {
+        let mut sites = match (tenant, sight.is_everywhere) {
+            (Some(tenant), _) => sight.rows.sites(tenant).await.map_err(refusal)?,
+            (None, false) => sight.rows.all_sites().await.map_err(refusal)?,
+            (None, true) => Vec::new(),
+        };
         sites.retain(|site| !site.tenant.is_system() && by.may(Act::SeeDevices, (&site.tenant, &site.id)));
         Ok(sites)
     }

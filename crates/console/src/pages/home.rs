@@ -2,13 +2,14 @@
 
 use crate::acting::{Acting, ActingPage};
 use crate::finding::Hits;
-use crate::frame::{Frame, refused};
+use crate::frame::{Frame, onward, refused};
 use crate::service::ConsoleService;
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::{Html, IntoResponse, Response};
 use http::header::CACHE_CONTROL;
 use serde::Deserialize;
+use tegata_core::refusal::SpokenCode;
 use tegata_core::{Language, Refusal};
 use tegata_web::{ReaderLanguage, WebResult};
 
@@ -57,7 +58,11 @@ pub(crate) async fn show(
     if by.must_say_why() {
         return Ok(service.ask_why(&by, language, TypedCall { q, ..TypedCall::default() }, None));
     }
-    let hits = service.hits(&by, &q, language).await?;
+    if SpokenCode::parse(&q).refusal.is_some() {
+        let query = serde_urlencoded::to_string([("code", &q)]).unwrap_or_default();
+        return Ok(onward(&format!("/console/why?{query}"), language));
+    }
+    let hits = service.hits(&by, &q, true, language).await?;
     let frame = Frame::of(&by, "/console", language);
     let title = language.pick("端末をさがす", "Find a device");
     Ok(service.page(language, title, &HomePage { frame, q, hits }).into_response())
@@ -70,7 +75,7 @@ pub(crate) async fn find(
     by: Acting,
     Query(FindQuery { q }): Query<FindQuery>,
 ) -> WebResult<Response> {
-    let part = HitsPart { language, hits: service.hits(&by, &q, language).await? };
+    let part = HitsPart { language, hits: service.hits(&by, &q, false, language).await? };
     let html = part.render().map_err(|_| Refusal::Internal)?;
     Ok(([(CACHE_CONTROL, "no-store")], Html(html)).into_response())
 }

@@ -6,10 +6,10 @@ use crate::frame::{Frame, onward, refused};
 use crate::pages::home::TypedCall;
 use crate::service::{ConsoleService, refusal};
 use askama::Template;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
-use tegata_core::{Act, InvitationId, Language, Refusal, Role, SiteId};
+use tegata_core::{Act, InvitationId, Language, Refusal, Role, SiteId, TenantId};
 use tegata_storage::Invitation;
 use tegata_web::japan_date::moment;
 use tegata_web::qr::qr_svg;
@@ -49,9 +49,18 @@ struct InvitationView {
     is_gate: bool,
 }
 
+/// For which place an invitation is to be.
+#[derive(Deserialize)]
+pub(crate) struct PlaceQuery {
+    tenant: Option<String>,
+    site: Option<String>,
+}
+
 /// What was typed, kept where it could not be taken.
 #[derive(Default)]
 struct TypedInvitation {
+    tenant: Option<TenantId>,
+    site: Option<SiteId>,
     label: String,
     days: u32,
 }
@@ -61,6 +70,7 @@ struct TypedInvitation {
 pub(crate) struct InvitationForm {
     #[serde(default)]
     form_token: String,
+    tenant: Option<TenantId>,
     site: Option<SiteId>,
     #[serde(default)]
     label: String,
@@ -90,9 +100,15 @@ pub(crate) async fn show(
     State(service): State<ConsoleService>,
     ReaderLanguage(language): ReaderLanguage,
     ActingPage(by): ActingPage,
+    Query(PlaceQuery { tenant, site }): Query<PlaceQuery>,
 ) -> WebResult<Response> {
-    let typed = TypedInvitation { days: DAYS, ..TypedInvitation::default() };
-    service.invitations_page(&by, language, (typed, None), None).await
+    let typed = TypedInvitation {
+        tenant: tenant.as_deref().and_then(TenantId::parse),
+        site: site.as_deref().and_then(SiteId::parse),
+        days: DAYS,
+        ..TypedInvitation::default()
+    };
+    service.invitations_page(&by, language, typed, None).await
 }
 
 pub(crate) async fn invite(
@@ -110,8 +126,8 @@ pub(crate) async fn invite(
         Err(why @ (Refusal::LineSiteUnknown | Refusal::LabelUnfit | Refusal::RoleMayNot))
             if by.may_ever(Act::InviteDevice) =>
         {
-            let typed = TypedInvitation { label: form.label, days };
-            service.invitations_page(&by, language, (typed, form.site), Some(why)).await
+            let typed = TypedInvitation { tenant: form.tenant, site: form.site, label: form.label, days };
+            service.invitations_page(&by, language, typed, Some(why)).await
         }
         Err(why) => Err(why.into()),
     }
@@ -130,9 +146,18 @@ pub(crate) async fn withdraw(
 }
 
 impl ConsoleService {
-    /// Invitations that wait and that somebody may see, by the time they end.
-    pub(crate) async fn open_invitations_seen(&self, by: &Acting) -> Result<Vec<Invitation>, Refusal> {
-        let rows = self.sight(by, Act::InviteDevice)?.rows;
+    /// Invitations that wait and that somebody may see, by the time they end; of one tenant alone where they reach all of them.
+    pub(crate) async fn open_invitations_seen(
+        &self,
+        by: &Acting,
+        tenant: Option<&TenantId>,
+    ) -> Result<Vec<Invitation>, Refusal> {
+        let sight = self.sight(by, Act::InviteDevice)?;
+        let rows = match (tenant, sight.is_everywhere) {
+            (Some(tenant), _) => sight.rows.narrowed(tenant).ok_or(Refusal::RoleMayNot)?,
+            (None, false) => sight.rows,
+            (None, true) => return Ok(Vec::new()),
+        };
         let mut open = rows.open_invitations(by.at).await.map_err(refusal)?;
         open.retain(|one| !one.tenant.is_system() && by.may(Act::InviteDevice, (&one.tenant, &one.site)));
         Ok(open)
@@ -142,21 +167,21 @@ impl ConsoleService {
         &self,
         by: &Acting,
         language: Language,
-        (typed, chosen): (TypedInvitation, Option<SiteId>),
+        typed: TypedInvitation,
         why_not: Option<Refusal>,
     ) -> WebResult<Response> {
         if by.must_say_why() {
             return Ok(self.ask_why(by, language, TypedCall::default(), None));
         }
-        let open = self.open_invitations_seen(by).await?;
+        let open = self.open_invitations_seen(by, typed.tenant.as_ref()).await?;
         let sight = self.sight(by, Act::InviteDevice)?;
-        let sites = self.sites_seen(by, &sight).await?;
+        let sites = self.sites_seen(by, &sight, typed.tenant.as_ref()).await?;
         let body = InvitationsPage {
             frame: Frame::of(by, "/console/invitations", language).refusing(why_not, None),
             sites: sites
                 .into_iter()
                 .map(|site| SiteView {
-                    is_chosen: chosen.as_ref() == Some(&site.id),
+                    is_chosen: typed.site.as_ref() == Some(&site.id),
                     id: site.id.to_string(),
                     name: site.name,
                 })
