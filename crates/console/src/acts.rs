@@ -43,7 +43,7 @@ pub(crate) struct DeviceRequest<'a> {
 #[derive(Clone, Copy)]
 pub(crate) struct RepeatableRequest<'a> {
     pub(crate) key: &'a str,
-    /// What is asked.
+    /// What is asked for by it.
     pub(crate) text: &'a str,
 }
 
@@ -62,7 +62,7 @@ pub(crate) struct DeviceChanged {
 
 /// What came of a request.
 pub(crate) enum DeviceOutcome {
-    /// It was done.
+    /// It was done just now.
     Changed(DeviceChanged),
     /// It had been done before: the answer of then, in JSON.
     Before(String),

@@ -41,6 +41,6 @@ pub struct SignedInPerson {
     pub session: LiveSession,
     /// The device that they stand before.
     pub device: DeviceId,
-    /// Of their browser.
+    /// What ties forms to their browser.
     pub form: Arc<dyn FormSeal>,
 }

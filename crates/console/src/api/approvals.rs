@@ -27,7 +27,7 @@ tegata_web::refusals! {
     ]
 }
 
-/// Somebody who waits.
+/// A device that waits for a decision.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct WaitingReport {
     #[schema(value_type = String)]

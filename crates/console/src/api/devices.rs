@@ -78,7 +78,7 @@ pub(crate) struct DeviceListPage {
     next: Option<String>,
 }
 
-/// A device.
+/// A device as programs read it.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct DeviceReport {
     #[schema(value_type = String)]
@@ -152,7 +152,7 @@ pub(crate) async fn list(
     Ok(Json(DeviceListPage { devices, next: end.as_ref().map(written) }))
 }
 
-/// One device.
+/// A device and its validator.
 #[utoipa::path(get, path = "/api/v1/devices/{device}", operation_id = "showDevice",
     params(("device" = String, Path, description = "Its identifier")),
     responses((status = OK, description = "With its validator in ETag", body = DeviceReport), ShowRefusals))]
@@ -255,7 +255,7 @@ fn key(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {
 }
 
 impl DeviceListQuery {
-    /// The same words as in the addresses of pages.
+    /// In the words that addresses of pages have.
     fn as_of_pages(&self) -> ListQuery {
         ListQuery {
             tenant: self.tenant.clone(),

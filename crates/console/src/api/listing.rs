@@ -26,13 +26,13 @@ pub(crate) struct PersonReport {
     roles: Vec<&'static str>,
     #[schema(value_type = Vec<String>)]
     sites: Vec<SiteId>,
-    /// active or disabled.
+    /// The word active or disabled.
     state: &'static str,
     /// Whether they have chosen a password and a second factor.
     set_up: bool,
 }
 
-/// A site.
+/// A site of a tenant.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct SiteReport {
     #[schema(value_type = String)]

@@ -22,7 +22,7 @@ struct ApprovalsPage {
     waiting: Vec<WaitingView>,
 }
 
-/// Somebody who waits.
+/// A device that waits, as people read it.
 struct WaitingView {
     id: String,
     number: String,

@@ -74,7 +74,7 @@ pub(crate) struct DeviceForm {
     form_token: String,
     #[serde(default)]
     note: String,
-    /// The new name.
+    /// What it is to be called.
     #[serde(default)]
     label: String,
     seen: Option<String>,
