@@ -59,7 +59,11 @@ impl Search {
     /// Words as they were typed; one text may hold several, with any spaces between them.
     pub fn new<T: AsRef<str>>(texts: &[T]) -> Self {
         let words = texts.iter().flat_map(|text| text.as_ref().split_whitespace());
-        let words: Vec<_> = words.map(Word::new).filter(|word| !word.key.is_empty()).collect();
+        let mut words: Vec<_> = words.map(Word::new).filter(|word| !word.key.is_empty()).collect();
+        // Letters with spaces between are a name that is written so: 森 学, 本 店.
+        if words.len() > 1 && words.iter().all(|word| is_letter(&word.key)) {
+            words = vec![Word::new(&words.iter().map(|word| word.key.as_str()).collect::<String>())];
+        }
         let of_letters = words.iter().all(|word| is_letter(&word.key));
         Self { words, of_letters }
     }

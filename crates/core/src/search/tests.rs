@@ -73,6 +73,10 @@ fn a_piece_of_one_character_is_no_piece_unless_it_is_a_whole_name() {
 
 #[test]
 fn one_letter_is_a_whole_name_or_stands_beside_a_longer_word() {
+    assert!(
+        finds_used_by(&["森 学"], &["森", "学"], "あおば", "本店", "PC"),
+        "letters with spaces are one name"
+    );
     assert!(finds(&["A"], "あおば", "A", "PC") && !finds(&["A"], "あおば", "A店", "PC"));
     assert!(finds(&["レジ", "2"], "あおば", "本店", "レジ2") && !finds(&["2"], "あおば", "本店", "レジ2"));
 }
