@@ -194,6 +194,7 @@ async fn reads(rows: &ScopedLedger, of: &Possessions) -> Answers {
 }
 
 /// Each write in a transaction of its own, which is given up.
+#[allow(clippy::too_many_lines, reason = "a line or two for each method")]
 async fn write_each(fixture: &LedgerFixture, rows: &ScopedLedger, of: &Possessions, answers: &mut Answers) {
     let actor = &operator();
     let (entropy, now) = (&fixture.entropy, day(2));
