@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use tegata_core::{DeviceId, DeviceState, Role, SiteId, TenantId, TenantState};
 
 /// Devices that are looked at for one search.
-pub(super) const MOST_LOOKED_AT: usize = 10_000;
+pub(super) const MOST_LOOKED_AT: usize = 5_000;
 
 /// Those that came last, where a search of all tenants fits very many.
 const LATEST: i64 = 3_000;
