@@ -4,12 +4,12 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use std::net::TcpListener;
+use std::process::Command;
 use std::time::Duration;
 use tegata_core::claims::person_subject;
 use tegata_tests::stopwatch::{Stopwatch, eventually};
 use tegata_tests::{
-    Browser, Curl, CurlAnswer, DeviceIdentity, OpenidApache, Own, RunningInstallation, TestIdentityProvider,
-    TestProductServer, clients, escaped, ports, totp,
+    Browser, CommandOutcome, Curl, CurlAnswer, DeviceIdentity, OpenidApache, Own, RunningInstallation, TestIdentityProvider, TestProductServer, clients, escaped, ports, python, totp,
 };
 
 const ALGORITHMS: [&str; 4] = ["RS256", "PS256", "ES256", "EdDSA"];
@@ -468,6 +468,59 @@ fn the_first_operator_and_everybody_else_come_and_go_by_the_command_line() {
     assert_eq!(assigned["people"][0], listed[1]["person"]);
     let code = ["person", "emergency-code", "sato", "--reason", "電話機の故障", "--ticket", "T-7"];
     assert_eq!(installation.command(&code).code, 1, "there is no password beside which it could stand");
+    installation.command(&["check"]).good();
+}
+
+/// By the public test client for users, and as a list that Excel wrote.
+#[test]
+fn a_tenants_own_directory_says_who_works_there_by_scim_and_by_a_list() {
+    let installation = RunningInstallation::start();
+    let tenant = installation.tell(&["tenant", "list"])[0]["tenant"].as_str().expect("a tenant").to_owned();
+    let make = ["tenant", "scim-token", "make", &tenant, "--name", "Entra ID", "--role", "staff", "--role"];
+    let token = installation.tell(&[&make[..], &["site-manager", "--role", "tenant-admin"]].concat());
+    let (url, secret) = (token["url"].as_str().expect("a URL"), token["token"].as_str().expect("a token"));
+    let packages = ["scim2-tester==0.5.2", "scim2-client==0.13.2", "httpx2==2.16.2"];
+    let mut checker = Command::new(python::environment(&packages).join("python"));
+    checker.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/clients/scim.py")).args([url, secret]);
+    let checked = CommandOutcome::of(checker.arg(&installation.tls_ca)).good().stdout;
+    assert!(checked.trim().parse::<u32>().expect("a number") > 20, "{checked}");
+    assert!(installation.tell(&["tenant", "scim-token", "list"])[0]["used_at"].is_string());
+    let users = || installation.at_portal("/scim/v2/Users?count=0").bearer(secret).send();
+    assert!(users().expect(200).json()["totalResults"].is_u64());
+
+    // Shift_JIS, as Excel saves it: 佐藤 at 本店.
+    let file = installation.folder("list").join("people.csv");
+    let path = file.display().to_string();
+    let list = b"login,name,sites,external_key\nsato,\x8d\xb2\x93\xa1,\x96{\x93X,100\nx y,x,\x96{\x93X,\n";
+    std::fs::write(&file, list).expect("a list");
+    let import = |more: &[&str]| installation.command(&[&["person", "import", &path], more].concat());
+    let rehearsed = import(&["--dry-run", "--lang", "ja"]);
+    let lines = rehearsed.json()["lines"].clone();
+    assert_eq!(
+        (rehearsed.code, &lines[0]["outcome"], &lines[1]["code"]),
+        (1, &json!("created"), &json!("U-35"))
+    );
+    assert!(lines[1]["reason"].as_str().is_some_and(|reason| !reason.is_ascii()), "{lines}");
+    assert_eq!(installation.command(&["person", "show", "sato"]).code, 1, "a rehearsal does nothing");
+    let done = import(&[]).json();
+    assert!(done["lines"][0]["setup"].as_str().is_some_and(|link| link.contains("/setup#")), "{done}");
+    assert_eq!(installation.tell(&["person", "show", "sato"])["external_key"], "100");
+    let exported = installation.command_without_json(&["person", "export"]).good().stdout;
+    std::fs::write(&file, &exported).expect("a list");
+    let again = import(&[]).good().json();
+    let counted = ["created", "changed", "refused"].map(|word| again[word].as_u64());
+    assert_eq!(counted, [Some(0), Some(0), Some(0)], "{exported}");
+    std::fs::write(&file, "login\nnobody-else\n").expect("a list");
+    let missing = import(&["--disable-missing"]);
+    assert!(missing.code == 2 && missing.stderr.contains("--yes"), "{}", missing.said());
+
+    installation.tell(&["person", "policy", "--review-days", "180", "--suspend-unused-days", "90"]);
+    assert_eq!(installation.tell(&["person", "policy"])["suspend_unused_days"], 90);
+    assert_eq!(installation.command(&["person", "policy", "--review-days", "1"]).code, 2);
+    let id = token["id"].as_str().expect("an identifier");
+    assert_eq!(installation.tell(&["tenant", "scim-token", "revoke", id])["state"], "revoked");
+    let refused = users();
+    assert_eq!((refused.status, &refused.json()["code"]), (401, &json!("U-30")));
     installation.command(&["check"]).good();
 }
 

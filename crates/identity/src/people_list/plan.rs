@@ -254,15 +254,16 @@ fn change(
     }
     let roles = statement.roles.as_ref().unwrap_or(&person.roles);
     let sites = statement.sites.as_ref().map_or(person.sites.len(), Vec::len);
-    let is_changed_there = statement.roles.is_some() || statement.sites.is_some();
-    if is_changed_there && sites == 0 && roles.iter().any(PersonRole::is_of_sites) {
+    // Whom a directory has added without a site may go on waiting for one.
+    let awaits_sites = person.sites.is_empty() && person.roles.iter().any(PersonRole::is_of_sites);
+    if sites == 0 && !awaits_sites && roles.iter().any(PersonRole::is_of_sites) {
         return Err((Refusal::PersonSiteMissing, None));
     }
     let is_stopped = statement.state == Some(PersonState::Disabled);
     if person.break_glass.is_some() && is_stopped {
         return Err((Refusal::EmergencyAccountKept, None));
     }
-    let change = Box::new(statement.against(person));
+    let change = Box::new(PersonStatement { awaits_sites, ..statement }.against(person));
     Ok(LineAction::Change { person: person.id.clone(), change, password })
 }
 
