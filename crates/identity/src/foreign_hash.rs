@@ -22,7 +22,7 @@ const MOST_MEMORY: u32 = 131_072;
 /// Memory times passes, in KiB: about half a second.
 const MOST_WORK: u64 = 524_288;
 
-/// Lanes of Argon2.
+/// The most lanes of Argon2 that are taken.
 const MOST_LANES: u32 = 16;
 
 /// The binary logarithm of the rounds of bcrypt: about half a second. 31 would be a day.

@@ -2,9 +2,9 @@
 //! person goes on to the page of setup links, adds the account to an authenticator app, keeps the password if it may be one
 //! here, and then signs in with both.
 
+use crate::admission::may_enter;
 use crate::password::Password;
 use crate::service::{IdentityService, refusal};
-use crate::sign_in::may_enter;
 use askama::Template;
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;

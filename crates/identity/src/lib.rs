@@ -18,6 +18,7 @@
 
 mod account;
 mod address;
+mod admission;
 mod alarm;
 mod assets;
 mod cookie;

@@ -58,9 +58,9 @@ pub enum ListOutcome {
     Unchanged,
     /// The list does not name the person, who was stopped.
     Disabled,
-    /// Nothing was done.
+    /// Nothing was done for this line.
     Refused {
-        /// Why.
+        /// Why the line is refused.
         refusal: Refusal,
         /// What exactly, for whoever wrote the list.
         detail: Option<String>,

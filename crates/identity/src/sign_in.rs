@@ -1,6 +1,7 @@
 //! `GET` and `POST {device}/sign-in`: a person proves who they are, on a device.
 
 use crate::address::RequestAddress;
+use crate::admission::may_enter;
 use crate::alarm::SignInAlarm;
 use crate::cookie::{BrowserSecret, CookieName};
 use crate::imported_password::ImportedSignIn;
@@ -18,12 +19,9 @@ use axum::response::{IntoResponse, Response};
 use http::header::{LOCATION, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Deserialize;
-use tegata_core::{
-    Contact, DeviceUse, Language, LoginId, PersonId, Refusal, SessionId, SetupCode, Timestamp,
-};
+use tegata_core::{Contact, Language, LoginId, PersonId, Refusal, SessionId, SetupCode, Timestamp};
 use tegata_storage::{
-    BreakGlass, CertificateHolder, LedgerError, PersonState, SecondFactorUse, SignInCandidate, StartSession,
-    StartedSession,
+    CertificateHolder, LedgerError, SecondFactorUse, SignInCandidate, StartSession, StartedSession,
 };
 use tegata_web::{
     HtmlPage, Presented, Problem, ReaderLanguage, RequestTime, StrictForm, TenantWork, WebResult,
@@ -165,6 +163,8 @@ impl IdentityService {
         }
     }
 
+    /// By a password, with whatever stands beside it.
+    ///
     /// # Errors
     /// [`Refusal::SignInWrong`] whatever was wrong; others only to whoever has proved to be the person, or tried too often.
     async fn sign_in(
@@ -363,21 +363,6 @@ impl IdentityService {
         }
         Ok(response)
     }
-}
-
-/// Said to nobody who has not proved to be the person.
-pub(crate) fn may_enter(candidate: &SignInCandidate, holder: &CertificateHolder) -> Result<(), Refusal> {
-    if candidate.state == PersonState::Disabled || candidate.break_glass == Some(BreakGlass::Used) {
-        return Err(Refusal::PersonDisabled);
-    }
-    let here = DeviceUse {
-        person_tenant: &holder.tenant,
-        roles: &candidate.roles,
-        device_tenant: &holder.tenant,
-        works_at_site: candidate.works_at_site,
-        assigned: candidate.assigned,
-    };
-    here.check()
 }
 
 fn entered(secret: &BrowserSecret, next: &str, language: Language) -> Response {

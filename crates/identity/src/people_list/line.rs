@@ -30,7 +30,7 @@ pub struct ListedPerson {
     /// What the directory calls the person.
     #[serde(default, deserialize_with = "written")]
     pub external_key: Option<String>,
-    /// `active` or `disabled`.
+    /// Whether the person may sign in: `active` or `disabled`.
     #[serde(default, deserialize_with = "written")]
     pub state: Option<String>,
     /// A hash that another product has made.

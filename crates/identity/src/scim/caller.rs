@@ -17,7 +17,7 @@ use tegata_web::{RequestTime, TakenPlace, TenantWork};
 /// How coarsely the use of a token is written down.
 const STEP: Duration = Duration::from_mins(1);
 
-/// A tenant's directory.
+/// A tenant's directory, as its token says.
 pub(super) struct ScimCaller {
     pub(super) tenant: TenantId,
     pub(super) rows: ScopedLedger,

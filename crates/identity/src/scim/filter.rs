@@ -16,7 +16,7 @@ const MOST: usize = 4;
 pub(super) struct Comparison {
     /// Its name in lower case, without the name of its schema.
     pub(super) attribute: String,
-    /// What it equals.
+    /// The value that it has to equal.
     pub(super) value: Value,
 }
 

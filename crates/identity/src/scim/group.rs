@@ -51,7 +51,7 @@ pub(super) fn members_after(step: &PatchStep, before: &BTreeSet<String>) -> Scim
     })
 }
 
-/// As identifiers; none where one is not.
+/// The identifier that a member is; none where it has not the form of one.
 pub(super) fn person_id(member: &str) -> Option<PersonId> {
     PersonId::parse(member)
 }

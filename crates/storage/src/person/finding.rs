@@ -8,7 +8,7 @@ use tegata_core::{ExternalKey, PersonId, SiteId};
 /// Which people are looked for; what is nothing restricts nothing.
 #[derive(Clone, Debug, Default)]
 pub struct PeopleFilter {
-    /// This one.
+    /// The one with this identifier.
     pub person: Option<PersonId>,
     /// With this login, as [`tegata_core::LoginId::key`] writes it.
     pub login_key: Option<String>,
@@ -32,10 +32,10 @@ pub struct PeoplePage {
 /// Somebody who works at a site.
 #[derive(Clone, PartialEq, Eq, Debug, sqlx::FromRow)]
 pub struct SiteMember {
-    /// The site.
+    /// The site where the person works.
     #[sqlx(try_from = "String")]
     pub site: SiteId,
-    /// The person.
+    /// The identifier of the person.
     #[sqlx(try_from = "String")]
     pub person: PersonId,
     /// What the person is called.

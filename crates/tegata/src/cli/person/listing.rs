@@ -20,7 +20,7 @@ use tegata_identity::{
 use tegata_installation::{Failure, FailureContext, SystemContext};
 use tegata_storage::{DirectorySite, Ledger, Person};
 
-/// The largest file.
+/// The largest file that is read, in bytes.
 const LARGEST: u64 = 8 * 1024 * 1024;
 
 /// The most lines of a list.

@@ -1,6 +1,5 @@
 //! `tegata tenant scim-token …`: what a tenant's directory shows to say who works there.
 
-use super::READ;
 use crate::cli::installation_args::InstallationArgs;
 use crate::cli::output::{OutputFormat, nothing_found};
 use crate::cli::scope::{TenantDirectory, rows};
@@ -12,6 +11,7 @@ use tegata_installation::{CommittedExt, Failure, FailureContext, SystemContext, 
 use tegata_storage::{Ledger, NewScimToken, ScimToken};
 
 const DAY: Duration = Duration::from_hours(24);
+const READ: &str = "cannot read the ledger";
 const WRITE: &str = "nothing was changed";
 
 #[derive(Subcommand)]
