@@ -1,4 +1,5 @@
-//! Refusals in the form of RFC 7644 section 3.12, with our code.
+//! Refusals in the form of RFC 7644 section 3.12. Strict clients take no other members: our code begins the detail, and the
+//! number of the request ends it.
 
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -82,10 +83,9 @@ impl ScimError {
             Refusal::MediaType => Refusal::media_type_advice(MEDIA_TYPE, Language::En),
             refusal => refusal.advice(Language::En).to_owned(),
         };
-        match &self.detail {
-            Some(detail) => format!("{code}: {title}. {advice} ({detail})"),
-            None => format!("{code}: {title}. {advice}"),
-        }
+        let detail = self.detail.as_deref().map_or_else(String::new, |detail| format!(" ({detail})"));
+        let request = RequestId::current().map_or_else(String::new, |id| format!(" [{}]", id.as_str()));
+        format!("{code}: {title}. {advice}{detail}{request}")
     }
 }
 
@@ -116,18 +116,13 @@ impl From<Problem> for ScimError {
 
 impl IntoResponse for ScimError {
     fn into_response(self) -> Response {
-        let request_id = RequestId::current();
         let mut body = json!({
             "schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"],
             "status": self.status.to_string(),
             "detail": self.text(),
-            "code": self.refusal.code(),
         });
         if let Some(scim_type) = self.scim_type {
             body["scimType"] = scim_type.into();
-        }
-        if let Some(request_id) = &request_id {
-            body["request_id"] = request_id.as_str().into();
         }
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = [(CONTENT_TYPE, MEDIA_TYPE), (CACHE_CONTROL, "no-store")];
