@@ -9,7 +9,8 @@ use std::time::Duration;
 use tegata_core::claims::person_subject;
 use tegata_tests::stopwatch::{Stopwatch, eventually};
 use tegata_tests::{
-    Browser, CommandOutcome, Curl, CurlAnswer, DeviceIdentity, OpenidApache, Own, RunningInstallation, TestIdentityProvider, TestProductServer, clients, escaped, ports, python, totp,
+    Browser, CommandOutcome, Curl, CurlAnswer, DeviceIdentity, OpenidApache, Own, RunningInstallation,
+    TestIdentityProvider, TestProductServer, clients, escaped, ports, python, totp,
 };
 
 const ALGORITHMS: [&str; 4] = ["RS256", "PS256", "ES256", "EdDSA"];
