@@ -115,7 +115,7 @@ fn slot(
     let slots = || {
         let hours = std::iter::successors(Some(first), |slot| Some(slot.plus(SLOT))).take(MOST_SLOTS);
         hours.take_while(|slot| slot.plus(SLOT) <= until).filter(|slot| {
-            let last_minute = slot.plus(SLOT - Duration::from_secs(60));
+            let last_minute = slot.plus(SLOT).minus(Duration::from_mins(1));
             rules.at(*slot).max(rules.at(last_minute)) <= worst
         })
     };
