@@ -1,6 +1,6 @@
-// npm's openid-client, used as its documentation shows, from a sign-in to a sign-out: as a page on the device, and as a backend
-// with a certificate of its own that pushes its requests; and both with a key of their own (DPoP), the page also at a gate that no
-// certificate reaches.
+// npm's openid-client, used as its documentation shows, from a sign-in to a sign-out: as a page on the device that registers itself,
+// and as a backend with a certificate of its own that pushes its requests; and both with a key of their own (DPoP), the page also
+// at a gate that no certificate reaches.
 import * as client from 'openid-client';
 import { fetchWith } from './mtls.mjs';
 import { Visitor } from './visitor.mjs';
@@ -36,9 +36,25 @@ function throughProxy(fetch) {
   };
 }
 
-async function life({ client_id, redirect_uri, signed_out }, method, fetch, authorizationUrl, byKey = false) {
-  const options = { [client.customFetch]: throughProxy(fetch) };
-  const config = await client.discovery(new URL(asked.issuer), client_id, undefined, method, options);
+/** A client that is registered, or one that registers itself: every server knows it within a second. */
+async function configured({ client_id, redirect_uri, signed_out, initial_token }, method, options) {
+  const issuer = new URL(asked.issuer);
+  if (!initial_token) return client.discovery(issuer, client_id, undefined, method, options);
+  const wanted = {
+    token_endpoint_auth_method: 'none',
+    redirect_uris: [redirect_uri],
+    post_logout_redirect_uris: [signed_out],
+    grant_types: ['authorization_code', 'refresh_token'],
+    response_types: ['code'],
+  };
+  const config = await client.dynamicClientRegistration(issuer, wanted, method, { ...options, initialAccessToken: initial_token });
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  return config;
+}
+
+async function life(who, method, fetch, authorizationUrl, byKey = false) {
+  const { redirect_uri, signed_out } = who;
+  const config = await configured(who, method, { [client.customFetch]: throughProxy(fetch) });
   const [verifier, state, nonce] = [client.randomPKCECodeVerifier(), client.randomState(), client.randomNonce()];
   const DPoP = byKey ? client.getDPoPHandle(config, await client.randomDPoPKeyPair()) : undefined;
   const bound = { DPoP };
@@ -72,7 +88,7 @@ async function life({ client_id, redirect_uri, signed_out }, method, fetch, auth
   const end = client.buildEndSessionUrl(config, { id_token_hint: tokens.id_token, post_logout_redirect_uri: signed_out, state });
   const left = await visitor.open(end.href);
   const over = await client.refreshTokenGrant(config, refreshed.refresh_token, undefined, bound).catch((error) => error.error);
-  return { type: refreshed.token_type, product, claims, userinfo, replayed, silent, left: left.next, expected: `${signed_out}?state=${state}`, over };
+  return { client_id: config.clientMetadata().client_id, type: refreshed.token_type, product, claims, userinfo, replayed, silent, left: left.next, expected: `${signed_out}?state=${state}`, over };
 }
 
 /** What the gate says to the token with a proof, and to the token alone. */

@@ -24,7 +24,9 @@ from kit.means import IDENTITIES, Client, Means  # noqa: E402
 from kit.server import Server  # noqa: E402
 from kit.wire import Trust  # noqa: E402
 
-ENDPOINTS = ("authorization_endpoint", "token_endpoint", "introspection_endpoint", "revocation_endpoint")
+ENDPOINTS = (
+    "authorization_endpoint", "token_endpoint", "introspection_endpoint", "revocation_endpoint", "registration_endpoint",
+)  # fmt: skip
 KINDS = ("subject_dn", "san_dns", "san_uri", "san_ip", "san_email", "elsewhere", "another_ca", "intermediate", "self_signed")
 CLAIMS = {"iss": "yes", "sub": "yes", "aud": "yes", "client_id": "yes", "iat": 1, "exp": 2**33, "jti": "yes", "cnf": {}}
 TOKEN = jose.unsigned({"alg": "none", "typ": "JWT", "kid": "yes"}, CLAIMS)
@@ -114,6 +116,7 @@ def everything(folder, url, trust, handler):
     means.subject_token = {"token": "yes"}
     means.page = {"client_id": "page", "redirect_uri": "https://product.invalid/callback"}
     means.page_by_key = means.page
+    means.initial_tokens = ["yes", "yes"]
     means.gates = [Gate(f"{url}/check", trust)]
     means.scoped_gate, means.scope = means.gates[0], "yes"
     return means

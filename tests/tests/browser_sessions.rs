@@ -250,16 +250,23 @@ fn visit(installation: &RunningInstallation, device: &DeviceIdentity, port: u16,
 #[test]
 fn a_page_without_a_backend_asks_the_token_endpoint_from_its_own_origin() {
     let port = ports::free();
-    let (mut installation, setup) = open(&[]);
+    let (installation, setup) = open(&[]);
     let origin = format!("http://localhost:{port}");
     let product = installation.product.clone();
-    installation.reconfigure(|text| {
-        format!(
-            "{text}\n[[client]]\nclient_id = \"stock-page\"\ntoken_endpoint_auth_method = \"none\"\ngrants = \
-             [\"authorization_code\"]\naudiences = [\"{product}\"]\nredirect_uris = [\"{origin}/\"]\norigins = \
-             [\"{origin}\"]\n"
-        )
-    });
+    let redirect = format!("{origin}/");
+    let page = [
+        "client",
+        "add",
+        "stock-page",
+        "--auth",
+        "none",
+        "--grant",
+        "authorization_code",
+        "--scope",
+        "profile",
+    ];
+    let where_ = ["--audience", &product, "--redirect-uri", &redirect, "--origin", &origin];
+    installation.tell(&[&page[..], &where_].concat());
     let page = Recipe::page(&installation, port);
     let mut browser = Browser::open(&installation);
     let codes = prepare(&mut browser, &installation, &setup);

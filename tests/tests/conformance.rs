@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use std::process::Command;
 use tegata_tests::{CommandOutcome, tegata};
 
-const TOTAL: u64 = 64;
+const TOTAL: u64 = 67;
 
 #[test]
 fn a_throw_away_server_keeps_every_line() {

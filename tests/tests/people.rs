@@ -10,7 +10,7 @@ use tegata_core::claims::person_subject;
 use tegata_tests::stopwatch::{Stopwatch, eventually};
 use tegata_tests::{
     Browser, CommandOutcome, Curl, CurlAnswer, DeviceIdentity, OpenidApache, Own, RunningInstallation,
-    TestIdentityProvider, TestProductServer, clients, escaped, ports, python, totp,
+    TestIdentityProvider, TestLogoutReceiver, TestProductServer, clients, escaped, ports, python, totp,
 };
 
 const ALGORITHMS: [&str; 4] = ["RS256", "PS256", "ES256", "EdDSA"];
@@ -245,7 +245,7 @@ fn clients_for_people(installation: &RunningInstallation, origin: &str, backend:
         format!(
             "[[client]]\nclient_id = \"{id}\"\ntoken_endpoint_auth_method = \"{method}\"\n\
              grants = [\"authorization_code\"]\naudiences = [\"{product}\"]\n\
-             redirect_uris = [\"{origin}/callback\"]\npost_logout_redirect_uris = [\"{origin}/signed-out\"]\n"
+             scope = \"profile\"\nredirect_uris = [\"{origin}/callback\"]\npost_logout_redirect_uris = [\"{origin}/signed-out\"]\n"
         )
     };
     let (by_key, own) = ("dpop_bound_access_tokens = true\n", "self_signed_tls_client_auth");
@@ -294,9 +294,14 @@ fn standard_clients_sign_people_in_and_out_with_nothing_special() {
     let own = Own::make(&installation.folder("backend"), "backend", "backend");
     let origin = "https://rezept.example";
     let port = ports::free();
+    let mut receiver = TestLogoutReceiver::new(&installation, "backend", 1);
     let section =
         clients_for_people(&installation, origin, &own) + &client_before_a_page(&installation, port, &own);
-    installation.reconfigure(|text| format!("{text}\n{section}"));
+    let hears = format!("backchannel_logout_uri = \"{}\"\n[client.jwks]", receiver.uri());
+    let section = section.replacen("[client.jwks]", &hears, 1);
+    let ca = receiver.ca();
+    let of_clients = format!("[clients]\nlogout_ca = \"{}\"\nregistration = true\n", ca.display());
+    installation.reconfigure(|text| format!("{text}\n{of_clients}\n{section}"));
     let device = installation.enroll("register-1");
     let add = |login: &str| {
         let person = installation.tell(&[
@@ -334,19 +339,20 @@ fn standard_clients_sign_people_in_and_out_with_nothing_special() {
     };
 
     let (sato, setup) = add("sato");
-    let seen = clients::run("openid-client-code.mjs", &asked(&setup));
+    let product = installation.product.clone();
+    let token = installation.tell(&["client", "issue-token", "--audience", &product, "--scope", "profile"]);
+    let mut question = asked(&setup);
+    question["page"]["initial_token"] = token["token"].clone();
+    let of_another = asked(&add("suzuki").1);
+    let seen = clients::run("openid-client-code.mjs", &question);
+    assert_eq!(installation.listed(&["client", "tokens"])[0]["uses_left"], 0);
     let subject = person_subject(&installation.issuer, sato.as_str().expect("an identifier"));
-    for (key, name) in [
-        ("page", "page"),
-        ("backend", "backend"),
-        ("pageByKey", "page-by-key"),
-        ("backendByKey", "backend-by-key"),
-    ] {
+    for key in ["page", "backend", "pageByKey", "backendByKey"] {
         let life = &seen[key];
         assert_eq!(life["type"], if key.ends_with("ByKey") { "dpop" } else { "bearer" });
         assert_eq!(
             (&life["claims"]["sub"], &life["claims"]["aud"]),
-            (&json!(subject), &json!(name)),
+            (&json!(subject), &life["client_id"]),
             "{life}"
         );
         assert_eq!(life["claims"]["device"], *device.device);
@@ -361,6 +367,7 @@ fn standard_clients_sign_people_in_and_out_with_nothing_special() {
         assert!(life["silent"].as_str().is_some_and(|url| url.contains("code=")), "{life}");
         assert_eq!(life["left"], life["expected"]);
     }
+    a_backend_hears_of_the_end_though_it_was_away(&installation, &mut receiver, &seen["backend"]);
     let of_device = json!({"status": 200, "device": *device.device, "refusal": null});
     let refused = |code: &str| json!({"status": 401, "device": null, "refusal": code});
     assert_eq!(seen["pageByKey"]["product"], json!({"entered": of_device, "stripped": refused("T-20")}));
@@ -369,8 +376,7 @@ fn standard_clients_sign_people_in_and_out_with_nothing_special() {
         refused("G-03"),
         "no backend's token is a device's"
     );
-    let (_, setup) = add("suzuki");
-    let seen = clients::run("oauth4webapi-code.mjs", &asked(&setup));
+    let seen = clients::run("oauth4webapi-code.mjs", &of_another);
     assert_eq!(seen["device"]["sub"], format!("device:{}", device.device), "{seen}");
     assert_eq!(
         (&seen["byKey"]["sub"], &seen["byKey"]["token_type"]),
@@ -391,6 +397,79 @@ fn standard_clients_sign_people_in_and_out_with_nothing_special() {
     );
     installation.command(&["check"]).good();
     assert!(!installation.log().contains("佐藤"));
+}
+
+/// The sign-out that its product asked for came while nobody listened there, and at first it takes nothing.
+fn a_backend_hears_of_the_end_though_it_was_away(
+    installation: &RunningInstallation,
+    receiver: &mut TestLogoutReceiver,
+    life: &Value,
+) {
+    let state = || installation.tell(&["client", "show", "backend"])["backchannel_logout"].clone();
+    eventually("an attempt has failed", Duration::from_secs(10), || state()["failures"] != 0);
+    assert_eq!(state()["waiting"], 1);
+    receiver.start();
+    let heard = receiver.hears();
+    let told = &heard["taken"];
+    assert_eq!((&told["sid"], &told["sub"]), (&life["claims"]["sid"], &life["claims"]["sub"]), "{heard}");
+    assert_eq!((&heard["refused"], &heard["supported"]), (&json!(1), &json!(true)), "it was asked again");
+    eventually("what it took is gone", Duration::from_secs(5), || {
+        let state = state();
+        (&state["waiting"], &state["delivered"], &state["failing_since"])
+            == (&json!(0), &json!(1), &Value::Null)
+    });
+    let passes = installation.listed(&["passes", "list"]);
+    let own = passes.as_array().into_iter().flatten().find(|pass| pass["name"] == "backchannel-logout");
+    assert_eq!(own.map(|pass| &pass["exclusive"]), Some(&json!(true)));
+}
+
+#[test]
+fn clients_come_change_and_go_while_the_server_runs() {
+    let installation = RunningInstallation::start();
+    let (product, device) = (installation.product.clone(), installation.enroll("register-1"));
+    let callback = "https://rezept.example/callback";
+    let ask = |client: &str| {
+        let address = format!(
+            "/authorize?response_type=code&client_id={client}&redirect_uri={}&prompt=none&acr_values=urn:tegata:acr:device\
+             &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256",
+            escaped(callback)
+        );
+        installation.at_device(&address).as_device(&device).send()
+    };
+    assert!(ask("page").text().contains("T-10"));
+    let add =
+        ["client", "add", "page", "--auth", "none", "--grant", "authorization_code", "--audience", &product];
+    let added = installation.tell(&[&add[..], &["--redirect-uri", callback]].concat());
+    assert_eq!((&added["client_id"], &added["redirect_uris"]), (&json!("page"), &json!([callback])));
+    eventually("it is served", Duration::from_secs(3), || ask("page").header("location").contains("code="));
+    assert_eq!(installation.command(&[&add[..], &["--redirect-uri", callback]].concat()).code, 2, "taken");
+    for (wrong, why) in [
+        (&["--redirect-uri", "http://rezept.example/"][..], "https://"),
+        (&["--backchannel-logout-uri", "http://localhost/"], "https://"),
+        (&["--origin", "https://rezept.example/"], "write it as"),
+        (&["--audience", "https://nowhere.example"], "not configured"),
+        (&["--auth", "tls_client_auth", "--san-dns", "a.example"], "[clients] ca"),
+        (&["--auth", "self_signed_tls_client_auth"], "jwks"),
+        (&["--grant", "client_credentials"], "certificate"),
+    ] {
+        let outcome = installation.command(&[&["client", "change", "page"], wrong].concat());
+        assert!(outcome.code > 0 && outcome.stderr.contains(why), "{wrong:?}: {}", outcome.said());
+    }
+    installation.tell(&["client", "change", "page", "--redirect-uri", "https://rezept.example/other"]);
+    eventually("it has moved", Duration::from_secs(3), || ask("page").text().contains("T-11"));
+    let shown = installation.tell(&["client", "show", "page"]);
+    assert_eq!((&shown["registered_by"], &shown["backchannel_logout"]), (&json!("operator"), &Value::Null));
+    assert_eq!(installation.command(&["client", "rotate", "page"]).code, 2, "it did not register itself");
+    assert_eq!(installation.command(&["client", "remove", "page"]).code, 2, "it cannot be undone");
+    installation.tell(&["client", "remove", "page", "--yes"]);
+    eventually("it is gone", Duration::from_secs(3), || ask("page").text().contains("T-10"));
+    assert_eq!(installation.command(&[&add[..], &["--redirect-uri", callback]].concat()).code, 2, "for ever");
+    let token = installation.tell(&["client", "issue-token", "--audience", &product]);
+    let id = token["id"].as_str().expect("its name");
+    installation.tell(&["client", "withdraw-token", id]);
+    assert_eq!(installation.command(&["client", "withdraw-token", id]).code, 2);
+    assert!(!installation.log().contains(token["token"].as_str().expect("its text")));
+    installation.command(&["check"]).good();
 }
 
 #[test]

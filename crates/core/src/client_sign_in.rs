@@ -14,6 +14,8 @@ pub struct ClientSignIn {
     pub post_logout_redirect_uris: Vec<String>,
     /// Where it hears that a session has ended (OpenID Connect Back-Channel Logout section 2.2).
     pub backchannel_logout_uri: Option<String>,
+    /// Whether it has to hear which session (section 2.2). It always does.
+    pub backchannel_logout_session_required: bool,
     /// The origins of its pages, which may send requests from browsers.
     pub origins: Vec<String>,
 }
@@ -51,6 +53,7 @@ impl ClientSignIn {
     pub fn check(&self) -> Result<(), UnfitAddress> {
         let addresses = self.redirect_uris.iter().chain(&self.post_logout_redirect_uris);
         addresses.chain(&self.backchannel_logout_uri).try_for_each(|address| check_address(address))?;
+        self.backchannel_logout_uri.iter().try_for_each(|address| check_https(address))?;
         self.origins.iter().try_for_each(|origin| check_origin(origin))
     }
 }
@@ -81,6 +84,12 @@ fn check_address(text: &str) -> Result<(), UnfitAddress> {
         Ok(url) if url.to_string() != text => unfit(format!("write it as {url}")),
         Ok(_) => Ok(()),
     }
+}
+
+/// Where this server itself sends something: over TLS, also on one machine.
+fn check_https(text: &str) -> Result<(), UnfitAddress> {
+    let unfit = |error: UrlError| UnfitAddress { text: text.to_owned(), why: error.to_string() };
+    HttpUrl::parse_https(text).map(drop).map_err(unfit)
 }
 
 /// Browsers read `%2e` in a path as a dot.
@@ -119,6 +128,17 @@ mod tests {
         ] {
             let own = ClientSignIn { redirect_uris: vec![wrong.into()], ..ClientSignIn::default() };
             assert!(own.check().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_this_server_sends_a_client_goes_over_tls() {
+        for (address, is_fit) in
+            [("https://rezept.example/logout", true), ("http://localhost:3000/logout", false)]
+        {
+            let own =
+                ClientSignIn { backchannel_logout_uri: Some(address.into()), ..ClientSignIn::default() };
+            assert_eq!(own.check().is_ok(), is_fit, "{address}");
         }
     }
 

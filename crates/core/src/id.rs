@@ -217,6 +217,10 @@ one_time_code! {
     AuthorizationCode;
     /// The name of a request to authorize that was pushed (RFC 9126), or waits for a sign-in.
     RequestReference;
+    /// What a client may register by (RFC 7591 section 3).
+    InitialAccessToken;
+    /// What a client manages its own registration by (RFC 7592).
+    RegistrationAccessToken;
 }
 
 #[cfg(test)]

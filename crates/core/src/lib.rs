@@ -18,7 +18,7 @@
 //! | how others learn of it | [`security_event`], [`status_list`] |
 //! | what a proxy says about its client | [`proxied`], [`header_name`] |
 //! | how addresses of servers are written and compared | [`url`] |
-//! | how an operator names the certificate of a client | [`subject`] |
+//! | what is registered of a client | [`client_registration`], with its certificate by [`subject`] |
 //! | what was verified before | [`verified_cache`] |
 //! | when two keys are one | [`key_id`] |
 //! | what a passkey proves | [`webauthn`], which reads [`cbor`] |
@@ -28,6 +28,7 @@ pub mod assertion;
 pub mod cbor;
 pub mod certificate;
 pub mod claims;
+pub mod client_registration;
 pub mod client_sign_in;
 pub mod device;
 pub mod device_use;
@@ -65,6 +66,7 @@ pub mod webauthn;
 
 pub use access::{Act, ActTarget, Justification, PersonRole, RoleHolder, Roles};
 pub use certificate::{CertificateState, RevocationReason, Serial, Standing};
+pub use client_registration::{ClientMetadata, ClientRegistration, UnfitRegistration};
 pub use client_sign_in::ClientSignIn;
 pub use device::{DeviceState, Role, TenantState};
 pub use device_use::{DeviceAssignment, DeviceUse};
@@ -72,9 +74,10 @@ pub use entropy::Entropy;
 pub use external_key::{ExternalKey, NotAnExternalKey};
 pub use guidance::{Contact, Guidance, ProductLink, UnfitGuidance};
 pub use id::{
-    AcmeAccountId, AcmeOrderId, ApprovalId, AuthorizationCode, DeviceId, FamilyId, Installation,
-    InvitationId, InvitationListId, IssuerId, KittingId, PasskeyId, PersonId, RequestReference, ReviewId,
-    ScimSecret, ScimTokenId, ServerId, SessionId, SetupCode, SiteId, TenantId,
+    AcmeAccountId, AcmeOrderId, ApprovalId, AuthorizationCode, DeviceId, FamilyId, InitialAccessToken,
+    Installation, InvitationId, InvitationListId, IssuerId, KittingId, PasskeyId, PersonId,
+    RegistrationAccessToken, RequestReference, ReviewId, ScimSecret, ScimTokenId, ServerId, SessionId,
+    SetupCode, SiteId, TenantId,
 };
 pub use key_id::KeyId;
 pub use language::Language;

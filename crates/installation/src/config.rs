@@ -18,7 +18,7 @@ use tegata_core::{Contact, Installation};
 use tegata_storage::LedgerPlace;
 
 pub use audit::AuditConfig;
-pub use clients::{ClientCa, ClientConfig, ClientMethod, ClientsConfig, InvitesConfig, JwksLocation};
+pub use clients::{ClientCa, ClientMethod, ClientRegistration, ClientsConfig, InvitationPlace, JwksLocation};
 pub use keys::{KeysConfig, NewKeys, Pkcs11Config};
 pub use listeners::{DeviceConfig, MetricsConfig, PortalConfig, PublicConfig};
 pub use proxy::{HeaderFormat, ProxyConfig};
@@ -77,7 +77,7 @@ pub struct Config {
     pub clients: ClientsConfig,
     /// Products and programs that are nobody's device.
     #[serde(default, rename = "client")]
-    pub registered: Vec<ClientConfig>,
+    pub registered: Vec<ClientRegistration>,
     /// Where the people of a tenant sign in.
     #[serde(rename = "identity_provider", default)]
     pub identity_providers: Vec<IdentityProviderConfig>,

@@ -17,6 +17,7 @@ pub mod drain_on_drop;
 pub mod limits;
 mod linger;
 pub mod listener;
+pub mod navigation;
 pub mod plain_http;
 mod request;
 pub mod request_id;

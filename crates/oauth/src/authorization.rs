@@ -11,19 +11,18 @@ mod sessions;
 mod waiting;
 
 use crate::authorization_server::AuthorizationServer;
+use crate::browser_request::DeviceBrowserRequest;
 use crate::code_facts::CodeFacts;
 use crate::error::OAuthError;
-use crate::form::{Charset, FormParameters};
 use answer::AuthorizationAnswer;
 use axum::extract::{FromRef, State};
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, HeaderName, Uri};
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::claims::person_subject;
-use tegata_core::{AuthorizationCode, Clock, Language, PersonId, Refusal, Timestamp};
-use tegata_storage::{CertificateHolder, CodeGrant, GrantCode, GrantedPerson, LiveSession};
-use tegata_web::{PeerCertificate, Presented, Problem, ReaderLanguage, RequestTime, TenantWork, WebResult};
+use tegata_core::{AuthorizationCode, Clock, PersonId, Refusal, Timestamp};
+use tegata_storage::{CodeGrant, GrantCode, GrantedPerson, LiveSession};
+use tegata_web::{TenantWork, WebResult};
 
 pub(crate) use answer::{see_other, with_parameter};
 pub(crate) use client::RequestingClient;
@@ -34,27 +33,11 @@ pub(crate) use waiting::{BegunRequest, REQUEST_URI};
 /// How long a code can be redeemed (FAPI 2.0 Security Profile section 5.3.2.1).
 const CODE_LIFETIME: Duration = Duration::from_mins(1);
 
-/// The longest request that is looked at, in bytes.
-const LONGEST: usize = 8 * 1024;
-
-/// What a browser wants the answer for (Fetch Metadata Request Headers).
-const DESTINATION: HeaderName = HeaderName::from_static("sec-fetch-dest");
-
 /// The authorization endpoint, and where it learns who is signed in. Cloning shares both.
 #[derive(Clone)]
 pub struct AuthorizationEndpoint {
     pub(crate) tokens: Arc<AuthorizationServer>,
     pub(crate) sessions: Arc<dyn PersonSessions>,
-}
-
-/// Who came, and by what.
-struct Visitor<'a> {
-    holder: Arc<CertificateHolder>,
-    certificate: Option<&'a PeerCertificate>,
-    headers: &'a HeaderMap,
-    language: Language,
-    /// The time of the request.
-    at: Timestamp,
 }
 
 /// What a request comes to.
@@ -80,55 +63,27 @@ impl AuthorizationEndpoint {
 
 pub(crate) async fn authorize(
     State(endpoint): State<AuthorizationEndpoint>,
-    ReaderLanguage(language): ReaderLanguage,
-    Presented(certificate): Presented,
-    time: RequestTime,
-    headers: HeaderMap,
-    uri: Uri,
+    asked: DeviceBrowserRequest,
 ) -> WebResult<Response> {
-    must_open_a_page(&headers)?;
-    let (at, context) = (time.now(), &endpoint.tokens.context);
-    let holder = context.device(certificate.as_ref(), at).await?;
-    let _place = context.shares.enter(TenantWork::SignIn, holder.tenant.as_str()).await?;
-    let visitor = Visitor { holder, certificate: certificate.as_ref(), headers: &headers, language, at };
-    let form = read(&uri)?;
-    let begun = match form.get("continue") {
-        Some(name) => endpoint.tokens.take_up(name, &visitor.holder, at).await?,
-        None => match endpoint.begin(&form, &visitor.holder, at).await? {
+    let (at, context) = (asked.at, &endpoint.tokens.context);
+    let _place = context.shares.enter(TenantWork::SignIn, asked.holder.tenant.as_str()).await?;
+    let begun = match asked.form.get("continue") {
+        Some(name) => endpoint.tokens.take_up(name, &asked.holder, at).await?,
+        None => match endpoint.begin(&asked).await? {
             Ok(begun) => begun,
             Err(answer) => return Ok(answer.into_response()),
         },
     };
+    let language = begun.request.language().unwrap_or(asked.language);
     let answer = AuthorizationAnswer::to(&begun.request.address(), endpoint.tokens.issuer());
-    let answer = if begun.resumed { answer.after_a_form(visitor.language(&begun.request)) } else { answer };
-    match endpoint.decide(&begun, &visitor).await {
+    let answer = if begun.resumed { answer.after_a_form(language) } else { answer };
+    match endpoint.decide(&begun, &asked).await {
         Ok(Outcome::Code(code)) => Ok(answer.with_code(&code).into_response()),
         Ok(Outcome::SignIn) => {
-            let to = endpoint.tokens.wait_for_sign_in(&begun, &visitor.holder, at).await?;
-            Ok(to.in_language(visitor.language(&begun.request)))
+            Ok(endpoint.tokens.wait_for_sign_in(&begun, &asked.holder, at).await?.in_language(language))
         }
         Err(error) => Ok(answer.with_error(error).into_response()),
     }
-}
-
-/// A picture, a script or a frame of any page on the device must neither take a code nor make room among the requests that
-/// wait, nor end a session. Programs say nothing of what they want the answer for.
-pub(crate) fn must_open_a_page(headers: &HeaderMap) -> Result<(), Refusal> {
-    if headers.get_all(DESTINATION).iter().all(|wanted| wanted == "document") {
-        Ok(())
-    } else {
-        Err(Refusal::ForeignOrigin)
-    }
-}
-
-fn read(uri: &Uri) -> Result<FormParameters, Problem> {
-    let query = uri.query().unwrap_or_default();
-    if query.len() > LONGEST {
-        return Err(Refusal::RequestTooLarge.into());
-    }
-    FormParameters::parse(query.as_bytes(), Charset::Utf8).map_err(|_| {
-        Problem::with_detail(Refusal::RequestMalformed, "A parameter is sent twice, or is no UTF-8")
-    })
 }
 
 impl AuthorizationEndpoint {
@@ -136,13 +91,12 @@ impl AuthorizationEndpoint {
     /// is for the client.
     async fn begin(
         &self,
-        form: &FormParameters,
-        holder: &CertificateHolder,
-        now: Timestamp,
+        asked: &DeviceBrowserRequest,
     ) -> WebResult<Result<BegunRequest, AuthorizationAnswer>> {
+        let (form, now) = (&asked.form, asked.at);
         let client = self.tokens.requesting_client(form.get("client_id")).await?;
         if let Some(name) = form.get("request_uri") {
-            return Ok(Ok(self.tokens.take_pushed(name, &client, holder, now).await?));
+            return Ok(Ok(self.tokens.take_pushed(name, &client, now).await?));
         }
         let address = client.address(&self.tokens, form)?;
         let request = AuthorizationRequest::read(&self.tokens, &client, form);
@@ -153,14 +107,18 @@ impl AuthorizationEndpoint {
     }
 
     /// Whether the client gets a code now.
-    async fn decide(&self, begun: &BegunRequest, visitor: &Visitor<'_>) -> Result<Outcome, OAuthError> {
+    async fn decide(
+        &self,
+        begun: &BegunRequest,
+        asked: &DeviceBrowserRequest,
+    ) -> Result<Outcome, OAuthError> {
         let request = &begun.request;
-        self.tokens.check_license(&request.audience, &visitor.holder).await?;
+        self.tokens.check_license(&request.audience, &asked.holder).await?;
         if request.is_for_the_device() {
-            return self.grant(request, visitor, None).await;
+            return self.grant(request, asked, None).await;
         }
-        let session = self.sessions.current(visitor.certificate, visitor.headers, visitor.at).await?;
-        let Some(session) = session.filter(|session| begun.accepts(session, visitor.at)) else {
+        let session = self.sessions.current(asked.certificate.as_ref(), &asked.headers, asked.at).await?;
+        let Some(session) = session.filter(|session| begun.accepts(session, asked.at)) else {
             return if request.may_ask() { Ok(Outcome::SignIn) } else { Err(sign_in_needed()) };
         };
         let facts = CodeFacts::of_session(&session, self.subject(&session.person));
@@ -169,17 +127,17 @@ impl AuthorizationEndpoint {
             let is_new = session.created_at >= begun.begun_at;
             return if request.may_ask() && !is_new { Ok(Outcome::SignIn) } else { Err(too_weak()) };
         }
-        self.grant(request, visitor, Some(&session)).await
+        self.grant(request, asked, Some(&session)).await
     }
 
     async fn grant(
         &self,
         request: &AuthorizationRequest,
-        visitor: &Visitor<'_>,
+        asked: &DeviceBrowserRequest,
         session: Option<&LiveSession>,
     ) -> Result<Outcome, OAuthError> {
-        let (context, holder) = (&self.tokens.context, &visitor.holder);
-        let (code, now) = (AuthorizationCode::random(&*context.entropy), visitor.at);
+        let (context, holder) = (&self.tokens.context, &asked.holder);
+        let (code, now) = (AuthorizationCode::random(&*context.entropy), asked.at);
         let person = session.map(|session| GrantedPerson {
             session: session.id.clone(),
             subject: self.subject(&session.person),
@@ -200,20 +158,18 @@ impl AuthorizationEndpoint {
             expires_at: now.plus(CODE_LIFETIME),
         };
         let person = session.map(|session| session.person.clone());
-        context.ledger.group(GrantCode { hash: code.hash(), grant, person, at: now }).await?;
+        let of_stored_client =
+            self.tokens.clients().get(&grant.client).is_some_and(|client| client.is_stored());
+        context
+            .ledger
+            .group(GrantCode { hash: code.hash(), grant, person, of_stored_client, at: now })
+            .await?;
         Ok(Outcome::Code(code))
     }
 
     /// What tokens call a person of this installation's own.
     fn subject(&self, person: &PersonId) -> String {
         person_subject(self.tokens.issuer(), person.as_str())
-    }
-}
-
-impl Visitor<'_> {
-    /// The client's choice, where it has made one that there is.
-    fn language(&self, request: &AuthorizationRequest) -> Language {
-        request.language().unwrap_or(self.language)
     }
 }
 

@@ -6,7 +6,7 @@ use crate::form::FormParameters;
 use crate::metadata::MetadataDocuments;
 use crate::people::IdentityProviders;
 use crate::product::{ProductAudience, check_products};
-use crate::rules::{ConfigurationError, RefreshRules, TokenRules};
+use crate::rules::{ConfigurationError, RefreshRules, RegistrationRules, TokenRules};
 use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +25,7 @@ pub struct AuthorizationServer {
     pub(crate) refresh: RefreshRules,
     pub(crate) people: IdentityProviders,
     pub(crate) dpop: DpopVerifier,
+    pub(crate) registration: Option<RegistrationRules>,
     status_lists: Arc<StatusLists>,
     products: Vec<ProductAudience>,
     clients: Arc<ClientRegistry>,
@@ -43,7 +44,7 @@ impl AuthorizationServer {
         rules: impl Into<TokenRules>,
         secret: OpenInstallationSecret,
     ) -> Result<Arc<Self>, ConfigurationError> {
-        let TokenRules { lifetime, refresh, people } = rules.into();
+        let TokenRules { lifetime, refresh, people, registration } = rules.into();
         check_products(&products)?;
         if !(Duration::from_secs(1)..=LONGEST_LIFETIME).contains(&lifetime) {
             return Err(ConfigurationError::Lifetime);
@@ -53,7 +54,7 @@ impl AuthorizationServer {
         let issuer = signals.issuer().clone();
         let context = issuer.service_context();
         let dpop = DpopVerifier::new(&context.addresses.device, secret);
-        let documents = MetadataDocuments::new(&context.addresses, &products);
+        let documents = MetadataDocuments::new(&context.addresses, &products, registration.is_some());
         Ok(Arc::new(Self {
             context,
             issuer,
@@ -62,6 +63,7 @@ impl AuthorizationServer {
             refresh,
             people,
             dpop,
+            registration,
             status_lists: signals.status_lists().clone(),
             products,
             clients,
@@ -71,6 +73,10 @@ impl AuthorizationServer {
     /// The clients that the operator registered, which are not devices.
     pub fn clients(&self) -> &ClientRegistry {
         &self.clients
+    }
+
+    pub(crate) fn shared_clients(&self) -> Arc<ClientRegistry> {
+        self.clients.clone()
     }
 
     pub(crate) fn sign(&self, typ: &str, claims: &impl Serialize) -> Result<String, Refusal> {

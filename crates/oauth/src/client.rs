@@ -63,8 +63,7 @@ impl AuthenticatedRequest {
         let page = PageOrigin::of(&parts.headers, &context.addresses.device)?;
         if let Some(registration) = form.get("client_id").and_then(|name| tokens.clients().get(name)) {
             if registration.is_public() {
-                page.must_be_of(registration)?;
-                let registration = registration.clone();
+                page.must_be_of(&registration)?;
                 let client = context.device(presented.0.as_ref(), at).await?;
                 let place = context.shares.enter(TenantWork::Tokens, client.tenant.as_str()).await?;
                 let call = DeviceRequest { form, client, at, presented, _place: place };

@@ -4,25 +4,20 @@
 //! not. Everybody else is sent to the page of the account, where the person signs out. Browsers are led on to registered
 //! addresses alone.
 
-use crate::authorization::{
-    AuthorizationEndpoint, RequestingClient, must_open_a_page, see_other, with_parameter,
-};
+use crate::authorization::{AuthorizationEndpoint, RequestingClient, see_other, with_parameter};
 use crate::authorization_server::AuthorizationServer;
-use crate::form::{Charset, FormParameters};
+use crate::browser_request::DeviceBrowserRequest;
+use crate::form::FormParameters;
 use crate::id_token::{ID_TOKEN, IdTokenHint};
 use axum::extract::State;
 use axum::response::Response;
 use http::header::SET_COOKIE;
-use http::{HeaderMap, Uri};
 use tegata_core::{DeviceId, Language, Refusal, Timestamp};
-use tegata_web::{Presented, Problem, ReaderLanguage, RequestTime, WebResult};
+use tegata_web::{Problem, WebResult};
 
 /// The page of the account, and the one that whoever has left comes to.
 const ACCOUNT: &str = "/account";
 const SIGN_IN: &str = "/sign-in";
-
-/// The longest request that is looked at, in bytes: an ID token and an address are in it.
-const LONGEST: usize = 8 * 1024;
 
 /// What a request to sign out says.
 struct EndSessionRequest {
@@ -34,21 +29,9 @@ struct EndSessionRequest {
 
 pub(crate) async fn end(
     State(endpoint): State<AuthorizationEndpoint>,
-    ReaderLanguage(language): ReaderLanguage,
-    Presented(certificate): Presented,
-    time: RequestTime,
-    headers: HeaderMap,
-    uri: Uri,
+    asked: DeviceBrowserRequest,
 ) -> WebResult<Response> {
-    must_open_a_page(&headers)?;
-    let now = time.now();
-    let holder = endpoint.tokens.context.device(certificate.as_ref(), now).await?;
-    let query = uri.query().unwrap_or_default();
-    if query.len() > LONGEST {
-        return Err(Refusal::RequestTooLarge.into());
-    }
-    let form =
-        FormParameters::parse(query.as_bytes(), Charset::Utf8).map_err(|_| Refusal::SignOutMalformed)?;
+    let DeviceBrowserRequest { form, holder, certificate, headers, language, at: now } = asked;
     let language =
         form.get("ui_locales").and_then(|tags| tags.split(' ').find_map(Language::parse)).unwrap_or(language);
     let asked = endpoint.tokens.sign_out(&form).await?;

@@ -66,6 +66,11 @@ impl OAuthError {
         Self::of_protocol(error, fault)
     }
 
+    /// A registration that cannot be served (RFC 7591 section 3.2.2).
+    pub(crate) const fn at_registration(error: &'static str, refusal: Refusal) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, error, refusal, fault: None }
+    }
+
     /// An access token that is not taken (RFC 6750 section 3.1).
     pub(crate) fn of_token(status: StatusCode, refusal: Refusal) -> Self {
         let error = match refusal {
@@ -154,6 +159,10 @@ impl From<Refusal> for OAuthError {
                 (StatusCode::BAD_REQUEST, "unauthorized_client")
             }
             Refusal::RequestTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "invalid_request"),
+            Refusal::NotFound => (StatusCode::NOT_FOUND, "invalid_request"),
+            Refusal::RedirectUriUnfit => (StatusCode::BAD_REQUEST, "invalid_redirect_uri"),
+            Refusal::ClientMetadataUnfit => (StatusCode::BAD_REQUEST, "invalid_client_metadata"),
+            Refusal::RegistrationTokenRefused => (StatusCode::UNAUTHORIZED, "invalid_token"),
             Refusal::SessionEnded | Refusal::PersonElsewhere | Refusal::CodeRefused => {
                 (StatusCode::BAD_REQUEST, "invalid_grant")
             }

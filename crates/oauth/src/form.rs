@@ -2,6 +2,7 @@
 
 use crate::error::OAuthError;
 use tegata_core::Refusal;
+use tegata_core::encoding::percent_encoded;
 
 /// Parameters that RFC 8707 section 2 lets a client repeat; all others come once (RFC 6749 section 3.2).
 const REPEATABLE: &str = "resource";
@@ -46,6 +47,14 @@ impl FormParameters {
     pub(crate) fn of<'a>(pairs: impl IntoIterator<Item = (&'a str, Option<&'a str>)>) -> Self {
         let given = pairs.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())));
         Self(given.filter(|(_, value)| !value.is_empty()).collect())
+    }
+
+    /// Writes them into a query.
+    pub(crate) fn as_query(&self) -> String {
+        let pair = |(name, value): &(String, String)| {
+            format!("{}={}", percent_encoded(name), percent_encoded(value))
+        };
+        self.0.iter().map(pair).collect::<Vec<_>>().join("&")
     }
 
     /// The value of a parameter.
@@ -120,6 +129,7 @@ mod tests {
             for (name, value) in &pairs {
                 prop_assert_eq!(form.get(name), Some(value.as_str()));
             }
+            prop_assert_eq!(FormParameters::parse(form.as_query().as_bytes(), Charset::Utf8).unwrap(), form);
         }
 
         #[test]

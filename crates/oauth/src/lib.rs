@@ -38,12 +38,18 @@
 //! - A device may revoke its own tokens, of any generation. Another's gets `unauthorized_client`.
 //! - Tokens of devices refer to their entry in a token status list ([`tegata_signals::StatusLists`]), for whoever can neither introspect nor
 //!   follow the feed.
+//! - Clients may register themselves where the operator allows it (RFC 7591, RFC 7592): for the products and the scope of their
+//!   initial access token, and by the parser that reads the configuration.
+//! - When a session ends, a client that was given something of it is told so (OpenID Connect Back-Channel Logout).
 //! - Errors are those of RFC 6749 section 5.2 with two members more: `code`, the code that support looks up, and
 //!   `error_description_ja`, the description in Japanese.
 
 mod access_token;
 mod authorization;
 mod authorization_server;
+mod backchannel_logout;
+mod bearer;
+mod browser_request;
 mod client;
 mod client_grant;
 mod code_facts;
@@ -64,6 +70,7 @@ mod proven_request;
 mod pushed_authorization;
 mod refresh_grant;
 mod refresh_token;
+mod registration;
 mod revocation;
 mod routes;
 mod rules;
@@ -78,7 +85,7 @@ pub use error::OAuthError;
 pub use people::{DocumentFetcher, IdentityProvider};
 pub use product::ProductAudience;
 pub use routes::{cross_origin_rules, device_router, portal_router};
-pub use rules::{ConfigurationError, RefreshRules, TokenRules};
+pub use rules::{ConfigurationError, RefreshRules, RegistrationRules, TokenRules};
 pub use token_response::TokenResponse;
 
 #[cfg(test)]

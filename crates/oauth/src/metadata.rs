@@ -17,6 +17,8 @@ pub(crate) const INTROSPECTION: &str = "/oauth/introspect";
 pub(crate) const REVOCATION: &str = "/oauth/revoke";
 pub(crate) const PUSHED_AUTHORIZATION: &str = "/oauth/par";
 pub(crate) const USERINFO: &str = "/oauth/userinfo";
+pub(crate) const REGISTRATION: &str = "/oauth/register";
+pub(crate) const REGISTERED_CLIENT: &str = "/oauth/register/{client}";
 pub(crate) const END_SESSION: &str = "/end-session";
 
 pub(crate) const OPENID_METADATA: &str = "/.well-known/openid-configuration";
@@ -28,7 +30,10 @@ pub(crate) const REFRESH_TOKEN: &str = "refresh_token";
 pub(crate) const TOKEN_EXCHANGE: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 
 /// What a client may learn of a person: that they are signed in, and what they are called.
-pub(crate) const IDENTITY_SCOPES: [&str; 2] = ["openid", "profile"];
+pub(crate) const IDENTITY_SCOPES: [&str; 2] = ["openid", PROFILE];
+
+/// What a person is called, and signs in with.
+pub(crate) const PROFILE: &str = "profile";
 
 const GRANTS: [&str; 4] = [AUTHORIZATION_CODE, CLIENT_CREDENTIALS, REFRESH_TOKEN, TOKEN_EXCHANGE];
 
@@ -60,8 +65,15 @@ pub(crate) struct MetadataDocuments {
 }
 
 impl MetadataDocuments {
-    pub(crate) fn new(addresses: &InstallationAddresses, products: &[ProductAudience]) -> Self {
-        Self { metadata: written(&ServerMetadata::of(addresses, products)) }
+    pub(crate) fn new(
+        addresses: &InstallationAddresses,
+        products: &[ProductAudience],
+        registers: bool,
+    ) -> Self {
+        let registration = registers.then(|| format!("{}{REGISTRATION}", addresses.device));
+        Self {
+            metadata: written(&ServerMetadata { registration, ..ServerMetadata::of(addresses, products) }),
+        }
     }
 }
 
@@ -75,12 +87,17 @@ struct ServerMetadata<'a> {
     /// so both members agree.
     mtls_endpoint_aliases: ServerEndpoints,
     jwks_uri: String,
+    /// Where clients register themselves (RFC 7591), if they may.
+    #[serde(rename = "registration_endpoint", skip_serializing_if = "Option::is_none")]
+    registration: Option<String>,
     /// The scopes of all products, and what a client may learn of a person.
     scopes_supported: BTreeSet<&'a str>,
     response_types_supported: [&'static str; 1],
     response_modes_supported: [&'static str; 1],
     authorization_response_iss_parameter_supported: bool,
     code_challenge_methods_supported: [&'static str; 1],
+    backchannel_logout_supported: bool,
+    backchannel_logout_session_supported: bool,
     subject_types_supported: [&'static str; 1],
     id_token_signing_alg_values_supported: [&'static str; 1],
     acr_values_supported: [&'static str; 3],
@@ -131,6 +148,7 @@ impl<'a> ServerMetadata<'a> {
             endpoints: ServerEndpoints::at(device),
             mtls_endpoint_aliases: ServerEndpoints::at(device),
             jwks_uri: format!("{}{JWKS}", addresses.portal),
+            registration: None,
             scopes_supported: products
                 .iter()
                 .flat_map(|product| &product.scopes)
@@ -141,6 +159,8 @@ impl<'a> ServerMetadata<'a> {
             response_modes_supported: ["query"],
             authorization_response_iss_parameter_supported: true,
             code_challenge_methods_supported: ["S256"],
+            backchannel_logout_supported: true,
+            backchannel_logout_session_supported: true,
             subject_types_supported: ["public"],
             id_token_signing_alg_values_supported: ["ES256"],
             acr_values_supported: acr::ALL,

@@ -2,8 +2,10 @@
 
 use crate::authorization::{AuthorizationEndpoint, PersonSessions, authorize};
 use crate::authorization_server::AuthorizationServer;
+use crate::browser_request::by_form;
 use crate::{
-    end_session, introspection, metadata, pushed_authorization, revocation, token_endpoint, userinfo,
+    end_session, introspection, metadata, pushed_authorization, registration, revocation, token_endpoint,
+    userinfo,
 };
 use axum::Router;
 use axum::extract::State;
@@ -22,10 +24,12 @@ pub fn portal_router(tokens: Arc<AuthorizationServer>) -> Router {
 pub fn device_router(tokens: Arc<AuthorizationServer>, sessions: Arc<dyn PersonSessions>) -> Router {
     let browsers = AuthorizationEndpoint::new(tokens.clone(), sessions);
     let browsers = Router::new()
-        .route(metadata::AUTHORIZATION, get(authorize))
-        .route(metadata::END_SESSION, get(end_session::end))
+        .route(metadata::AUTHORIZATION, get(authorize).post(by_form))
+        .route(metadata::END_SESSION, get(end_session::end).post(by_form))
         .with_state(browsers);
+    let registration = if tokens.registration.is_some() { registration() } else { Router::new() };
     discovery()
+        .merge(registration)
         .route(metadata::TOKEN, post(token_endpoint::token))
         .route(metadata::INTROSPECTION, post(introspection::introspect))
         .route(metadata::REVOCATION, post(revocation::revoke))
@@ -39,8 +43,17 @@ pub fn device_router(tokens: Arc<AuthorizationServer>, sessions: Arc<dyn PersonS
 pub fn cross_origin_rules(tokens: &AuthorizationServer) -> CrossOriginRules {
     CrossOriginRules {
         paths: &[metadata::TOKEN, metadata::REVOCATION, metadata::USERINFO],
-        origins: tokens.clients().origins().map(str::to_owned).collect(),
+        clients: tokens.shared_clients(),
+        forms: &[metadata::AUTHORIZATION, metadata::END_SESSION],
     }
+}
+
+/// Clients that register themselves. They have no certificate yet.
+fn registration() -> Router<Arc<AuthorizationServer>> {
+    let own = get(registration::read_own).put(registration::change_own).delete(registration::remove_own);
+    Router::new()
+        .route(metadata::REGISTRATION, post(registration::register))
+        .route(metadata::REGISTERED_CLIENT, own)
 }
 
 fn discovery() -> Router<Arc<AuthorizationServer>> {

@@ -1,7 +1,9 @@
 //! The operator's rules about tokens.
 
 use crate::people::IdentityProvider;
+use std::sync::Arc;
 use std::time::Duration;
+use tegata_web::ClientCas;
 use thiserror::Error;
 
 /// How long tokens live, and where people sign in for them.
@@ -13,6 +15,15 @@ pub struct TokenRules {
     pub refresh: RefreshRules,
     /// Where people sign in, by tenant.
     pub people: Vec<IdentityProvider>,
+    /// Whether clients may register themselves, and how they are known; they may not where there is nothing.
+    pub registration: Option<RegistrationRules>,
+}
+
+/// How clients that register themselves are known (RFC 7591).
+#[derive(Clone, Default)]
+pub struct RegistrationRules {
+    /// Who issues certificates of clients by `tls_client_auth`; nobody, where there is no such CA.
+    pub cas: Option<Arc<ClientCas>>,
 }
 
 /// How families of refresh tokens live.
@@ -61,7 +72,7 @@ impl Default for RefreshRules {
 
 impl From<Duration> for TokenRules {
     fn from(lifetime: Duration) -> Self {
-        Self { lifetime, refresh: RefreshRules::default(), people: Vec::new() }
+        Self { lifetime, refresh: RefreshRules::default(), people: Vec::new(), registration: None }
     }
 }
 

@@ -17,6 +17,7 @@ mod approval;
 mod audit;
 mod authorization;
 mod certificate;
+mod client;
 mod commits;
 mod credential;
 mod crl;
@@ -43,6 +44,7 @@ mod key;
 mod kitting;
 mod ledger;
 mod license;
+mod logout_notice;
 mod loss_report;
 mod on_file;
 mod pass;
@@ -98,6 +100,7 @@ pub use certificate::{
     Certificate, DueRenewal, EndedCertificate, HeldCertificate, IssuanceRight, Lineage, ReserveSerial,
     RevocationEffect, SerialStatus, StoreCertificate, TakenOver,
 };
+pub use client::{InitialToken, NewClient, NewInitialToken, RemovedClient, StoredClient};
 pub use commits::{COMMIT_BOUNDS, CommitCounts};
 pub use credential::{EmergencyCode, NewCredential, OpenSetup, ProvedPassword, SignInCandidate};
 pub use crl::{CrlShard, PublishedCrl, StoredCrl};
@@ -125,6 +128,9 @@ pub use key::BlockedKey;
 pub use kitting::{Kitting, KittingPlace, NewKitting, TakePlace};
 pub use ledger::Ledger;
 pub use license::License;
+pub use logout_notice::{
+    LOGOUT_PATIENCE, LOGOUTS_OF_A_CLIENT, LogoutNotice, LogoutOutcome, LogoutReceiver, NoteLogout,
+};
 pub use loss_report::{LossReport, LossReports, REPORTS_A_DAY, SiteDevice};
 pub use on_file::OnFile;
 pub use pass::{LeavePasses, PassLease, PassOutcome, PassState, ReportPasses};

@@ -69,6 +69,8 @@ pub enum FamilyEnd {
     Replayed,
     /// Its device, or the whole tenant, was signed out.
     SignedOut,
+    /// Its client is registered no longer.
+    ClientRemoved,
 }
 
 impl FamilyEnd {
@@ -78,6 +80,7 @@ impl FamilyEnd {
             Self::Revoked => "revoked",
             Self::Replayed => "replayed",
             Self::SignedOut => "signed_out",
+            Self::ClientRemoved => "client_removed",
         }
     }
 }

@@ -7,12 +7,13 @@
 
 use crate::{
     AcmeAccount, AcmeOrder, Actor, AnnouncedReselection, Approval, ApprovalState, AuditNote,
-    AuthorizationState, Certificate, FamilyEnd, GrantCode, HeldCertificate, Invitation, InvitationLine,
-    InvitationList, IssuedToken, Kitting, KittingPlace, KnownCode, Ledger, LiveSession, NewAcmeAccount,
-    NewAcmeOrder, NewApproval, NewCredential, NewInvitationList, OpenSetup, Operation, PendingRequest,
-    Principal, ReceiptWait, RedeemCode, RefreshTokenFamily, RefusalNote, RegisteredServer, Result,
-    RotateFamily, ScepTransaction, ScimToken, ScopedLedger, SerialStatus, SpendCode, StartFamily, StoredCrl,
-    StoredIssuer, StoredRequest, TakePlace, TenantScope, Transaction, UseNonce, WrongGuesses,
+    AuthorizationState, Certificate, FamilyEnd, GrantCode, HeldCertificate, InitialToken, Invitation,
+    InvitationLine, InvitationList, IssuedToken, Kitting, KittingPlace, KnownCode, Ledger, LiveSession,
+    NewAcmeAccount, NewAcmeOrder, NewApproval, NewClient, NewCredential, NewInvitationList, OpenSetup,
+    Operation, PendingRequest, Principal, ReceiptWait, RedeemCode, RefreshTokenFamily, RefusalNote,
+    RegisteredServer, RemovedClient, Result, RotateFamily, ScepTransaction, ScimToken, ScopedLedger,
+    SerialStatus, SpendCode, StartFamily, StoredClient, StoredCrl, StoredIssuer, StoredRequest, TakePlace,
+    TenantScope, Transaction, UseNonce, WrongGuesses,
 };
 use tegata_core::id::InvitationCode;
 use tegata_core::renewal::RenewalRules;
@@ -82,6 +83,8 @@ reads! { Ledger =>
     session_named(session: &SessionId, device: &DeviceId, now: Timestamp) -> Option<LiveSession>;
     authorization_code(hash: &[u8]) -> Option<KnownCode>;
     is_gate(id: &DeviceId) -> bool;
+    initial_token(token_hash: &[u8], now: Timestamp) -> Option<InitialToken>;
+    client_of_access(id: &str, access_hash: &[u8]) -> Option<StoredClient>;
     acme_account(id: &AcmeAccountId) -> Option<AcmeAccount>;
     acme_account_of(thumbprint: &str) -> Option<AcmeAccount>;
     acme_order(id: &AcmeOrderId) -> Option<AcmeOrder>;
@@ -180,6 +183,10 @@ writes! {
     end_session_on(device: &DeviceId, session: &str) -> bool;
     keep_request(new: &PendingRequest) -> ();
     take_request(name_hash: &[u8], device: &DeviceId) -> Option<StoredRequest>;
+    take_pushed_request(name_hash: &[u8], client: &str) -> Option<StoredRequest>;
+    register_client(token_hash: &[u8], new: &NewClient) -> ();
+    change_client(id: &str, registration: &serde_json::Value, actor: &Actor) -> ();
+    remove_client(id: &str, actor: &Actor) -> RemovedClient;
     deny_token(jti: &str, until: Timestamp, device: Option<&DeviceId>, actor: &Actor) -> Option<u64>;
     add_acme_account(new: &NewAcmeAccount) -> ();
     keep_acme_account(account: &AcmeAccount) -> ();

@@ -5,6 +5,7 @@ pub mod audit;
 pub mod ceremony;
 pub mod certificate;
 pub mod check;
+pub mod client;
 pub mod confirm;
 pub mod dev;
 pub mod device;
@@ -47,6 +48,7 @@ use audit::AuditCommand;
 use ceremony::CeremonyArgs;
 use certificate::CertificateCommand;
 use clap::{Parser, Subcommand};
+use client::ClientCommand;
 use dev::DevOptions;
 use device::DeviceCommand;
 use documentation::{CompletionsOptions, ManOptions};
@@ -131,6 +133,9 @@ pub enum Command {
     /// People who sign in: add, list, show, disable, sign out, reset
     #[command(subcommand)]
     Person(PersonCommand),
+    /// OAuth clients, which are no devices: add, list, show, change, remove; tokens by which products register them
+    #[command(subcommand)]
+    Client(ClientCommand),
     /// Single certificates: find, show, revoke with what was renewed from them
     #[command(subcommand)]
     Certificate(CertificateCommand),
@@ -200,6 +205,7 @@ impl Cli {
             Command::Decline(options) => approvals::decline(place, options, system).await,
             Command::Device(command) => device::run(place, command, system).await,
             Command::Person(command) => person::run(place, command, system).await,
+            Command::Client(command) => client::run(place, command, system).await,
             Command::Certificate(command) => certificate::run(place, command, system).await,
             Command::Key(command) => key::run(place, command, system).await,
             Command::TokenKey(command) => token_key::run(place, command, system).await,

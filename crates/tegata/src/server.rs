@@ -2,6 +2,7 @@
 
 pub mod accepting;
 pub mod acme;
+pub mod backchannel_logout;
 pub mod bulk;
 pub mod canary;
 pub mod checks;

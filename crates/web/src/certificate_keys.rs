@@ -48,10 +48,15 @@ impl CertificateKeys {
                 NotCertificateKeys(format!("the key {name} has neither a certificate nor a public key"))
             })?;
         }
-        if known.certificates.is_empty() && known.keys.is_empty() {
+        if known.is_empty() {
             return Err(NotCertificateKeys("it has no key that verifies signatures".into()));
         }
         Ok(known)
+    }
+
+    /// Whether there is none yet.
+    pub fn is_empty(&self) -> bool {
+        self.certificates.is_empty() && self.keys.is_empty()
     }
 
     /// Whether a leaf is one of them, or of one of the keys.

@@ -4,20 +4,28 @@
 //! CA that it registered: the same subject from another CA is somebody else, also when that one is trusted for another
 //! client. By `self_signed_tls_client_auth` (section 2.2) it is known by its JWKS. In both cases nothing but the leaf
 //! is looked at, and a certificate of this installation has to be in good standing in the ledger too.
+//!
+//! Clients of the configuration are there from the start; those of the ledger come and go while the server runs.
 
 use crate::{CertificateKeys, ClientCas, PeerCertificate, ServerContext, TrustVerdict, leaf, subject};
+use arc_swap::ArcSwap;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
+use tegata_core::client_registration::{ClientCa, ClientMethod, JwksLocation};
 use tegata_core::subject::SubjectRule;
-use tegata_core::{ClientSignIn, DeviceId, Refusal, Thumbprint, Timestamp};
+use tegata_core::{
+    ClientRegistration, ClientSignIn, DeviceId, Refusal, Thumbprint, Timestamp, UnfitRegistration,
+};
 use thiserror::Error;
 use tokio::sync::Notify;
 
-/// A client as the operator registered it.
+/// A client as it was registered.
 #[derive(Debug)]
 pub struct RegisteredClient {
     /// What it calls itself.
     pub client_id: String,
+    /// Who wrote its registration.
+    pub by: Registrant,
     /// How it is known.
     pub method: ClientAuthentication,
     /// Whether it may use `client_credentials`.
@@ -33,6 +41,17 @@ pub struct RegisteredClient {
     pub dpop_bound_access_tokens: bool,
     /// How people come to it from a sign-in.
     pub sign_in: ClientSignIn,
+}
+
+/// Who registered a client: whose word it is that its servers are where it says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Registrant {
+    /// The operator, in the configuration.
+    Configuration,
+    /// The operator, in the ledger.
+    Operator,
+    /// The client itself, by an initial access token (RFC 7591).
+    Itself,
 }
 
 /// How a registered client authenticates.
@@ -70,7 +89,13 @@ pub enum ClientIssuers {
 
 /// All registered clients, by name.
 #[derive(Debug, Default)]
-pub struct ClientRegistry(HashMap<String, Arc<RegisteredClient>>);
+pub struct ClientRegistry {
+    configured: ClientMap,
+    /// Those of the ledger. A name of the configuration is never theirs.
+    stored: ArcSwap<ClientMap>,
+}
+
+type ClientMap = HashMap<String, Arc<RegisteredClient>>;
 
 /// A registration that cannot be served.
 #[derive(Clone, PartialEq, Eq, Debug, Error)]
@@ -113,20 +138,32 @@ impl ClientRegistry {
         registrations: impl IntoIterator<Item = RegisteredClient>,
         is_product: impl Fn(&str) -> bool,
     ) -> Result<Self, RegistrationError> {
-        let mut clients = HashMap::new();
+        let mut configured = HashMap::new();
         for registration in registrations {
             registration.check(&is_product)?;
             let name = registration.client_id.clone();
-            if clients.insert(name.clone(), Arc::new(registration)).is_some() {
+            if configured.insert(name.clone(), Arc::new(registration)).is_some() {
                 return Err(RegistrationError::Twice(name));
             }
         }
-        Ok(Self(clients))
+        Ok(Self { configured, stored: ArcSwap::default() })
+    }
+
+    /// Other clients of the ledger than before, from the next request on.
+    pub fn replace_stored(&self, clients: impl IntoIterator<Item = Arc<RegisteredClient>>) {
+        let by_name = |client: Arc<RegisteredClient>| (client.client_id.clone(), client);
+        self.stored.store(Arc::new(clients.into_iter().map(by_name).collect()));
+    }
+
+    /// Whether the configuration has a client of this name.
+    pub fn is_configured(&self, client_id: &str) -> bool {
+        self.configured.contains_key(client_id)
     }
 
     /// Other certificates or keys for a client by `self_signed_tls_client_auth`, from the next request on.
     pub fn replace_keys(&self, client_id: &str, keys: CertificateKeys) {
-        if let Some(own) = self.own_keys(client_id) {
+        let client = self.get(client_id);
+        if let Some(own) = client.as_deref().and_then(RegisteredClient::own_keys) {
             *own.known.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
         }
     }
@@ -134,16 +171,10 @@ impl ClientRegistry {
     /// Until a client by `self_signed_tls_client_auth` has presented a certificate that is not known: it may be in the
     /// set by now. Strangers can bring that about as often as they like.
     pub async fn keys_wanted(&self, client_id: &str) {
-        match self.own_keys(client_id) {
+        let client = self.get(client_id);
+        match client.as_deref().and_then(RegisteredClient::own_keys) {
             Some(own) => own.wanted.notified().await,
             None => std::future::pending().await,
-        }
-    }
-
-    fn own_keys(&self, client_id: &str) -> Option<&ClientKeys> {
-        match &self.0.get(client_id)?.method {
-            ClientAuthentication::SelfSigned(own) => Some(own),
-            ClientAuthentication::TlsClientAuth { .. } | ClientAuthentication::Public => None,
         }
     }
 
@@ -162,25 +193,99 @@ impl ClientRegistry {
         registration.recognize(context, certificate, now).await
     }
 
-    /// The origins whose pages may send requests from browsers.
-    pub fn origins(&self) -> impl Iterator<Item = &str> {
-        self.0.values().flat_map(|client| client.sign_in.origins.iter().map(String::as_str))
+    /// Whether pages of this origin may send requests from browsers.
+    pub fn has_origin(&self, origin: &str) -> bool {
+        let is_of = |client: &Arc<RegisteredClient>| client.sign_in.origins.iter().any(|own| own == origin);
+        self.configured.values().any(is_of) || self.stored.load().values().any(is_of)
     }
 
     /// The client of this name.
-    pub fn get(&self, client_id: &str) -> Option<&Arc<RegisteredClient>> {
-        self.0.get(client_id)
+    pub fn get(&self, client_id: &str) -> Option<Arc<RegisteredClient>> {
+        self.configured.get(client_id).cloned().or_else(|| self.stored.load().get(client_id).cloned())
     }
 }
 
 impl RegisteredClient {
+    /// A client of the ledger. `cas` are those that the configuration names for all clients. One whose keys are elsewhere has
+    /// none until somebody has fetched them.
+    ///
+    /// # Errors
+    /// [`UnfitRegistration`] says what cannot be served.
+    pub fn of_the_ledger(
+        registration: &ClientRegistration,
+        by: Registrant,
+        cas: Option<&Arc<ClientCas>>,
+    ) -> Result<Self, UnfitRegistration> {
+        let unfit =
+            |why: String| UnfitRegistration::Metadata(format!("client {}: {why}", registration.client_id));
+        let method = match &registration.method {
+            ClientMethod::TlsClientAuth { subject, ca } => {
+                let issuers = match ca {
+                    ClientCa::Own => ClientIssuers::Own,
+                    ClientCa::Shared => ClientIssuers::Of(cas.cloned().ok_or_else(|| {
+                        unfit("the installation trusts no CA of clients: [clients] ca".into())
+                    })?),
+                    ClientCa::File(..) => return Err(unfit("files belong to tegata.toml".into())),
+                };
+                ClientAuthentication::TlsClientAuth { subject: subject.clone(), issuers }
+            }
+            ClientMethod::SelfSigned(JwksLocation::Inline(jwks)) => {
+                let keys = CertificateKeys::from_jwks(&jwks.to_string());
+                ClientAuthentication::self_signed(keys.map_err(|error| unfit(format!("jwks: {error}")))?)
+            }
+            ClientMethod::SelfSigned(JwksLocation::At(_)) => {
+                ClientAuthentication::self_signed(CertificateKeys::default())
+            }
+            ClientMethod::SelfSigned(JwksLocation::File(_)) => {
+                return Err(unfit("files belong to tegata.toml".into()));
+            }
+            ClientMethod::Public => ClientAuthentication::Public,
+        };
+        Ok(Self::with(registration, by, method))
+    }
+
+    /// A client that is known by `method`.
+    pub fn with(registration: &ClientRegistration, by: Registrant, method: ClientAuthentication) -> Self {
+        Self {
+            client_id: registration.client_id.clone(),
+            by,
+            method,
+            client_credentials: registration.client_credentials,
+            audiences: registration.audiences.clone(),
+            scope: registration.scope.clone(),
+            introspects: registration.introspects.clone(),
+            dpop_bound_access_tokens: registration.dpop_bound_access_tokens,
+            sign_in: registration.sign_in.clone(),
+        }
+    }
+
+    /// The certificates and keys that it vouches for itself with by now.
+    pub fn certificate_keys(&self) -> Option<CertificateKeys> {
+        self.own_keys().map(|own| (*own.now()).clone())
+    }
+
     /// Whether it has no credential of its own.
     pub fn is_public(&self) -> bool {
         matches!(self.method, ClientAuthentication::Public)
     }
 
-    /// A device's identifier is a client of its own: no registration can stand in for one.
-    fn check(&self, is_product: &impl Fn(&str) -> bool) -> Result<(), RegistrationError> {
+    /// Whether it stands in the ledger, and may be removed while the server runs.
+    pub fn is_stored(&self) -> bool {
+        self.by != Registrant::Configuration
+    }
+
+    fn own_keys(&self) -> Option<&ClientKeys> {
+        match &self.method {
+            ClientAuthentication::SelfSigned(own) => Some(own),
+            ClientAuthentication::TlsClientAuth { .. } | ClientAuthentication::Public => None,
+        }
+    }
+
+    /// Whether it can be served: a device's identifier is a client of its own, and no registration can stand in for one.
+    ///
+    /// # Errors
+    /// [`RegistrationError`] says what speaks against it.
+    pub fn check(&self, is_product: &impl Fn(&str) -> bool) -> Result<(), RegistrationError> {
         let name = &self.client_id;
         let readable = !name.is_empty() && name.bytes().all(|byte| (0x21..=0x7e).contains(&byte));
         if !readable || DeviceId::parse(name).is_some() {

@@ -3,13 +3,14 @@
 //! The browser asks beforehand (a preflight) on a connection without the certificate, so the answer says nothing but which
 //! origins may ask. What they ask afterwards is decided by certificate and client as always; no origin makes anybody known.
 
+use crate::ClientRegistry;
 use http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE,
     ACCESS_CONTROL_REQUEST_METHOD, CACHE_CONTROL, ORIGIN, VARY,
 };
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
-use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// What such a page may send, beside what every page may.
 const HEADERS: &str = "authorization, content-type, dpop";
@@ -20,13 +21,15 @@ const EXPOSED: &str = "dpop-nonce, www-authenticate";
 /// Seconds that a browser need not ask again.
 const MAX_AGE: &str = "600";
 
-/// Paths that pages of other origins may ask, and these origins.
+/// What pages of other origins may ask, and which.
 #[derive(Clone, Debug, Default)]
 pub struct CrossOriginRules {
-    /// The paths, as they are written.
+    /// Paths that scripts of registered clients' pages may ask, as they are written.
     pub paths: &'static [&'static str],
-    /// The origins, as browsers write them. No other one is like any of them.
-    pub origins: BTreeSet<String>,
+    /// The clients, with their origins. No other origin is like any of them.
+    pub clients: Arc<ClientRegistry>,
+    /// Paths to which any page may send a form. What is done there must not go by a cookie.
+    pub forms: &'static [&'static str],
 }
 
 /// A request for one of the paths.
@@ -50,12 +53,20 @@ impl CrossOriginRules {
         }
         let mut named = headers.get_all(ORIGIN).iter();
         let origin = named.next().filter(|_| named.next().is_none());
-        let is_known = |origin: &&HeaderValue| origin.to_str().is_ok_and(|text| self.origins.contains(text));
+        let is_known =
+            |origin: &&HeaderValue| origin.to_str().is_ok_and(|text| self.clients.has_origin(text));
         let asks = *method == Method::OPTIONS && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
         Some(CrossOriginRequest {
             allowed: origin.filter(is_known).cloned(),
             is_preflight: asks && origin.is_some(),
         })
+    }
+}
+
+impl CrossOriginRules {
+    /// Whether any page may send this form.
+    pub(crate) fn takes_form(&self, method: &Method, path: &str) -> bool {
+        *method == Method::POST && self.forms.contains(&path)
     }
 }
 
@@ -98,9 +109,34 @@ impl CrossOriginRequest {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{ClientAuthentication, RegisteredClient, Registrant};
+    use tegata_core::ClientSignIn;
 
     fn rules() -> CrossOriginRules {
-        CrossOriginRules { paths: &["/oauth/token"], origins: ["https://page.example".to_owned()].into() }
+        let page = RegisteredClient {
+            client_id: "page".into(),
+            by: Registrant::Configuration,
+            method: ClientAuthentication::Public,
+            client_credentials: false,
+            audiences: Vec::new(),
+            scope: String::new(),
+            introspects: Vec::new(),
+            dpop_bound_access_tokens: false,
+            sign_in: ClientSignIn { origins: vec!["https://page.example".into()], ..ClientSignIn::default() },
+        };
+        let clients = Arc::new(ClientRegistry::new([page], |_| true).unwrap());
+        CrossOriginRules { paths: &["/oauth/token"], clients, forms: &["/authorize"] }
+    }
+
+    #[test]
+    fn any_page_may_send_a_form_where_no_cookie_counts_and_nowhere_else() {
+        let takes = |method: Method, path: &str| rules().takes_form(&method, path);
+        assert!(takes(Method::POST, "/authorize"));
+        assert!(
+            !takes(Method::PUT, "/authorize")
+                && !takes(Method::POST, "/authorize/")
+                && !takes(Method::POST, "/sign-in")
+        );
     }
 
     fn asked(method: &str, path: &str, headers: &[(&str, &str)]) -> Option<CrossOriginRequest> {

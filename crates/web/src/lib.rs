@@ -56,7 +56,7 @@ pub use certificate_keys::CertificateKeys;
 pub use client_cas::{ClientCas, RevocationLists};
 pub use client_registry::{
     ClientAuthentication, ClientIssuers, ClientKeys, ClientRegistry, RecognizedClient, RegisteredClient,
-    RegistrationError,
+    Registrant, RegistrationError,
 };
 pub use connection::{BehindProxy, ConnectionControl, PeerAddress, PeerCertificate, Presented, ServerName};
 pub use connection_registry::ConnectionRegistry;
@@ -78,6 +78,7 @@ pub use shared_guesses::{
     GUESS_PERIOD, SharedGuesses, UnsettledGuess, WrongSoFar, guess_period, network_key,
 };
 pub use site::{ListenerRules, RuledRouter};
+pub use tegata_net::navigation::opens_a_page;
 pub use tegata_net::{Limits, RequestId};
 pub use tenant_shares::{ShareCounts, SharedPlaces, TakenPlace, TenantShares, TenantWork};
 pub use trust_verdict::{TrustVerdict, TrustedIssuers};

@@ -62,7 +62,8 @@ impl ListenerRules {
 
     fn check(&self, request: &Request, cross_origin: Option<&CrossOriginRequest>) -> Result<(), Refusal> {
         host::check(request)?;
-        if cross_origin.is_some_and(CrossOriginRequest::is_allowed) {
+        let takes_form = self.cross_origin.takes_form(request.method(), request.uri().path());
+        if takes_form || cross_origin.is_some_and(CrossOriginRequest::is_allowed) {
             return Ok(());
         }
         origin::check(request, &self.origins)

@@ -32,6 +32,7 @@ OTHERS = {
     "subject_token": "a person's token for token exchange (--subject-token)",
     "page": "a public client that devices enter for themselves (page in --means)",
     "page_by_key": "a public client whose tokens are bound to its key (page_by_key in --means)",
+    "initial_tokens": "initial access tokens, each for one client (initial_tokens in --means)",
     "stop_device": "a command that revokes a device (stop_device in --means)",
     "stop_certificate": "a command that revokes a certificate (stop_certificate in --means)",
     "renew": "a command that renews a client's certificate (renew in --means)",

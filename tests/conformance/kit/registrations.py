@@ -28,7 +28,7 @@ class Registrations:
         self.self_signed()
 
     def configuration(self):
-        head = f'\n[clients]\nca = "{self.ours.certificate}"\n'
+        head = f'\n[clients]\nregistration = true\nca = "{self.ours.certificate}"\n'
         return head + "".join(self.sections)
 
     def faulty(self, two_fields):

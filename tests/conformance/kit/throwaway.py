@@ -99,6 +99,7 @@ class ThrowAway:
         self.enroll_everybody(means)
         self.impersonate(means)
         means.page, means.page_by_key = PAGE, PAGE_BY_KEY
+        means.initial_tokens = [self.initial_token() for _ in range(2)]
         means.subject_token = {"token": people.id_token()}
         means.signing_key = self.opened_token_key()
         means.gates = [self.gate(means), self.front(means, ready["chain"])]
@@ -108,6 +109,9 @@ class ThrowAway:
     def tenant(self):
         """Whose devices are enrolled here: the tenant that the installation began with."""
         return json.loads(self.command("tenant", "list", "--json"))[0]["tenant"]
+
+    def initial_token(self):
+        return json.loads(self.command("client", "issue-token", "--audience", PRODUCT, "--json"))["token"]
 
     def enroll_everybody(self, means):
         for name in ("device", "other", "revoked", "suspended"):

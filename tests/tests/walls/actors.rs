@@ -78,7 +78,7 @@ impl Cast {
             .map(|(tenant, site)| add_tenant(&installation, tenant, site));
         let office = Own::make(&installation.folder("clients"), "office", "office");
         let client = registered("midori-office", &office, &other_tenant.0);
-        installation.reconfigure(|text| format!("{text}{client}"));
+        installation.reconfigure(|text| format!("{text}{client}\n[clients]\nregistration = true\n"));
         let enroll = |place: &(String, String), label: &str, is_gate: bool| {
             let kind = if is_gate { "--gate" } else { "--label" };
             let link = installation.tell(&["invite", kind, label, "--tenant", &place.0, "--site", &place.1]);

@@ -113,6 +113,7 @@ codes! {
     RowSecurityMissing "row-security-missing" Wrong "somebody took a policy away: find out who, and restore the tables' policies";
     ServerRefuses "server-refuses" Wrong "a server does not start with this: correct what is named";
     ReceiverFailing "receiver-failing" Wrong "it learns of no revocation: mend the way to it; what waits is sent then";
+    LogoutFailing "logout-failing" Warning "whoever signed out may be signed in there still: mend the way to it; what waits is sent then";
     ReceiverRejecting "receiver-rejecting" Warning "it refused an event for good and did not act on it: find out why from its operator";
     PassFailing "pass-failing" Warning "look at the server's log and at `tegata passes list`: what it does is not done, or not seen to";
     RevocationLogTogether "revocation-log-together" Warning "put the log on another device: what takes the ledger must not take it too";

@@ -1,4 +1,4 @@
-//! Receivers of security events: whether what was announced arrives.
+//! Receivers of security events and of the end of sessions: whether what was announced arrives.
 
 use super::code::FindingCode;
 use super::context::CheckContext;
@@ -32,6 +32,13 @@ pub async fn look(look: &mut CheckContext<'_>) -> Result<(), Failure> {
         if let Some(rejection) = &row.rejection {
             let detail = format!("{} in all, the last: {rejection}", row.rejections);
             look.report.add(FindingCode::ReceiverRejecting, &row.id, detail);
+        }
+    }
+    for client in look.ledger.logout_receivers().await.doing(READ)? {
+        if let Some(since) = client.failing_since().filter(|since| look.now.since(*since) >= PATIENCE) {
+            let failure = client.failure.as_deref().unwrap_or_default();
+            let detail = format!("{} wait since {since}: {failure}", client.waiting);
+            look.report.add(FindingCode::LogoutFailing, &client.client, detail);
         }
     }
     if !rows.is_empty() {

@@ -632,6 +632,21 @@ refusals! {
         ja: "サインアウトの依頼を受け付けられません", "サインアウトするには、アカウントの画面をお使いください。";
         en: "This request to sign out cannot be followed", "Sign out on the page of your account.";
     }
+    /// The token by which a client registers or manages itself is missing, unknown, used up or over.
+    RegistrationTokenRefused "T-15" 401 {
+        ja: "クライアント登録用のトークンを受け付けられません", "期限と回数を確かめ、運用者に新しいトークン(tegata client issue-token または rotate)を依頼してください。";
+        en: "The token for registering clients is not accepted", "Check that it is neither over nor used up; ask the operator for another one: tegata client issue-token, or rotate.";
+    }
+    /// A registration names an address that codes cannot be sent to.
+    RedirectUriUnfit "T-16" 400 {
+        ja: "登録しようとした戻り先を使えません", "https の(または localhost の)アドレスを、フラグメント、ユーザー名、.. を使わずに書いてください。";
+        en: "A redirect URI cannot be registered", "Write an address of https or of localhost, without fragment, user or dots in its path.";
+    }
+    /// A registration that cannot be served as it is.
+    ClientMetadataUnfit "T-17" 400 {
+        ja: "クライアントの登録の内容を受け付けられません", "error_description の項目を直してください。認証方式は none、tls_client_auth、self_signed_tls_client_auth のどれかです。";
+        en: "The registration of the client cannot be accepted", "Correct what error_description names. The methods are none, tls_client_auth and self_signed_tls_client_auth.";
+    }
     /// A DPoP proof that is missing, used, too old, or of another key, method, address or token.
     DpopProofInvalid "T-20" 401 {
         ja: "DPoP の証明を確認できません", "要求ごとに新しい証明を作り、端末の時刻を確かめてください。";

@@ -4,6 +4,7 @@ use crate::certificate::ClientCertificate;
 use crate::problem::takes_a_page;
 use http::header::{ORIGIN, UPGRADE};
 use http::{HeaderMap, Method};
+use tegata_net::navigation::opens_a_page;
 
 /// The longest address, path and query, that a browser comes back to after a sign-in. Cookies have 4,096 bytes.
 const LONGEST_RETURN: usize = 2048;
@@ -25,10 +26,7 @@ impl BrowserRequest<'_> {
     /// Whether a person opens a page in a tab: what may be answered by leading them to the sign-in. A page within a page
     /// may not, for the sign-in is not shown there.
     pub(super) fn opens_a_page(&self) -> bool {
-        let destination = self.headers.get("sec-fetch-dest");
-        *self.method == Method::GET
-            && takes_a_page(self.headers)
-            && destination.is_none_or(|destination| destination == "document")
+        *self.method == Method::GET && takes_a_page(self.headers) && opens_a_page(self.headers)
     }
 
     /// Where a browser comes back to after a sign-in: what it asked for, or the front page where that is too long to be

@@ -1,6 +1,6 @@
 //! `[[receiver]]`: the receivers of security events.
 
-use super::ClientConfig;
+use super::ClientRegistration;
 use serde::Deserialize;
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -64,7 +64,7 @@ fn all() -> Vec<EventType> {
 
 impl ReceiverConfig {
     /// Names are the keys of places in the feed, so each is there once.
-    pub fn check_all(receivers: &[Self], clients: &[ClientConfig]) -> Result<(), String> {
+    pub fn check_all(receivers: &[Self], clients: &[ClientRegistration]) -> Result<(), String> {
         let mut ids = HashSet::new();
         for receiver in receivers {
             receiver.check()?;

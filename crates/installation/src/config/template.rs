@@ -158,6 +158,8 @@ audience = {audience}
 # [clients]
 # ca = "clients-ca.pem"
 # crl = "clients-crl.pem"
+# Products may register clients with a token of `tegata client issue-token` (RFC 7591).
+# registration = true
 # [[client]]
 # client_id = "stock-batch"
 # token_endpoint_auth_method = "tls_client_auth"
@@ -178,6 +180,9 @@ audience = {audience}
 # redirect_uris = ["https://rezept.example.jp/callback"]
 # Where the product is behind a proxy that passes no certificates on: tokens bound to a key of the page (DPoP).
 # dpop_bound_access_tokens = true
+# Learns what people are called, and hears when they are signed out.
+# scope = "profile"
+# backchannel_logout_uri = "https://rezept.example.jp/logout"
 
 {PEOPLE}"#
         )

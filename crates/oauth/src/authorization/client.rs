@@ -27,7 +27,7 @@ impl AuthorizationServer {
         let unknown = || Problem::from(Refusal::ClientUnknown);
         let name = name.ok_or_else(unknown)?;
         if let Some(registered) = self.clients().get(name) {
-            return Ok(RequestingClient::Registered(registered.clone()));
+            return Ok(RequestingClient::Registered(registered));
         }
         let id = DeviceId::parse(name).ok_or_else(unknown)?;
         if self.context.ledger.is_gate(&id).await? { Ok(RequestingClient::Gate(id)) } else { Err(unknown()) }

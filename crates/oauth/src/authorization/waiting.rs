@@ -40,42 +40,31 @@ impl AuthorizationServer {
         holder: &CertificateHolder,
         now: Timestamp,
     ) -> Result<BegunRequest, Problem> {
-        let stored = self.take(name, holder, now).await?;
-        // One that was pushed is taken up by its client's name alone.
-        stored.device.as_ref().ok_or(Refusal::AuthorizationRequestOver)?;
-        let client = self.requesting_client(Some(&stored.client)).await?;
-        Ok(BegunRequest { resumed: true, begun_at: stored.begun_at, request: self.again(&client, &stored)? })
-    }
-
-    /// The request that this client has pushed.
-    pub(crate) async fn take_pushed(
-        &self,
-        request_uri: &str,
-        client: &RequestingClient,
-        holder: &CertificateHolder,
-        now: Timestamp,
-    ) -> Result<BegunRequest, Problem> {
-        let name = request_uri.strip_prefix(REQUEST_URI).ok_or(Refusal::AuthorizationRequestOver)?;
-        let stored = self.take(name, holder, now).await?;
-        if stored.device.is_some() || stored.client != client.client_id() {
-            return Err(Refusal::AuthorizationRequestOver.into());
-        }
-        // What its client kept out of the address of the browser stays out of it.
-        let request = self.again(client, &stored)?.without_login_hint();
-        Ok(BegunRequest { resumed: false, begun_at: now, request })
-    }
-
-    async fn take(
-        &self,
-        name: &str,
-        holder: &CertificateHolder,
-        now: Timestamp,
-    ) -> Result<StoredRequest, Problem> {
         let name = RequestReference::parse(name).ok_or(Refusal::AuthorizationRequestOver)?;
         let mut transaction = self.context.ledger.begin(now).await?;
         let taken = transaction.take_request(&name.hash(), &holder.device).await?;
         transaction.commit().await?;
-        Ok(taken.ok_or(Refusal::AuthorizationRequestOver)?)
+        let stored = taken.ok_or(Refusal::AuthorizationRequestOver)?;
+        let client = self.requesting_client(Some(&stored.client)).await?;
+        Ok(BegunRequest { resumed: true, begun_at: stored.begun_at, request: self.again(&client, &stored)? })
+    }
+
+    /// The request that this client has pushed. Whoever brings it under another client's name uses nothing up.
+    pub(crate) async fn take_pushed(
+        &self,
+        request_uri: &str,
+        client: &RequestingClient,
+        now: Timestamp,
+    ) -> Result<BegunRequest, Problem> {
+        let name = request_uri.strip_prefix(REQUEST_URI).and_then(RequestReference::parse);
+        let name = name.ok_or(Refusal::AuthorizationRequestOver)?;
+        let mut transaction = self.context.ledger.begin(now).await?;
+        let taken = transaction.take_pushed_request(&name.hash(), client.client_id()).await?;
+        transaction.commit().await?;
+        let stored = taken.ok_or(Refusal::AuthorizationRequestOver)?;
+        // What its client kept out of the address of the browser stays out of it.
+        let request = self.again(client, &stored)?.without_login_hint();
+        Ok(BegunRequest { resumed: false, begun_at: now, request })
     }
 
     /// The configuration may have changed meanwhile: the address has to be the client's still.

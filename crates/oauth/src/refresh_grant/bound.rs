@@ -10,7 +10,7 @@ use crate::token_response::TokenResponse;
 use std::sync::Arc;
 use tegata_core::{JwkThumbprint, Refusal, Thumbprint, Timestamp};
 use tegata_storage::{CertificateHolder, GrantedToken, RefreshTokenFamily};
-use tegata_web::RecognizedClient;
+use tegata_web::{RecognizedClient, RegisteredClient};
 
 /// An access token that is not handed out yet.
 pub(super) struct BoundToken {
@@ -37,7 +37,8 @@ pub(super) async fn access_token(
     must_be_registered_for(asked, &family.audience)?;
     let facts = facts_of(tokens, family, now).await?;
     let granted = family.scope.as_deref().unwrap_or_default();
-    let scope = tokens.sign_in_scope_left(asked.form().get("scope"), granted, &family.audience)?;
+    let limit = registration_of(asked).map(|registration| registration.scope.as_str());
+    let scope = tokens.sign_in_scope_left(asked.form().get("scope"), granted, &family.audience, limit)?;
     if let AuthenticatedRequest::Registered(call) = asked {
         let request = ClientTokenRequest { audience: &family.audience, scope, key };
         return for_a_client(tokens, &call.client, family, &facts, request, now).await;
@@ -79,15 +80,20 @@ async fn for_the_device(
 
 /// A client may have lost a product since its grant. Gates are registered for none: they serve those that they name.
 pub(crate) fn must_be_registered_for(asked: &AuthenticatedRequest, audience: &str) -> Result<(), OAuthError> {
-    let registration = match asked {
-        AuthenticatedRequest::Registered(call) => &call.client.registration,
-        AuthenticatedRequest::Public(_, registration) => registration,
-        AuthenticatedRequest::Holder(_) => return Ok(()),
-    };
+    let Some(registration) = registration_of(asked) else { return Ok(()) };
     if registration.audiences.iter().any(|own| own == audience) {
         Ok(())
     } else {
         Err(OAuthError::invalid_target("The client is not registered for this product"))
+    }
+}
+
+/// What is registered of the client; nothing of a gate.
+fn registration_of(asked: &AuthenticatedRequest) -> Option<&RegisteredClient> {
+    match asked {
+        AuthenticatedRequest::Registered(call) => Some(&call.client.registration),
+        AuthenticatedRequest::Public(_, registration) => Some(registration),
+        AuthenticatedRequest::Holder(_) => None,
     }
 }
 

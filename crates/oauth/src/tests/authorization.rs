@@ -3,14 +3,16 @@
 use crate::tests::fixture::{OTHER_PRODUCT, PORTAL, PRODUCT};
 use crate::tests::signing_in::{
     BACKEND, BACKEND_CALLBACK, GATE_CALLBACK, SPA, SPA_CALLBACK, SignInFixture, at_hash, claims, code_of,
-    error_of, parameter, returned,
+    error_of, parameter, returned, spa, spa_form,
 };
 use serde_json::{Value, json};
+use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::claims::{ACCESS_TOKEN, person_subject};
 use tegata_core::{DeviceState, Role};
 use tegata_storage::DeviceAction;
 use tegata_testkit::Everything;
+use tegata_web::RegisteredClient;
 
 const MINUTE: Duration = Duration::from_mins(1);
 
@@ -54,6 +56,60 @@ async fn a_page_learns_who_signed_in_and_its_tokens_fit_the_device() {
         read.verify(answer["id_token"].as_str().unwrap(), ACCESS_TOKEN).is_err(),
         "none passes for the other"
     );
+}
+
+#[tokio::test]
+async fn of_a_client_s_scope_there_is_left_what_its_registration_has_now() {
+    let asked = SignInFixture::new().await;
+    let clients = asked.fixture.tokens.clients();
+    let registered = |scope: &str| {
+        let client_id = "other-spa".to_owned();
+        clients.replace_stored([Arc::new(RegisteredClient { client_id, scope: scope.into(), ..spa() })]);
+    };
+    asked.sign_in().await;
+    let wanted = [("client_id", "other-spa"), ("scope", "openid profile stock.read")];
+    let granted = async || {
+        let code = code_of(&asked.authorize(&wanted).await);
+        asked.redeem(&asked.device, &code, &wanted[..1]).await.json()
+    };
+    registered("stock.read");
+    assert_eq!(granted().await["scope"], "openid stock.read", "nobody gave it the names of people");
+    registered("profile stock.read stock.write");
+    let mut answer = granted().await;
+    assert_eq!(answer["scope"], "openid profile stock.read");
+    for (scope, left) in [("profile stock.write", "openid profile"), ("stock.read", "openid stock.read")] {
+        registered(scope);
+        let value = answer["refresh_token"].as_str().unwrap();
+        let body = format!("grant_type=refresh_token&client_id=other-spa&refresh_token={value}");
+        answer = asked.fixture.post("/oauth/token", Some(&asked.device.certificate), body).await.json();
+        assert_eq!(answer["scope"], left, "at the next refresh");
+    }
+}
+
+#[tokio::test]
+async fn a_form_of_any_page_leads_to_the_request_that_it_makes() {
+    let asked = SignInFixture::new().await;
+    asked.sign_in().await;
+    let address = asked.send_form("/authorize", &spa_form()).await;
+    assert!(address.starts_with("/authorize?"), "{address}");
+    let told = returned(&asked.browse(&asked.device, &address).await, SPA_CALLBACK);
+    assert_eq!(parameter(&told, "state").as_deref(), Some("af0ifj&sldkj ü"), "as it was sent");
+    assert!(parameter(&told, "code").is_some());
+    let form = ("content-type", "application/x-www-form-urlencoded");
+    for (path, body, headers, code) in [
+        ("/authorize", spa_form(), vec![form, ("sec-fetch-dest", "iframe")], "R-06"),
+        ("/authorize?client_id=x", spa_form(), vec![form], "R-01"),
+        ("/authorize", "client_id=a&client_id=b".into(), vec![form], "R-01"),
+        ("/authorize", spa_form(), vec![("content-type", "application/json")], "R-07"),
+        ("/authorize", format!("state={}", "x".repeat(9000)), vec![form], "R-02"),
+    ] {
+        let answer = asked.post_form(path, &body, &headers).await;
+        assert!(
+            answer.text.contains(code) && !answer.headers.contains_key("refresh"),
+            "{path}: {}",
+            answer.text
+        );
+    }
 }
 
 #[tokio::test]

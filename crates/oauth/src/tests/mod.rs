@@ -9,6 +9,7 @@ mod issuance;
 mod license;
 mod refresh;
 mod registered;
+mod registration;
 mod revocation;
 mod scope;
 mod shares;

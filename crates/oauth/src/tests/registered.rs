@@ -18,7 +18,7 @@ use tegata_core::{Role, Thumbprint, Timestamp};
 use tegata_storage::DeviceAction;
 use tegata_web::{
     CertificateKeys, ClientAuthentication, ClientCas, ClientIssuers, ClientRegistry, PeerCertificate,
-    RegisteredClient, RegistrationError, TrustVerdict,
+    RegisteredClient, Registrant, RegistrationError, TrustVerdict,
 };
 
 const INTROSPECTION: &str = "/oauth/introspect";
@@ -82,6 +82,7 @@ fn keys(certificates: &[&PeerCertificate]) -> CertificateKeys {
 
 fn registration(client_id: &str, method: ClientAuthentication) -> RegisteredClient {
     RegisteredClient {
+        by: Registrant::Configuration,
         client_id: client_id.into(),
         method,
         client_credentials: true,

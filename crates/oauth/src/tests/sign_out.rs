@@ -96,7 +96,10 @@ async fn a_pushed_request_is_come_with_once_by_its_client_and_soon() {
     assert_eq!(parameter(&told, "state").as_deref(), Some("s"));
     assert!(parameter(&told, "code").is_some());
     assert!(come(&own, BACKEND).await.text.contains("T-12"), "request_uri replay");
-    assert!(come(&name().await, SPA).await.text.contains("T-12"), "another client's");
+    let own = name().await;
+    assert!(come(&own, SPA).await.text.contains("T-12"), "another client's");
+    let told = returned(&come(&own, BACKEND).await, BACKEND_CALLBACK);
+    assert!(parameter(&told, "code").is_some(), "whoever came with it first used nothing up");
     let late = name().await;
     asked.fixture.advance(Duration::from_mins(1)).await;
     assert!(come(&late, BACKEND).await.text.contains("T-12"));
@@ -179,6 +182,19 @@ async fn a_name_to_sign_in_with_that_was_pushed_stays_out_of_addresses() {
 }
 
 #[tokio::test]
+async fn a_sign_out_by_form_ends_nothing_before_the_browser_has_come_by_itself() {
+    let asked = SignInFixture::new().await;
+    let (session, answer) = asked.signed_in().await;
+    let hint = answer["id_token"].as_str().unwrap();
+    let onward = percent_encoded(SPA_SIGNED_OUT);
+    let form = format!("id_token_hint={hint}&post_logout_redirect_uri={onward}");
+    let address = asked.send_form("/end-session", &form).await;
+    assert!(!asked.session_is_over(&session).await);
+    assert_eq!(asked.browse(&asked.device, &address).await.headers["location"], SPA_SIGNED_OUT);
+    assert!(asked.session_is_over(&session).await);
+}
+
+#[tokio::test]
 async fn open_redirect_no_sign_out_leads_to_an_address_of_a_stranger() {
     let asked = SignInFixture::new().await;
     let (session, answer) = asked.signed_in().await;
@@ -201,7 +217,6 @@ async fn open_redirect_no_sign_out_leads_to_an_address_of_a_stranger() {
         "id_token_hint=x".to_owned(),
         format!("id_token_hint={access}"),
         format!("id_token_hint={hint}&client_id={BACKEND}"),
-        format!("client_id={SPA}&client_id={SPA}"),
     ] {
         let answer = asked.browse(&asked.device, &format!("/end-session?{query}")).await;
         assert!(answer.text.contains("T-14"), "{query}: {}", answer.text);

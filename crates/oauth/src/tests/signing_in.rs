@@ -20,7 +20,8 @@ use tegata_storage::{
 };
 use tegata_testkit::TestInstallation;
 use tegata_web::{
-    CertificateKeys, ClientAuthentication, PeerCertificate, RegisteredClient, ServerContext, TrustVerdict,
+    CertificateKeys, ClientAuthentication, PeerCertificate, RegisteredClient, Registrant, ServerContext,
+    TrustVerdict,
 };
 
 pub const SPA: &str = "stock-spa";
@@ -158,6 +159,27 @@ impl SignInFixture {
         tegata_testkit::send(door, Some(&holder.certificate), request).await
     }
 
+    /// The address that a form leads to, which a page of any site has the browser send.
+    pub async fn send_form(&self, path: &str, form: &str) -> String {
+        let answer = self.post_form(path, form, &[]).await;
+        assert_eq!(answer.status.as_u16(), 200, "{}", answer.text);
+        let refresh = answer.headers["refresh"].to_str().unwrap();
+        refresh.strip_prefix("0; url=").expect("an address").to_owned()
+    }
+
+    pub async fn post_form(&self, path: &str, form: &str, headers: &[(&str, &str)]) -> TestResponse {
+        let router = device_router(self.fixture.tokens.clone(), self.seated.clone());
+        let mut request = Request::post(path).header("origin", "https://stock.example");
+        if headers.is_empty() {
+            request = request.header("content-type", "application/x-www-form-urlencoded");
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Body::from(form.to_owned())).unwrap();
+        tegata_testkit::send(router, Some(&self.device.certificate), request).await
+    }
+
     /// What a page of any site has the browser ask for, a picture or a frame.
     pub async fn authorize_within_a_page(&self, destination: &str, others: &[(&str, &str)]) -> TestResponse {
         self.ask_within_a_page(&path(&spa_request(), others), destination).await
@@ -261,6 +283,11 @@ pub fn backend_request() -> Vec<(String, String)> {
     request(&[("client_id", BACKEND), ("redirect_uri", BACKEND_CALLBACK)])
 }
 
+/// The request of the single-page application as a form.
+pub fn spa_form() -> String {
+    encoded(&spa_request())
+}
+
 fn spa_request() -> Vec<(String, String)> {
     request(&[("client_id", SPA), ("redirect_uri", SPA_CALLBACK)])
 }
@@ -302,13 +329,14 @@ fn encoded(pairs: &[(String, String)]) -> String {
     pairs.collect::<Vec<_>>().join("&")
 }
 
-fn spa() -> RegisteredClient {
+pub fn spa() -> RegisteredClient {
     RegisteredClient {
+        by: Registrant::Configuration,
         client_id: SPA.into(),
         method: ClientAuthentication::Public,
         client_credentials: false,
         audiences: vec![PRODUCT.into()],
-        scope: "stock.read".into(),
+        scope: "profile stock.read".into(),
         introspects: vec![],
         dpop_bound_access_tokens: false,
         sign_in: ClientSignIn {
@@ -323,6 +351,7 @@ fn spa() -> RegisteredClient {
 fn backend_client(own: &PeerCertificate) -> RegisteredClient {
     let jwks = serde_json::json!({"keys": [{"kty": "EC", "x5c": [base64(&own.der)]}]}).to_string();
     RegisteredClient {
+        by: Registrant::Configuration,
         client_id: BACKEND.into(),
         method: ClientAuthentication::self_signed(CertificateKeys::from_jwks(&jwks).unwrap()),
         client_credentials: false,

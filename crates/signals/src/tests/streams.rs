@@ -25,7 +25,7 @@ use tegata_core::{Role, SiteId, TenantId, Thumbprint};
 use tegata_storage::{Actor, ChangeStream, DeviceAction, Site, Tenant};
 use tegata_web::{
     CertificateKeys, ClientAuthentication, ClientRegistry, PeerCertificate, Presented, RegisteredClient,
-    TrustVerdict,
+    Registrant, TrustVerdict,
 };
 use tower::ServiceExt;
 
@@ -148,6 +148,7 @@ fn self_signed(name: &str) -> PeerCertificate {
 fn registration(name: &str, own: &PeerCertificate) -> RegisteredClient {
     let jwks = json!({"keys": [{"kty": "EC", "x5c": [base64(&own.der)]}]}).to_string();
     RegisteredClient {
+        by: Registrant::Configuration,
         client_id: name.into(),
         method: ClientAuthentication::self_signed(CertificateKeys::from_jwks(&jwks).unwrap()),
         client_credentials: false,

@@ -6,7 +6,7 @@ use crate::engine::on_transaction;
 use crate::group_commit::Operation;
 use crate::{Result, Transaction, changed_one};
 use serde_json::json;
-use tegata_core::{PersonId, SessionId, Timestamp};
+use tegata_core::{DeviceId, PersonId, SessionId, Timestamp};
 
 /// A code to be granted on a device that is active, of a session that lasts.
 #[derive(Clone, Debug)]
@@ -17,6 +17,8 @@ pub struct GrantCode {
     pub grant: CodeGrant,
     /// Whose session it is, for the audit log.
     pub person: Option<PersonId>,
+    /// Whether its client was registered in the ledger: then it has to be there still.
+    pub of_stored_client: bool,
     /// When it is granted.
     pub at: Timestamp,
 }
@@ -43,7 +45,8 @@ impl Transaction {
                  subject, auth_time, amr, audience, scope, nonce, dpop_jkt, state, created_at, expires_at) \
                  SELECT $1, $2, $3, $4, d.id, $6, $7, $8, $9, $10, $11, $12, $13, $16, 'open', $14, $15 FROM device d \
                  JOIN tenant t ON t.id = d.tenant WHERE d.id = $5 AND d.state = 'active' AND t.state = 'active' AND ($7 IS NULL OR EXISTS (SELECT 1 FROM session s \
-                 WHERE s.id = $7 AND s.device = d.id AND s.idle_until > $14 AND s.expires_at > $14))",
+                 WHERE s.id = $7 AND s.device = d.id AND s.idle_until > $14 AND s.expires_at > $14)) \
+                 AND ($17 = 0 OR EXISTS (SELECT 1 FROM client r WHERE r.id = $2 AND r.state = 'active'))",
             )
             .bind(new.hash.clone())
             .bind(grant.client.as_str())
@@ -61,11 +64,12 @@ impl Transaction {
             .bind(now)
             .bind(grant.expires_at.millis())
             .bind(grant.dpop_jkt.map(|key| key.as_bytes().to_vec()))
+            .bind(i64::from(new.of_stored_client))
             .execute(connection)
             .await?
             .rows_affected()
         });
-        changed_one(granted, "the device is not active, or the session has ended")?;
+        changed_one(granted, "the device is not active, the session has ended, or the client was removed")?;
         if let Some(person) = person {
             self.note_client(&person.session, &grant.client).await?;
         }
@@ -76,12 +80,14 @@ impl Transaction {
         self.audit(&actor, "code.granted", Some(device), detail).await
     }
 
-    /// Whoever was given something of a session hears of its end.
+    /// Whoever was given something of a session hears of its end: gates by the feed, all others as they have registered.
     async fn note_client(&mut self, session: &SessionId, client: &str) -> Result<()> {
+        let hears = DeviceId::parse(client).is_none();
         on_transaction!(self.engine, connection => {
-            sqlx::query("INSERT INTO session_client (session, client) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+            sqlx::query("INSERT INTO session_client (session, client, hears) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
                 .bind(session.as_str())
                 .bind(client)
+                .bind(i64::from(hears))
                 .execute(connection)
                 .await?;
         });

@@ -79,21 +79,41 @@ impl Transaction {
         Ok(())
     }
 
-    /// Takes a request that is not over, once: one that waits on a device is taken by that device alone.
+    /// Takes a request that is not over, once: one that waits on a device by that device alone.
     pub async fn take_request(
         &mut self,
         name_hash: &[u8],
         device: &DeviceId,
     ) -> Result<Option<StoredRequest>> {
+        self.take(name_hash, Some(device.as_str()), None).await
+    }
+
+    /// Takes a request that a client has pushed and nobody has come with yet, once: whoever names another client has not taken
+    /// it.
+    pub async fn take_pushed_request(
+        &mut self,
+        name_hash: &[u8],
+        client: &str,
+    ) -> Result<Option<StoredRequest>> {
+        self.take(name_hash, None, Some(client)).await
+    }
+
+    async fn take(
+        &mut self,
+        name_hash: &[u8],
+        device: Option<&str>,
+        client: Option<&str>,
+    ) -> Result<Option<StoredRequest>> {
         let (name_hash, now) = (name_hash.to_vec(), self.now.millis());
         let taken: Option<(String, Option<String>, String, i64)> = on_transaction!(self.engine, connection => {
             sqlx::query_as(
                 "DELETE FROM authorization_request WHERE name_hash = $1 AND expires_at > $2 \
-                 AND (device IS NULL OR device = $3) RETURNING client, device, parameters, begun_at",
+                 AND (device = $3 OR (device IS NULL AND client = $4)) RETURNING client, device, parameters, begun_at",
             )
             .bind(name_hash)
             .bind(now)
-            .bind(device.as_str())
+            .bind(device)
+            .bind(client)
             .fetch_optional(connection)
             .await?
         });

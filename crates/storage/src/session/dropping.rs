@@ -12,6 +12,8 @@ use tegata_core::{DeviceId, FamilyId, PersonId, SessionId, TenantId, Timestamp};
 pub(super) struct DroppedSessions {
     families: &'static str,
     codes: &'static str,
+    /// `$3` is the time of the transaction.
+    notices: &'static str,
     clients: &'static str,
     sessions: &'static str,
 }
@@ -29,6 +31,13 @@ macro_rules! dropped {
                 "DELETE FROM authorization_code WHERE state = 'open' AND session IN (SELECT s.id FROM session s WHERE ",
                 $which,
                 ")"
+            ),
+            notices: concat!(
+                "INSERT INTO logout_notice (session, client, tenant, person, ended_at, attempts, due_at) \
+                 SELECT c.session, c.client, s.tenant, s.person, $3, 0, $3 FROM session s \
+                 JOIN session_client c ON c.session = s.id WHERE c.hears = 1 AND (",
+                $which,
+                ") ON CONFLICT DO NOTHING"
             ),
             clients: concat!(
                 "DELETE FROM session_client WHERE session IN (SELECT s.id FROM session s WHERE ",
@@ -145,18 +154,21 @@ impl Transaction {
         self.drop_sessions(&WITHIN_A_TENANT, Some(tenant.as_str()), before).await
     }
 
-    /// A few statements however many sessions there are. Access tokens that came from them are denied by what the caller does.
+    /// A few statements however many sessions there are. Access tokens that came from them are denied by what the caller does;
+    /// clients hear of it by what is written here.
     pub(super) async fn drop_sessions(
         &mut self,
         which: &DroppedSessions,
         of: Option<&str>,
         at: Timestamp,
     ) -> Result<u64> {
-        let (of, at) = (of.map(str::to_owned), at.millis());
+        let (of, at, now) = (of.map(str::to_owned), at.millis(), self.now.millis());
         Ok(on_transaction!(self.engine, connection => {
-            for statement in [which.families, which.codes, which.clients] {
+            for statement in [which.families, which.codes] {
                 sqlx::query(statement).bind(of.clone()).bind(at).execute(&mut *connection).await?;
             }
+            sqlx::query(which.notices).bind(of.clone()).bind(at).bind(now).execute(&mut *connection).await?;
+            sqlx::query(which.clients).bind(of.clone()).bind(at).execute(&mut *connection).await?;
             sqlx::query(which.sessions).bind(of).bind(at).execute(connection).await?.rows_affected()
         }))
     }

@@ -12,10 +12,10 @@ use tegata_storage::{
     PendingRequest, REQUESTS_OF_A_CLIENT, RedeemCode, SpendCode, StartFamily, StoredRequest, TenantAction,
 };
 
-const CLIENT: &str = "stock";
+pub(crate) const CLIENT: &str = "stock";
 const MINUTE: Duration = Duration::from_mins(1);
 
-fn soon(seconds: u64) -> Timestamp {
+pub(crate) fn soon(seconds: u64) -> Timestamp {
     day(1).plus(Duration::from_secs(seconds))
 }
 
@@ -25,8 +25,12 @@ pub(crate) struct SignedInPerson {
     pub(crate) session: LiveSession,
 }
 
-async fn signed_in(fixture: &LedgerFixture) -> SignedInPerson {
-    let person = set_up(fixture, "tanaka").await;
+pub(crate) async fn signed_in(fixture: &LedgerFixture) -> SignedInPerson {
+    signed_in_as(fixture, "tanaka").await
+}
+
+pub(crate) async fn signed_in_as(fixture: &LedgerFixture, login: &str) -> SignedInPerson {
+    let person = set_up(fixture, login).await;
     let device = fixture.enroll(day(0)).await.0;
     let token = start(fixture, &person, &device, 1, day(1)).await.unwrap();
     let session =
@@ -37,6 +41,10 @@ async fn signed_in(fixture: &LedgerFixture) -> SignedInPerson {
 impl SignedInPerson {
     /// Gives the hash of a code.
     pub(crate) async fn grant(&self, fixture: &LedgerFixture, person: bool) -> Vec<u8> {
+        self.grant_to(fixture, CLIENT, person).await
+    }
+
+    pub(crate) async fn grant_to(&self, fixture: &LedgerFixture, client: &str, person: bool) -> Vec<u8> {
         let hash = bytes::<32>(&fixture.entropy).to_vec();
         let granted = GrantedPerson {
             session: self.session.id.clone(),
@@ -44,7 +52,7 @@ impl SignedInPerson {
             auth_time: day(1),
         };
         let grant = CodeGrant {
-            client: CLIENT.into(),
+            client: client.into(),
             redirect_uri: "https://stock.example/callback".into(),
             challenge: "challenge".into(),
             device: self.device.clone(),
@@ -57,12 +65,13 @@ impl SignedInPerson {
             dpop_jkt: Some(JwkThumbprint::of("the key of the client")),
             expires_at: day(1).plus(MINUTE),
         };
-        let granting = GrantCode { hash: hash.clone(), grant, person: None, at: day(1) };
+        let granting =
+            GrantCode { hash: hash.clone(), grant, person: None, of_stored_client: false, at: day(1) };
         fixture.ledger.group(granting).await.unwrap();
         hash
     }
 
-    fn redeeming(&self, fixture: &LedgerFixture, hash: &[u8], at: Timestamp) -> RedeemCode {
+    pub(crate) fn redeeming(&self, fixture: &LedgerFixture, hash: &[u8], at: Timestamp) -> RedeemCode {
         let jti = tegata_core::encoding::hex(&bytes::<16>(&fixture.entropy));
         let family = StartFamily {
             id: FamilyId::random(&fixture.entropy),
@@ -217,8 +226,15 @@ on_both_engines! {
         assert_eq!(take(b"waits", &other, day(1)).await, None);
         assert!(take(b"waits", &device, day(1)).await.is_some());
         assert_eq!(take(b"waits", &device, day(1)).await, None);
+        let take_pushed = async |client: &str, at| {
+            fixture.write(at, async |transaction| transaction.take_pushed_request(b"pushed", client).await).await.unwrap()
+        };
         keep(b"pushed", None).await.unwrap();
-        assert_eq!(take(b"pushed", &other, soon(60)).await, None, "too late");
+        assert_eq!(take(b"pushed", &device, day(1)).await, None, "it waits on no device");
+        assert_eq!(take_pushed("another", day(1)).await, None, "and whoever names another client leaves it there");
+        assert!(take_pushed(CLIENT, day(1)).await.is_some());
+        keep(b"pushed", None).await.unwrap();
+        assert_eq!(take_pushed(CLIENT, soon(60)).await, None, "too late");
         for number in 0..25u8 {
             keep(&[number], Some(&device)).await.unwrap();
         }
@@ -230,7 +246,6 @@ on_both_engines! {
     }
 
     async fn of_what_a_client_pushes_the_oldest_makes_room(fixture: LedgerFixture) {
-        let device = fixture.enroll(day(0)).await.0;
         let kept = fixture.write(day(1), async |transaction| {
             for number in 0..=REQUESTS_OF_A_CLIENT {
                 let request = StoredRequest {
@@ -248,7 +263,7 @@ on_both_engines! {
         kept.await.unwrap();
         let take = async |number: i64| {
             let name = number.to_be_bytes();
-            fixture.write(day(1), async |transaction| transaction.take_request(&name, &device).await).await.unwrap()
+            fixture.write(day(1), async |transaction| transaction.take_pushed_request(&name, CLIENT).await).await.unwrap()
         };
         assert_eq!(take(0).await, None);
         assert!(take(1).await.is_some() && take(REQUESTS_OF_A_CLIENT).await.is_some());

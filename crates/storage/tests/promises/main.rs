@@ -9,6 +9,7 @@ mod approvals;
 mod audit;
 mod authorizations;
 mod changed_people;
+mod clients;
 mod devices;
 mod directories;
 mod engines;

@@ -33,6 +33,7 @@ const WALLED: &[(&str, i64)] = &[
     ("authorization_code", 0),
     ("authorization_request", 0),
     ("session_client", 0),
+    ("logout_notice", 0),
     ("passkey", 0),
     ("file_check", 0),
     // The names of the tenant and its site, and their pairs of letters.

@@ -8,7 +8,7 @@ use tegata_core::{Refusal, SiteId, Timestamp};
 use tegata_enroll::{
     BulkInvitations, CodeSecret, InvitationRights, InvitingClientFuture, InvitingClients, OpenCodeSecret,
 };
-use tegata_installation::{Failure, FailureContext, config::InvitesConfig};
+use tegata_installation::{Failure, FailureContext, config::InvitationPlace};
 use tegata_storage::{Ledger, Principal};
 use tegata_web::{ClientRegistry, PeerCertificate, ServiceContext};
 
@@ -71,12 +71,12 @@ impl InvitingClients for InvitingRegistrations {
     }
 }
 
-fn realm(place: &InvitesConfig) -> InvitationRights {
+fn realm(place: &InvitationPlace) -> InvitationRights {
     InvitationRights { tenant: place.tenant.clone(), sites: place.sites.clone() }
 }
 
 /// A tenant or site that does not exist is a mistake in the configuration.
-async fn check(ledger: &Ledger, client: &str, place: &InvitesConfig) -> Result<(), Failure> {
+async fn check(ledger: &Ledger, client: &str, place: &InvitationPlace) -> Result<(), Failure> {
     let what = "cannot read the sites";
     let tenants = ledger.within(Principal::system("startup").scope()).tenants().await.doing(what)?;
     if !tenants.iter().any(|tenant| tenant.id == place.tenant && !tenant.is_system()) {

@@ -4,17 +4,20 @@ pub mod audit;
 mod cas;
 mod changed_files;
 mod keys;
+mod stored;
 
 use cas::{ClientCaFiles, RevocationListWatch};
 use keys::JwksWatch;
 use std::sync::Arc;
+pub use stored::{StoredClients, StoredClientsPass};
 use tegata_installation::{
     Config, Failure, FailureContext,
-    config::{ClientConfig, ClientMethod, JwksLocation},
+    config::{ClientCa, ClientMethod, ClientRegistration, JwksLocation},
 };
 use tegata_web::trust_verdict::DistinguishedName;
 use tegata_web::{
-    CertificateKeys, ClientAuthentication, ClientIssuers, ClientRegistry, RegisteredClient, ServerContext,
+    CertificateKeys, ClientAuthentication, ClientCas, ClientIssuers, ClientRegistry, RegisteredClient,
+    Registrant, ServerContext,
 };
 
 /// What keeps up with whatever says who the registered clients are.
@@ -23,12 +26,15 @@ pub struct ClientWatches {
     pub registered: Vec<serde_json::Value>,
     pub keys: Vec<JwksWatch>,
     pub lists: Vec<RevocationListWatch>,
+    pub stored: StoredClients,
 }
 
 /// Everything that the registrations name, read.
 pub struct RegisteredClients {
     registrations: Vec<RegisteredClient>,
     cas: ClientCaFiles,
+    /// Those that `[clients]` names.
+    shared_cas: Option<Arc<ClientCas>>,
 }
 
 impl RegisteredClients {
@@ -36,7 +42,17 @@ impl RegisteredClients {
     pub fn open(config: &Config) -> Result<Self, Failure> {
         let mut cas = ClientCaFiles::default();
         let registrations = config.registered.iter().map(|client| registration(config, client, &mut cas));
-        Ok(Self { registrations: registrations.collect::<Result<_, _>>()?, cas })
+        let registrations = registrations.collect::<Result<_, _>>()?;
+        let shared_cas = match config.clients.ca {
+            Some(_) => cas.open(config, &ClientCa::Shared)?,
+            None => None,
+        };
+        Ok(Self { registrations, cas, shared_cas })
+    }
+
+    /// The CAs that issue for clients which name no other.
+    pub fn shared_cas(&self) -> Option<Arc<ClientCas>> {
+        self.shared_cas.clone()
     }
 
     /// The names of all CAs of registered clients: programs offer a certificate only where its issuer is named.
@@ -58,6 +74,7 @@ impl RegisteredClients {
             registered: config.registered.iter().map(|client| client.written.clone()).collect(),
             keys: keys::watches(config, &registry, context)?,
             lists: self.cas.watches(context),
+            stored: StoredClients::new(config, &registry, self.shared_cas, context),
         };
         Ok((registry, watches))
     }
@@ -65,7 +82,7 @@ impl RegisteredClients {
 
 fn registration(
     config: &Config,
-    client: &ClientConfig,
+    client: &ClientRegistration,
     cas: &mut ClientCaFiles,
 ) -> Result<RegisteredClient, Failure> {
     let method = match &client.method {
@@ -82,14 +99,5 @@ fn registration(
         }),
         ClientMethod::Public => ClientAuthentication::Public,
     };
-    Ok(RegisteredClient {
-        client_id: client.client_id.clone(),
-        method,
-        client_credentials: client.client_credentials,
-        audiences: client.audiences.clone(),
-        scope: client.scope.clone(),
-        introspects: client.introspects.clone(),
-        dpop_bound_access_tokens: client.dpop_bound_access_tokens,
-        sign_in: client.sign_in.clone(),
-    })
+    Ok(RegisteredClient::with(client, Registrant::Configuration, method))
 }

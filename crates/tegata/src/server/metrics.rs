@@ -53,6 +53,7 @@ pub struct Metrics {
     introspections: Family<Labels, Counter>,
     ocsp_answers: Family<Labels, Counter>,
     changes: Family<Labels, Counter>,
+    logouts: Family<Labels, Counter>,
     pub connections: OpenConnections,
     passes: passes::PassMetrics,
     pub sign_ins: Arc<sign_ins::SignInMetrics>,
@@ -77,6 +78,7 @@ impl Metrics {
             introspections: Family::default(),
             ocsp_answers: Family::default(),
             changes: Family::default(),
+            logouts: Family::default(),
             connections: OpenConnections::default(),
             passes: passes::PassMetrics::default(),
             sign_ins: Arc::default(),
@@ -123,6 +125,11 @@ impl Metrics {
             "status_changes",
             "Events of the feed seen by this process, by what they change",
             self.changes.clone(),
+        );
+        registry.register(
+            "backchannel_logouts",
+            "Attempts to tell a client that a session has ended, by whether it took it",
+            self.logouts.clone(),
         );
         registry.register(
             "canary_seconds",

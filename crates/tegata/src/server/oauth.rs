@@ -22,18 +22,19 @@ use tegata_net::HttpsClient;
 use tegata_net::client::Destinations;
 use tegata_oauth::{
     AuthorizationServer, DocumentFetcher, IdentityProvider, OAuthError, ProductAudience, RefreshRules,
-    TokenRules,
+    RegistrationRules, TokenRules,
 };
 use tegata_signals::Signals;
 use tegata_storage::Principal;
 use tegata_storage::Tenant;
-use tegata_web::ClientRegistry;
+use tegata_web::{ClientCas, ClientRegistry};
 
 /// Ready to be served.
 pub async fn open(
     server: &Server,
     signals: &Signals,
     clients: Arc<ClientRegistry>,
+    client_cas: Option<Arc<ClientCas>>,
 ) -> Result<Arc<AuthorizationServer>, Failure> {
     let config = &server.config;
     let known = KnownTenants(
@@ -51,6 +52,7 @@ pub async fn open(
         lifetime: Duration::from_secs(config.tokens.lifetime_seconds.into()),
         refresh: refresh_rules(&config.tokens),
         people,
+        registration: config.clients.registration.then_some(RegistrationRules { cas: client_cas }),
     };
     let secret = acme::open_secret(server).await?;
     AuthorizationServer::new(signals, clients, products(config), rules, secret)

@@ -4,10 +4,12 @@
 //! |---|---|---|
 //! | `crl:CA` | exclusive | a list replaces another only with a higher number and no less in it |
 //! | `renewal`, `audit-retention`, `people`, `search-index` | exclusive | rows move from the state they are in, under the lock of all writers |
+//! | `backchannel-logout` | exclusive | a client may hear the same twice; what it has taken is gone |
 //! | `invitation-lists` | none | each step takes lines that still wait, under the lock of all writers |
 //! | `token-keys` | none | whoever changes the succession holds its lock |
-//! | `hierarchy`, `crl-publishers`, `ocsp-responders`, `scep-registrars`, `sightings`, `client-…`, `listener-…`, `canary` | none | what they keep is the server's own |
+//! | `hierarchy`, `crl-publishers`, `ocsp-responders`, `scep-registrars`, `sightings`, `client-…`, `stored-clients`, `listener-…`, `canary` | none | what they keep is the server's own |
 
+mod backchannel_logout;
 mod canary;
 mod clients;
 mod crl;
@@ -22,10 +24,12 @@ mod token_keys;
 
 use crate::server::Server;
 use crate::server::accepting::DeviceTlsSource;
+use crate::server::backchannel_logout::LogoutSender;
 use crate::server::canary::Canary;
-use crate::server::clients::ClientWatches;
+use crate::server::clients::{ClientWatches, StoredClientsPass};
 use crate::server::services::Services;
 use crate::server::token_keys::TokenKeys;
+use backchannel_logout::BackchannelLogoutPass;
 use canary::{CanaryPass, ListenerNamesPass};
 use clients::RecordClientsPass;
 use crl::CrlPublishersPass;
@@ -44,6 +48,7 @@ use token_keys::TokenKeysPass;
 pub struct OwnedByPasses {
     pub token_keys: TokenKeys,
     pub client_watches: ClientWatches,
+    pub logouts: LogoutSender,
     pub canary: Option<Canary>,
     pub device_tls: Arc<DeviceTlsSource>,
 }
@@ -51,7 +56,7 @@ pub struct OwnedByPasses {
 /// Begins all of them.
 pub fn add_all(scheduler: &Arc<Scheduler>, server: &Server, services: &Services, owned: OwnedByPasses) {
     let (context, authorities) = (&server.context, &server.authorities);
-    let OwnedByPasses { token_keys, client_watches, canary, device_tls } = owned;
+    let OwnedByPasses { token_keys, client_watches, logouts, canary, device_tls } = owned;
     let publishers = CrlPublishersPass::new(scheduler, authorities, &services.lists, context);
     // Nobody waits for its first turn: the first lists are what everybody waits for.
     publishers.add_missing();
@@ -72,14 +77,16 @@ pub fn add_all(scheduler: &Arc<Scheduler>, server: &Server, services: &Services,
     scheduler.add(TokenKeysPass::new(token_keys, context, &services.opened.issuer, age));
     scheduler.add(ListenerCertificatesPass::new(server));
     add_clients(scheduler, server, client_watches);
+    scheduler.add(BackchannelLogoutPass::new(logouts));
     if let Some(canary) = canary {
         scheduler.add(ListenerNamesPass::new(&canary));
         scheduler.add(CanaryPass::new(canary));
     }
 }
 
-fn add_clients(scheduler: &Scheduler, server: &Server, watches: ClientWatches) {
-    let ClientWatches { registered, keys, lists } = watches;
+fn add_clients(scheduler: &Arc<Scheduler>, server: &Server, watches: ClientWatches) {
+    let ClientWatches { registered, keys, lists, stored } = watches;
+    scheduler.add(StoredClientsPass::new(stored, scheduler));
     if !registered.is_empty() {
         scheduler.add(RecordClientsPass::new(&server.context, registered));
     }

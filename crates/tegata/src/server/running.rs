@@ -2,6 +2,7 @@
 
 use crate::server::Server;
 use crate::server::accepting::{self, DeviceTlsSource};
+use crate::server::backchannel_logout::LogoutSender;
 use crate::server::canary::Canary;
 use crate::server::followers;
 use crate::server::listeners::Listeners;
@@ -59,6 +60,14 @@ impl RunningServer {
         let services = Services::open(server, opened).await?;
         let canary = Canary::of(server, &services.metrics, &bound, canary_minutes)?;
         let device_tls = Arc::new(DeviceTlsSource::open(server, &services.opened)?);
+        let (context, opened) = (&server.context, &services.opened);
+        let logouts = LogoutSender::open(
+            &server.config,
+            &context.ledger,
+            &context.clock,
+            &opened.tokens,
+            &services.metrics,
+        )?;
         let (stop, stopping) = watch::channel(false);
         let previous = previous_run::succeed(&server.config, &server.context.server);
         registration::begin(&server.context, previous.as_ref()).await?;
@@ -70,7 +79,7 @@ impl RunningServer {
         }
         let followers = followers::start(server, &services, &device_tls, file_watch);
         let scheduler = Scheduler::start(scheduler_context(server, previous, &services.metrics));
-        let owned = OwnedByPasses { token_keys, client_watches, canary, device_tls };
+        let owned = OwnedByPasses { token_keys, client_watches, logouts, canary, device_tls };
         passes::add_all(&scheduler, server, &services, owned);
         Ok(Self { services, listeners, status, followers, scheduler, stop })
     }

@@ -68,7 +68,7 @@ async fn run(
     ready: impl FnOnce(&Server, &Listeners),
 ) -> Result<ServingEnd, Failure> {
     let kept_listeners = bound.again()?;
-    let mut running = RunningServer::start(server, bound, canary_minutes).await?;
+    let mut running = Box::pin(RunningServer::start(server, bound, canary_minutes)).await?;
     let ended = tokio::select! {
         () = told_to_stop() => Ok(WhyEnded::Told),
         ended = running.until_it_ends(|| ready(server, &kept_listeners)) => ended,

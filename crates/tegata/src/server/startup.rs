@@ -45,11 +45,12 @@ pub struct OpenedServices {
 pub async fn read(server: &Server, keys: SigningKeys) -> Result<StartupParts, Failure> {
     let issuer = SignalIssuer::new(server.context.clone(), keys);
     let registered = RegisteredClients::open(&server.config)?;
-    let client_hints = registered.hints();
+    let (client_hints, client_cas) = (registered.hints(), registered.shared_cas());
     let (clients, client_watches) = registered.register(&server.config, &server.context)?;
+    client_watches.stored.take_in().await?;
     let receivers = receivers::open(server).await?;
     let signals = Signals::new(issuer.clone(), clients.clone(), receivers).map_err(Failure::misuse)?;
-    let tokens = oauth::open(server, &signals, clients.clone()).await?;
+    let tokens = oauth::open(server, &signals, clients.clone(), client_cas).await?;
     acme::attestation(server)?;
     bulk::examine(server).await?;
     let registrars = scep::open(server)?;

@@ -7,9 +7,9 @@ use crate::server::shown;
 use http::Uri;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
-use tegata_core::Timestamp;
+use tegata_core::{HttpUrl, Timestamp};
 use tegata_installation::{
     Config, Failure, FailureContext,
     config::{ClientMethod, JwksLocation},
@@ -17,7 +17,7 @@ use tegata_installation::{
 use tegata_net::HttpsClient;
 use tegata_net::client::Destinations;
 use tegata_scheduler::{Pass, PassError, PassFuture, PassReport, Schedule};
-use tegata_web::{CertificateKeys, ClientRegistry, ServerContext};
+use tegata_web::{CertificateKeys, ClientRegistry, RegisteredClient, Registrant, ServerContext};
 use tokio::sync::Mutex;
 use tokio::time::sleep;
 
@@ -37,6 +37,8 @@ pub struct JwksWatch {
     known: Mutex<KnownKeys>,
     clients: Arc<ClientRegistry>,
     context: ServerContext,
+    /// Gone with the registration that names the set; none where that stays as long as the server.
+    registered: Option<Weak<()>>,
 }
 
 /// What was taken over last.
@@ -62,7 +64,10 @@ pub fn watches(
         let ClientMethod::SelfSigned(jwks) = &client.method else { continue };
         let source = match jwks {
             JwksLocation::File(file) => JwksSource::File(config.path(file)),
-            JwksLocation::At(uri) => JwksSource::Server(anonymous(config, context, uri)?, uri.clone()),
+            JwksLocation::At(url) => {
+                let uri = as_uri(url)?;
+                JwksSource::Server(anonymous(config, context, Destinations::host_of(&uri))?, uri)
+            }
             JwksLocation::Inline(_) => continue,
         };
         watches.push(JwksWatch {
@@ -71,9 +76,14 @@ pub fn watches(
             known: Mutex::default(),
             clients: clients.clone(),
             context: context.clone(),
+            registered: None,
         });
     }
     Ok(watches)
+}
+
+fn as_uri(url: &HttpUrl) -> Result<Uri, Failure> {
+    url.to_string().parse().doing("jwks_uri is no address")
 }
 
 /// Reads the keys of a client from a JWKS file.
@@ -83,15 +93,43 @@ pub fn read(file: &Path) -> Result<CertificateKeys, Failure> {
     CertificateKeys::from_jwks(&text).doing(what())
 }
 
-fn anonymous(config: &Config, context: &ServerContext, uri: &Uri) -> Result<Arc<HttpsClient>, Failure> {
+fn anonymous(
+    config: &Config,
+    context: &ServerContext,
+    destinations: Destinations,
+) -> Result<Arc<HttpsClient>, Failure> {
     let file = config.clients.jwks_ca.as_ref().map(|file| config.path(file));
     let trust = tegata_net::tls::trust_from_pem_file(file.as_deref().unwrap_or(Path::new(SYSTEM_TRUST)));
     let trust = trust.map_err(Failure::misuse)?;
-    let destinations = Destinations::host_of(uri);
     HttpsClient::new(trust, context.clock.clone(), None, destinations).map(Arc::new).map_err(Failure::wrong)
 }
 
 impl JwksWatch {
+    /// For a client of the ledger, as long as somebody holds `registered`. Where the client itself says where its set is, that is on
+    /// the Internet.
+    pub fn of_stored(
+        config: &Config,
+        clients: &Arc<ClientRegistry>,
+        context: &ServerContext,
+        client: &RegisteredClient,
+        url: &HttpUrl,
+        registered: &Arc<()>,
+    ) -> Result<Self, Failure> {
+        let uri = as_uri(url)?;
+        let destinations = match client.by {
+            Registrant::Itself => Destinations::named([]),
+            Registrant::Configuration | Registrant::Operator => Destinations::host_of(&uri),
+        };
+        Ok(Self {
+            client_id: client.client_id.clone(),
+            source: JwksSource::Server(anonymous(config, context, destinations)?, uri),
+            known: Mutex::default(),
+            clients: clients.clone(),
+            context: context.clone(),
+            registered: Some(Arc::downgrade(registered)),
+        })
+    }
+
     /// Takes the set over when it has changed: whoever may enter from now on is in the log before they may. What cannot be read
     /// changes nothing.
     async fn take_over(&self) -> Result<PassReport, PassError> {
@@ -142,6 +180,10 @@ impl Pass for JwksWatch {
 
     fn news(&self) -> PassFuture<'_, ()> {
         Box::pin(self.until_news())
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.registered.as_ref().is_none_or(|registered| registered.strong_count() > 0)
     }
 }
 

@@ -70,6 +70,12 @@ async fn count_public(State(metrics): State<Arc<Metrics>>, request: Request, nex
 }
 
 impl Metrics {
+    /// Counts an attempt to tell a client that a session has ended.
+    pub fn logout_told(&self, taken: bool) {
+        let result = if taken { "taken" } else { "failed" };
+        self.logouts.get_or_create(&vec![("result", result.to_owned())]).inc();
+    }
+
     fn certificate(&self, response: &Response) {
         if response.status().is_success() {
             self.certificates_issued.inc();

@@ -48,6 +48,8 @@ pub struct Gauges {
     connections: Family<Labels, Level>,
     receiver_lag: Family<Labels, Level>,
     receiver_failing: Family<Labels, Level>,
+    logouts_waiting: Family<Labels, Level>,
+    logouts_failing: Family<Labels, Level>,
     /// When renewals were counted last.
     due_at: Mutex<Timestamp>,
 }
@@ -106,6 +108,16 @@ impl Gauges {
             "How long a receiver of security events has taken nothing it was sent",
             own.receiver_failing.clone(),
         );
+        registry.register(
+            "logouts_waiting",
+            "Ends of sessions that a client has not taken",
+            own.logouts_waiting.clone(),
+        );
+        registry.register(
+            "logouts_failing_seconds",
+            "How long a client has taken no end of a session",
+            own.logouts_failing.clone(),
+        );
         registry.register("connections_open", "Open connections of each listener", own.connections.clone());
         own
     }
@@ -141,6 +153,12 @@ impl Gauges {
             self.receiver_lag.get_or_create(&labels).set(number(receiver.behind(seq)));
             let failing = receiver.failing_since().map_or(0.0, |since| now.since(since).as_secs_f64());
             self.receiver_failing.get_or_create(&labels).set(failing);
+        }
+        for receiver in ledger.logout_receivers().await? {
+            let failing = receiver.failing_since().map_or(0.0, |since| now.since(since).as_secs_f64());
+            let labels = vec![("client", receiver.client)];
+            self.logouts_waiting.get_or_create(&labels).set(number(receiver.waiting.unsigned_abs()));
+            self.logouts_failing.get_or_create(&labels).set(failing);
         }
         for issuer in ledger.issuers().await?.iter().filter(|issuer| issuer.is_trusted()) {
             self.authority(issuer, now);
