@@ -26,14 +26,14 @@ pub async fn plan(
     now: Timestamp,
 ) -> Result<(Vec<PlannedCertificate>, Vec<DueRenewal>)> {
     let rules = PlaceRules::read(rows).await?;
-    let candidates = rows.ending_before(rules.horizon(policy, until)).await?;
+    let candidates = rows.ending_before(rules.horizon(*policy, until)).await?;
     let (overdue, alive): (Vec<_>, Vec<_>) = candidates.into_iter().partition(|one| one.not_after < now);
     let planned = alive.into_iter().map(|certificate| {
-        let plan = rules.plan(policy, &certificate);
+        let plan = rules.plan(*policy, &certificate);
         PlannedCertificate { certificate, plan }
     });
     let mut planned: Vec<_> = planned.filter(|one| one.plan.from <= until).collect();
-    planned.sort_by(|one, other| one.plan.from.cmp(&other.plan.from));
+    planned.sort_by_key(|one| one.plan.from);
     Ok((planned, overdue))
 }
 
@@ -60,7 +60,7 @@ impl PlaceRules {
     }
 
     /// Nothing that ends later than this is planned for before `until`. Whoever is in a hurry wants to know of everything.
-    fn horizon(&self, policy: &RenewalPolicy, until: Timestamp) -> Timestamp {
+    fn horizon(&self, policy: RenewalPolicy, until: Timestamp) -> Timestamp {
         let mut all = self.tenants.values().chain(self.sites.values());
         if all.any(|rules| rules.urgent_since.is_some()) {
             return Timestamp::END;
@@ -69,7 +69,7 @@ impl PlaceRules {
         until.plus(policy.longest_notice()).plus(std::time::Duration::from_millis(1))
     }
 
-    fn plan(&self, policy: &RenewalPolicy, certificate: &DueRenewal) -> PlannedRenewal {
+    fn plan(&self, policy: RenewalPolicy, certificate: &DueRenewal) -> PlannedRenewal {
         let rules = self.sites.get(&certificate.site).or_else(|| self.tenants.get(&certificate.tenant));
         let subject = RenewalSubject {
             device: &certificate.device,
