@@ -139,6 +139,8 @@ const PRINCIPALS: &[(&str, &[&str])] = &[
         &[
             // An event says whose device it is about, and only its tenant's receivers hear it.
             "signals/src/receivers/signing.rs",
+            // Who is due is looked for among everybody's.
+            "scheduler/src/renewal.rs",
             // What the configuration names is looked up before anybody is served.
             "tegata/src/server/bulk.rs",
             "tegata/src/server/oauth.rs",

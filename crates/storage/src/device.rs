@@ -3,7 +3,7 @@
 use crate::actor::Actor;
 use crate::engine::{on_read, on_transaction};
 use crate::scope::on_scoped_read;
-use crate::{FoundDevice, Ledger, LedgerError, Result, ScopedLedger, Transaction, changed_one};
+use crate::{Ledger, LedgerError, Result, ScopedLedger, Transaction, changed_one};
 use futures_util::TryStreamExt;
 use serde_json::json;
 use tegata_core::feed::{Change, Denial};
@@ -72,12 +72,6 @@ impl ListedDevice {
     /// When it last came, to the day; nothing where it never did.
     pub fn seen_at(&self) -> Option<Timestamp> {
         self.seen_at.map(Timestamp::from_millis)
-    }
-}
-
-impl From<FoundDevice> for ListedDevice {
-    fn from(found: FoundDevice) -> Self {
-        Self { device: found.device, seen_at: found.seen_at.map(Timestamp::millis) }
     }
 }
 

@@ -10,6 +10,12 @@ use std::collections::HashMap;
 use tegata_core::search::TimeHint;
 use tegata_core::{DeviceId, PersonId, Platform, Timestamp};
 
+impl From<FoundDevice> for ListedDevice {
+    fn from(found: FoundDevice) -> Self {
+        Self { device: found.device, seen_at: found.seen_at.map(Timestamp::millis) }
+    }
+}
+
 /// People who are shown of a device that many use.
 const MOST_PEOPLE: usize = 3;
 
