@@ -123,6 +123,14 @@ impl Browser {
         Self::open_with(installation, guise, &[])
     }
 
+    /// A fresh Chromium that trusts the servers of one more CA.
+    #[must_use]
+    pub fn open_trusting(installation: &RunningInstallation, ca: &Path) -> Self {
+        let (policy, home) = (chromium::policy(installation, &[]), chromium::home(&installation.tls_ca));
+        chromium::trust(home.path(), ca);
+        Self::start("chromium.mjs", home, BrowserKind::Chromium { _policy: policy }, Guise::Plain)
+    }
+
     fn open_with(installation: &RunningInstallation, guise: Guise, gates: &[u16]) -> Self {
         let policy = chromium::policy(installation, gates);
         let home = chromium::home(&installation.tls_ca);

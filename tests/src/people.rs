@@ -3,10 +3,19 @@
 use crate::clients;
 use crate::installation::RunningInstallation;
 use crate::process::Process;
-use crate::recipe::self_signed_server;
+use crate::python;
+use crate::recipe::{issued_server, self_signed_server};
 use serde_json::{Value, json};
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// What providers give out has any characters.
+const SECRET: &str = "a secret: of the provider, 50% + x";
+
+/// pyoidc takes the header as it is, where RFC 6749 has it encoded: nothing here needs that.
+const PLAIN_SECRET: &str = "plain-secret-of-the-provider";
 
 /// A tenant's identity provider with products that people sign in to.
 #[derive(Debug)]
@@ -16,6 +25,46 @@ pub struct TestIdentityProvider {
     pub issuer: String,
     /// What verifies its server.
     pub ca: PathBuf,
+}
+
+/// A tenant's identity provider of another make: pyoidc, where one person is signed in whenever somebody asks.
+#[derive(Debug)]
+pub struct OtherIdentityProvider {
+    process: Process,
+    /// Its issuer.
+    pub issuer: String,
+}
+
+impl OtherIdentityProvider {
+    /// Starts one with the certificate of another in this folder, and the installation for its client.
+    #[must_use]
+    pub fn start(folder: &Path, installation: &RunningInstallation) -> Self {
+        let programs = python::environment(&["oic==1.7.0"]);
+        let asked = json!({
+            "cert": folder.join("server.pem"), "key": folder.join("server.key"), "client_id": "tegata",
+            "client_secret": PLAIN_SECRET, "redirect_uri": format!("{}/sign-in/provider/callback", installation.device),
+        });
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/pyoidc-provider.py");
+        let mut command = Command::new(programs.join("python"));
+        command.arg(script).arg(asked.to_string());
+        let mut process = Process::start("pyoidc", &mut command, &folder.join("pyoidc.log"));
+        let ready: Value = serde_json::from_str(&process.line()).expect("where it is");
+        let issuer = ready["issuer"].as_str().expect("its issuer").to_owned();
+        write_secret(installation, PLAIN_SECRET);
+        Self { process, issuer }
+    }
+
+    /// What the next ID token that it gives calls the person.
+    pub fn subject(&mut self) -> String {
+        let given: Value = serde_json::from_str(&self.process.line()).expect("a line");
+        given["sub"].as_str().expect("a subject").to_owned()
+    }
+}
+
+fn write_secret(installation: &RunningInstallation, secret: &str) {
+    let file = installation.data().join("provider-secret");
+    std::fs::write(&file, format!("{secret}\n")).expect("a file");
+    std::fs::set_permissions(&file, PermissionsExt::from_mode(0o600)).expect("its mode");
 }
 
 /// What a sign-in gives.
@@ -31,8 +80,18 @@ impl TestIdentityProvider {
     /// Starts one in a folder.
     #[must_use]
     pub fn start(folder: &Path) -> Self {
-        let ca = self_signed_server(folder);
-        let asked = json!({"ca": ca, "cert": ca, "key": folder.join("server.key")});
+        Self::start_with(folder, self_signed_server(folder))
+    }
+
+    /// Starts one whose pages browsers show.
+    #[must_use]
+    pub fn start_for_browsers(folder: &Path) -> Self {
+        Self::start_with(folder, issued_server(folder))
+    }
+
+    fn start_with(folder: &Path, ca: PathBuf) -> Self {
+        let files = [folder.join("server.pem"), folder.join("server.key")];
+        let asked = json!({"ca": ca, "cert": files[0], "key": files[1]});
         let mut command = clients::node("identity-provider.mjs");
         command.arg(asked.to_string());
         let mut process = Process::start("oidc-provider", &mut command, &folder.join("provider.log"));
@@ -50,6 +109,30 @@ impl TestIdentityProvider {
             "[[identity_provider]]\ntenant = {tenant}\nissuer = \"{issuer}\"\nca = \"{ca}\"\naudiences = \
              [\"app-RS256\", \"app-PS256\", \"app-ES256\", \"app-EdDSA\", \"{resource}\"]\n{more}\n"
         )
+    }
+
+    /// Registers an installation as a client that people are sent to sign in by. Gives the section that says so.
+    pub fn register(&mut self, installation: &RunningInstallation) -> String {
+        let (portal, device) = (&installation.portal, &installation.device);
+        write_secret(installation, SECRET);
+        self.ask(&json!({
+            "ca": installation.tls_ca,
+            "client": {
+                "client_id": "tegata", "client_secret": SECRET,
+                "redirect_uris": [format!("{device}/sign-in/provider/callback")],
+                "post_logout_redirect_uris": [format!("{device}/sign-in")],
+                "backchannel_logout_uri": format!("{portal}/backchannel-logout"),
+                "backchannel_logout_session_required": true,
+            },
+        }));
+        "site_claim = \"stores\"\n[identity_provider.sign_in]\nclient_id = \"tegata\"\n\
+         client_secret = \"provider-secret\"\nmfa_amr = [\"mfa\"]\n"
+            .to_owned()
+    }
+
+    /// Tells the installation that all sessions of a person have ended. Gives how many there were.
+    pub fn stop(&mut self, person: &str) -> u64 {
+        self.ask(&json!({"stop": person}))["sent"].as_u64().expect("how many")
     }
 
     /// Signs a person in to the application whose tokens are signed by an algorithm.

@@ -16,8 +16,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("web", &["core", "net", "storage"]),
     ("enroll", &["core", "storage", "web", "ca"]),
     ("signals", &["core", "storage", "web"]),
-    ("oauth", &["core", "storage", "web", "signals"]),
-    ("identity", &["core", "storage", "web"]),
+    ("federation", &["core"]),
+    ("oauth", &["core", "storage", "web", "signals", "federation"]),
+    ("identity", &["core", "storage", "web", "federation"]),
     ("console", &["core", "storage", "web"]),
     ("scheduler", &["core", "storage"]),
     ("installation", &["core", "net", "storage", "ca"]),
@@ -37,6 +38,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "signals",
             "oauth",
             "identity",
+            "federation",
             "console",
             "scheduler",
         ],
@@ -69,6 +71,7 @@ const FAR_FROM: &[(&str, &[&str])] = &[
     ("storage", &["axum", "hyper", "rcgen", "x509-parser"]),
     ("ca", &["axum", "hyper"]),
     ("signals", &["rcgen", "pkcs8", "tegata-ca"]),
+    ("federation", &["axum", "hyper", "sqlx", "rustls"]),
     ("oauth", &["rcgen", "pkcs8", "tegata-ca"]),
     ("identity", &["rcgen", "pkcs8", "tegata-ca"]),
     ("console", &["rcgen", "pkcs8", "tegata-ca"]),
@@ -134,6 +137,11 @@ fn ring_is_the_only_provider_of_cryptography() {
 const PRINCIPALS: &[(&str, &[&str])] = &[
     ("Principal::operator(", &["installation/src/system_context.rs"]),
     ("Principal::client(", &["enroll/src/bulk/api.rs"]),
+    // By an ID token and by a logout token, each verified.
+    (
+        "Principal::provider(",
+        &["identity/src/federation/account.rs", "identity/src/federation/backchannel_logout.rs"],
+    ),
     (
         "Principal::system(",
         &[
@@ -143,7 +151,7 @@ const PRINCIPALS: &[(&str, &[&str])] = &[
             "scheduler/src/renewal.rs",
             // What the configuration names is looked up before anybody is served.
             "tegata/src/server/bulk.rs",
-            "tegata/src/server/oauth.rs",
+            "tegata/src/server/identity_providers.rs",
             "tegata/src/server/receivers.rs",
             "tegata/src/server/canary/place.rs",
         ],
@@ -167,11 +175,13 @@ const TENANT_FACING: &[&str] = &[
     "tegata/src/cli/invite/writing.rs",
     "tegata/src/cli/license.rs",
     "tegata/src/cli/person/adding.rs",
+    "tegata/src/cli/person/linking.rs",
     "tegata/src/cli/person/lookup.rs",
     "tegata/src/cli/person/showing.rs",
     "tegata/src/cli/person/stopping.rs",
     "tegata/src/cli/policy.rs",
     "tegata/src/cli/sign_out.rs",
+    "tegata/src/cli/tenant/sign_in.rs",
     "tegata/src/cli/site.rs",
 ];
 

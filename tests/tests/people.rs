@@ -9,8 +9,9 @@ use std::time::Duration;
 use tegata_core::claims::person_subject;
 use tegata_tests::stopwatch::{Stopwatch, eventually};
 use tegata_tests::{
-    Browser, CommandOutcome, Curl, CurlAnswer, DeviceIdentity, OpenidApache, Own, RunningInstallation,
-    TestIdentityProvider, TestLogoutReceiver, TestProductServer, clients, escaped, ports, python, totp,
+    Browser, CommandOutcome, Curl, CurlAnswer, DeviceIdentity, OpenidApache, OtherIdentityProvider, Own,
+    RunningInstallation, TestIdentityProvider, TestLogoutReceiver, TestProductServer, clients, escaped,
+    ports, python, totp,
 };
 
 const ALGORITHMS: [&str; 4] = ["RS256", "PS256", "ES256", "EdDSA"];
@@ -236,6 +237,85 @@ fn a_person_sets_up_signs_in_on_a_device_and_is_out_when_it_is_revoked() {
     assert_eq!(installation.tell(&["person", "show", "sato"])["sessions"], json!([]));
     installation.command(&["check"]).good();
     assert!(!installation.log().contains("佐藤") && !installation.log().contains(PASSWORD));
+}
+
+#[test]
+fn a_company_s_people_sign_in_at_its_own_provider_and_out_there_too() {
+    let mut installation = RunningInstallation::start();
+    let mut provider = TestIdentityProvider::start_for_browsers(&installation.folder("provider"));
+    let section = provider.register(&installation);
+    let section = provider.configuration(&installation, &installation.product, &section);
+    installation.reconfigure(|text| format!("{text}\n{section}"));
+    let tenant = installation.tell(&["tenant", "list"])[0]["name"].as_str().expect("a name").to_owned();
+    let policy = installation.tell(&["tenant", "sign-in", &tenant]);
+    assert_eq!((&policy["accounts"], &policy["issuer"]), (&json!("both"), &json!(provider.issuer)));
+    assert_eq!(policy["redirect_uri"], format!("{}/sign-in/provider/callback", installation.device));
+    let sato =
+        ["person", "add", "--login", "sato", "--name", "佐藤 花子", "--role", "staff", "--site", STORE];
+    installation.tell(&sato);
+    let mut browser = Browser::open_trusting(&installation, &provider.ca);
+    browser.enroll(&installation.invitation);
+
+    let sign_in_page = format!("{}/sign-in", installation.device);
+    browser.go(&sign_in_page);
+    browser.picture("sign-in-provider");
+    browser.go(&format!("{sign_in_page}?lang=en"));
+    browser.picture("sign-in-provider-english");
+    browser.click("#to-provider");
+    browser.see("html[lang=en] #person");
+    log_in_at_provider(&mut browser, "staff-1");
+    browser.see("html[lang=en] #problem");
+    assert!(browser.text("#problem").contains("U-53"));
+    browser.picture("sign-in-not-linked-english");
+    let linked = installation.tell(&["person", "link", "sato", "--subject", "staff-1"]);
+    assert_eq!(linked["issuer"], provider.issuer);
+    browser.click("#to-provider");
+    browser.see("#account");
+    assert!(browser.text("#account h1").contains("佐藤 花子"), "the provider remembers who it was");
+    assert_eq!(installation.tell(&["person", "show", "sato"])["links"][0]["subject"], "staff-1");
+    browser.click("#sign-out");
+    browser.click("#leave");
+    browser.see("#sign-in");
+    assert!(browser.address().starts_with(&sign_in_page), "{}", browser.address());
+
+    let silo = ["tenant", "sign-in", &tenant, "--accounts", "provider", "--create-people", "on"];
+    assert_eq!(installation.tell(&silo)["creates_people"], "on");
+    browser.go(&sign_in_page);
+    browser.picture("sign-in-silo");
+    browser.go(&format!("{sign_in_page}?lang=en"));
+    browser.picture("sign-in-silo-english");
+    browser.go(&format!("{sign_in_page}?next=/account"));
+    browser.see("#person");
+    log_in_at_provider(&mut browser, "staff-2");
+    browser.see("#account");
+    assert!(browser.text("#account h1").contains("鈴木 一郎"), "an account was made");
+    assert_eq!(provider.stop("staff-2"), 1);
+    browser.go(&format!("{}/account", installation.device));
+    browser.see("#to-provider");
+
+    let mut other = OtherIdentityProvider::start(&installation.folder("provider"), &installation);
+    installation.reconfigure(|text| text.replace(&provider.issuer, &other.issuer));
+    installation.tell(&["tenant", "sign-in", &tenant, "--create-people", "off"]);
+    browser.go(&sign_in_page);
+    browser.click("#to-provider");
+    browser.see("#problem");
+    assert!(browser.text("#problem").contains("U-53"), "{}", browser.text("#problem"));
+    installation.tell(&["person", "link", "sato", "--subject", &other.subject()]);
+    browser.click("#to-provider");
+    browser.see("#account");
+    assert!(browser.text("#account h1").contains("佐藤 花子"));
+    browser.click("#sign-out");
+    browser.see("#sign-in");
+
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+    installation.command(&["check"]).good();
+    let log = installation.log();
+    assert!(!log.contains("staff-") && !log.contains("佐藤") && !log.contains("secret"), "{log}");
+}
+
+fn log_in_at_provider(browser: &mut Browser, person: &str) {
+    browser.type_in("#person", person);
+    browser.click("#log-in");
 }
 
 /// A page on the device, and a backend with a certificate of its own; both at this origin, and once more with a key.

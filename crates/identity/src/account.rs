@@ -18,7 +18,7 @@ use serde::Deserialize;
 use tegata_core::{Language, Refusal, SessionId, Timestamp};
 use tegata_storage::{Actor, LedgerError, ListedSession, LiveSession, Passkey, Principal};
 use tegata_web::japan_date::moment;
-use tegata_web::{HtmlPage, Problem, ReaderLanguage, WebResult};
+use tegata_web::{HtmlPage, OnwardPage, OnwardPurpose, Problem, ReaderLanguage, WebResult};
 
 #[derive(Template)]
 #[template(path = "account.html")]
@@ -97,7 +97,13 @@ pub(crate) async fn sign_out(
     asked: Result<SignedInForm<AccountForm>, Problem>,
 ) -> WebResult<Response> {
     match asked {
-        Ok(asked) => service.end(&asked.by, &asked.by.session.id).await?,
+        Ok(asked) => {
+            let address = service.sign_out_at_provider(&asked.by, language).await;
+            service.end(&asked.by, &asked.by.session.id).await?;
+            if let Some(address) = address {
+                return Ok(left_for(address, language));
+            }
+        }
         // It is over already, which is what was wanted.
         Err(problem) if problem.refusal == Refusal::SignInNeeded => {}
         Err(problem) => return Err(problem),
@@ -205,6 +211,13 @@ impl IdentityService {
         };
         ended.await.map_err(refusal)
     }
+}
+
+/// Leaves for the provider, where the session ends as well.
+fn left_for(address: String, language: Language) -> Response {
+    let mut response = OnwardPage { language, address, purpose: OnwardPurpose::SignOut }.into_response();
+    response.headers_mut().append(SET_COOKIE, CookieName::Session.taken_back());
+    response
 }
 
 fn left(language: Language) -> Response {

@@ -18,6 +18,8 @@ pub(crate) enum CookieName {
     Session,
     /// Of somebody who is about to.
     Form,
+    /// Of a sign-in that was begun at the tenant's provider.
+    Provider,
 }
 
 /// 256 random bits that only one browser has. It never prints itself.
@@ -28,7 +30,22 @@ impl CookieName {
         match self {
             Self::Session => "__Host-tegata-session",
             Self::Form => "__Host-tegata-form",
+            Self::Provider => "__Host-tegata-provider",
         }
+    }
+
+    /// What a request carries by this name; nothing where there are two, because somebody else has set one of them.
+    pub(crate) fn value(self, headers: &HeaderMap) -> Option<&str> {
+        let fields = headers.get_all(COOKIE).iter().filter_map(|field| field.to_str().ok());
+        let pairs = fields.flat_map(|field| field.split(';')).filter_map(|pair| pair.trim().split_once('='));
+        let mut values = pairs.filter(|(found, _)| *found == self.as_str()).map(|(_, value)| value);
+        let (Some(value), None) = (values.next(), values.next()) else { return None };
+        Some(value)
+    }
+
+    /// The value that gives it to the browser, until it is closed.
+    pub(crate) fn holding(self, value: &str) -> HeaderValue {
+        set(&format!("{}={value}; Path=/; Secure; HttpOnly; SameSite=Lax", self.as_str()))
     }
 
     /// The value that takes it from the browser.
@@ -42,20 +59,15 @@ impl BrowserSecret {
         Self(Zeroizing::new(bytes(entropy)))
     }
 
-    /// From a request that carries exactly one such cookie: where there are two, somebody else has set one of them.
+    /// From a request that carries exactly one such cookie.
     pub(crate) fn of(headers: &HeaderMap, name: CookieName) -> Option<Self> {
-        let fields = headers.get_all(COOKIE).iter().filter_map(|field| field.to_str().ok());
-        let pairs = fields.flat_map(|field| field.split(';')).filter_map(|pair| pair.trim().split_once('='));
-        let mut values = pairs.filter(|(found, _)| *found == name.as_str()).map(|(_, value)| value);
-        let (Some(value), None) = (values.next(), values.next()) else { return None };
-        let value: [u8; 32] = from_base64url(value)?.try_into().ok()?;
+        let value: [u8; 32] = from_base64url(name.value(headers)?)?.try_into().ok()?;
         Some(Self(Zeroizing::new(value)))
     }
 
     /// The value that gives it to the browser, until it is closed.
     pub(crate) fn given(&self, name: CookieName) -> HeaderValue {
-        let value = base64url(self.0.as_ref());
-        set(&format!("{}={value}; Path=/; Secure; HttpOnly; SameSite=Lax", name.as_str()))
+        name.holding(&base64url(self.0.as_ref()))
     }
 
     /// What the ledger keeps of a session. A plain hash suffices: 256 random bits cannot be searched.

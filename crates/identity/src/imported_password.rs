@@ -2,7 +2,7 @@
 //! person goes on to the page of setup links, adds the account to an authenticator app, keeps the password if it may be one
 //! here, and then signs in with both.
 
-use crate::admission::may_enter;
+use crate::admission::may_enter_locally;
 use crate::password::Password;
 use crate::service::{IdentityService, refusal};
 use askama::Template;
@@ -47,11 +47,11 @@ impl IdentityService {
         let passwords = (Zeroizing::new(typed.to_owned()), Password::typed(typed));
         let own = self.hasher.verify_foreign(passwords, &candidate.password, Arc::clone(&entropy)).await?;
         let own = own.ok_or(Refusal::SignInWrong)?;
-        may_enter(candidate, holder)?;
+        may_enter_locally(&candidate.who, holder)?;
         let is_fit = Password::typed(typed).check(login).is_ok();
         let code = SetupCode::random(entropy.as_ref());
         let proved = ProvedPassword {
-            person: &candidate.person,
+            person: &candidate.who.person,
             device: &holder.device,
             before: &candidate.password,
             kept: is_fit.then_some(own.as_str()),

@@ -8,13 +8,13 @@
 //! | whose password another product has hashed | [`foreign_hash`], [`imported_password`] |
 //! | what a directory says of people | [`people_list`], [`scim`], over [`provisioning`] |
 //! | how a person comes to a password | [`setup`], on the portal |
+//! | people of a tenant's own OpenID provider | [`federation`] |
 //! | how a person signs in and out | [`sign_in`], [`account`], on the device listener |
 //! | what a browser holds | [`cookie`] |
 //! | which sign-ins ring an alarm | [`alarm`] |
 //!
 //! A person signs in on a device: the device listener has proved the certificate, which names the tenant, so that nobody
-//! without an enrolled device can try a password at all. Accounts of other providers have their place beside
-//! [`sign_in`].
+//! without an enrolled device can try a password at all.
 
 mod account;
 mod address;
@@ -22,6 +22,7 @@ mod admission;
 mod alarm;
 mod assets;
 mod cookie;
+mod federation;
 mod foreign_hash;
 mod imported_password;
 mod local_path;
@@ -37,11 +38,13 @@ mod service;
 mod session;
 mod setup;
 mod sign_in;
+mod sign_in_page;
 mod throttle;
 mod totp;
 mod typed_secret;
 
 pub use alarm::{SignInAlarm, SignInAlarmObserver};
+pub use federation::ProviderAddresses;
 pub use one_time_code::OneTimeCode;
 pub use people_list::{
     LIST_COLUMNS, LIST_NEEDED, LineReport, ListOutcome, ListTerms, ListedPerson, MissingPeople,
@@ -55,11 +58,12 @@ pub use setup::setup_link;
 use axum::Router;
 use axum::routing::{get, post};
 
-/// Routes of the portal listener: the page of a setup link.
+/// Routes of the portal listener: the page of a setup link, and where providers say that a session has ended.
 pub fn portal_routes(service: IdentityService) -> Router {
     Router::new()
         .route("/setup", get(setup::ask).post(setup::open))
         .route("/setup/complete", get(setup::ask).post(setup::complete))
+        .route("/backchannel-logout", post(federation::backchannel_logout::receive))
         .with_state(service.clone())
         .merge(assets::routes())
         .merge(scim::routes(service))
@@ -70,6 +74,8 @@ pub fn device_routes(service: IdentityService) -> Router {
     Router::new()
         .route("/sign-in", get(sign_in::show).post(sign_in::submit))
         .route("/sign-in/passkey", get(passkey::sign_in::options))
+        .route("/sign-in/provider", get(federation::start::start))
+        .route("/sign-in/provider/callback", get(federation::callback::complete))
         .route("/account", get(account::show))
         .route("/account/sign-out", post(account::sign_out))
         .route("/account/sessions/end", post(account::end_one))

@@ -9,8 +9,10 @@ use axum::extract::FromRef;
 use std::sync::Arc;
 use tegata_core::webauthn::RelyingParty;
 use tegata_core::{Clock, Contact, DeviceId, PersonId, Refusal, SetupCode, Timestamp};
+use tegata_federation::IdentityProviders;
 use tegata_storage::{Actor, CertificateHolder, LedgerError, Principal, RefusalNote, ScopedLedger};
 use tegata_web::{InstallationSecretSource, OpenInstallationSecret, ServiceContext};
+use zeroize::Zeroizing;
 
 /// What the seals of second factors are for.
 const TOTP: &str = "second factors of people";
@@ -25,6 +27,7 @@ pub struct IdentityService {
     pub(crate) hasher: PasswordHasher,
     pub(crate) throttle: Arc<SignInThrottle>,
     secret: InstallationSecretSource,
+    providers: IdentityProviders,
     contact: Option<Contact>,
     relying_party: Option<RelyingParty>,
     pub(crate) alarms: SignInAlarms,
@@ -43,10 +46,17 @@ impl IdentityService {
             hasher,
             throttle,
             secret,
+            providers: IdentityProviders::default(),
             contact: None,
             relying_party,
             alarms: SignInAlarms::default(),
         }
+    }
+
+    /// With the providers where people of tenants sign in.
+    #[must_use]
+    pub fn with_providers(self, providers: IdentityProviders) -> Self {
+        Self { providers, ..self }
     }
 
     /// With whom somebody calls of whom nothing nearer is known.
@@ -79,6 +89,25 @@ impl IdentityService {
     pub(crate) async fn tenant_name(&self, holder: &CertificateHolder) -> Result<String, Refusal> {
         let device = self.rows(holder).device(&holder.device).await.map_err(refusal)?;
         device.map(|device| device.tenant_name).ok_or(Refusal::Internal)
+    }
+
+    pub(crate) fn providers(&self) -> &IdentityProviders {
+        &self.providers
+    }
+
+    /// Seals what somebody brings back later, for one purpose and one holder.
+    pub(crate) async fn seal(&self, purpose: &str, holder: &str, text: &[u8]) -> Result<Vec<u8>, Refusal> {
+        self.secret.secret().await?.seal(purpose, holder, text, self.context.entropy.as_ref())
+    }
+
+    /// What was sealed so; nothing for anything else.
+    pub(crate) async fn unsealed(
+        &self,
+        purpose: &str,
+        holder: &str,
+        sealed: &[u8],
+    ) -> Result<Option<Zeroizing<Vec<u8>>>, Refusal> {
+        Ok(self.secret.secret().await?.unseal(purpose, holder, sealed).ok())
     }
 
     pub(crate) fn contact(&self) -> Option<&Contact> {

@@ -1,7 +1,7 @@
 //! `GET` and `POST {device}/sign-in`: a person proves who they are, on a device.
 
 use crate::address::RequestAddress;
-use crate::admission::may_enter;
+use crate::admission::may_enter_locally;
 use crate::alarm::SignInAlarm;
 use crate::cookie::{BrowserSecret, CookieName};
 use crate::imported_password::ImportedSignIn;
@@ -11,35 +11,20 @@ use crate::passkey::sign_in::PasskeyPart;
 use crate::password::Password;
 use crate::service::{IdentityService, refusal};
 use crate::session::{IDLE, LONGEST};
+use crate::sign_in_page::SignInView;
 use crate::throttle::SignInAttempt;
 use crate::typed_secret::TypedSecret;
-use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
 use http::header::{LOCATION, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::Deserialize;
-use tegata_core::{Contact, Language, LoginId, PersonId, Refusal, SessionId, SetupCode, Timestamp};
+use tegata_core::{Language, LoginId, PersonId, Refusal, SessionId, SetupCode, Timestamp};
 use tegata_storage::{
-    CertificateHolder, LedgerError, SecondFactorUse, SignInCandidate, StartSession, StartedSession,
+    CertificateHolder, LedgerError, SecondFactorUse, SignInCandidate, SignInPerson, StartSession,
+    StartedSession,
 };
-use tegata_web::{
-    HtmlPage, Presented, Problem, ReaderLanguage, RequestTime, StrictForm, TenantWork, WebResult,
-};
-
-#[derive(Template)]
-#[template(path = "sign-in.html")]
-struct SignInPage<'a> {
-    language: Language,
-    site: String,
-    label: String,
-    form_token: String,
-    next: &'a str,
-    login: &'a str,
-    refusal: Option<Refusal>,
-    contact: Option<&'a Contact>,
-    takes_passkeys: bool,
-}
+use tegata_web::{Presented, Problem, ReaderLanguage, RequestTime, StrictForm, TenantWork, WebResult};
 
 /// Where to go on.
 #[derive(Deserialize)]
@@ -47,6 +32,8 @@ pub(crate) struct SignInQuery {
     next: Option<String>,
     /// What whoever sends people here believes their login to be (OpenID Connect Core section 3.1.2.1).
     login_hint: Option<String>,
+    /// How many seconds ago they may have proved themselves, for a provider that remembers people.
+    max_age: Option<u32>,
 }
 
 /// What was typed. A field that was left empty is missing, and as wrong as any other.
@@ -89,7 +76,12 @@ pub(crate) async fn show(
     let holder = service.context.device(certificate.as_ref(), time.now()).await?;
     let next = path_of(query.next.as_deref());
     let login = query.login_hint.unwrap_or_default();
-    service.sign_in_page(&holder, &headers, language, (&next, &login, None)).await
+    let view = SignInView { next: &next, login: &login, max_age: query.max_age, refusal: None };
+    // Whoever is on the way to somewhere has nothing to choose here. Whoever has just signed out has.
+    if query.next.is_some() && service.is_only_provider(&holder).await? {
+        return Ok(redirect(&view.start_path(), language));
+    }
+    service.sign_in_page(&holder, &headers, language, view).await
 }
 
 pub(crate) async fn submit(
@@ -116,8 +108,8 @@ pub(crate) async fn submit(
             Err(Problem::from(refusal))
         }
         Err(refusal) => {
-            let shown = (next.as_str(), form.login.as_str(), Some(refusal));
-            service.sign_in_page(&holder, &headers, language, shown).await
+            let view = SignInView { next: &next, login: &form.login, max_age: None, refusal: Some(refusal) };
+            service.sign_in_page(&holder, &headers, language, view).await
         }
     }
 }
@@ -153,9 +145,9 @@ impl IdentityService {
     ) -> Result<BrowserSecret, Refusal> {
         let entered = async {
             let proven = self.proven_passkey(&form.passkey, PasskeyPart::Alone, holder, headers, now).await?;
-            may_enter(&proven.person, holder)?;
+            may_enter_locally(&proven.person.who, holder)?;
             let factor = SecondFactorUse::Passkey(proven.used);
-            self.start_session(&proven.person, holder, factor, headers, now).await.map_err(refusal)
+            self.start_session(&proven.person.who, holder, factor, headers, now).await.map_err(refusal)
         };
         match entered.await {
             Ok(secret) => Ok(secret),
@@ -183,7 +175,7 @@ impl IdentityService {
         let attempt = SignInAttempt {
             tenant: &holder.tenant,
             login_key: &login_key,
-            known: known.map(|known| &known.person),
+            known: known.map(|known| &known.who.person),
             device: &holder.device,
             address,
         };
@@ -232,10 +224,10 @@ impl IdentityService {
         let (Some(candidate), Some(factor), true) = (&candidate, factor, is_right) else {
             return Err(refused(Refusal::SignInWrong).await);
         };
-        if let Err(refusal) = may_enter(candidate, holder) {
+        if let Err(refusal) = may_enter_locally(&candidate.who, holder) {
             return Err(refused(refusal).await);
         }
-        match self.start_session(candidate, holder, factor, headers, now).await {
+        match self.start_session(&candidate.who, holder, factor, headers, now).await {
             Ok(secret) => {
                 counted.was_right();
                 Ok(SignedIn::Session(secret))
@@ -258,12 +250,12 @@ impl IdentityService {
     ) -> Result<Option<SecondFactorUse>, Refusal> {
         Ok(match (TypedFactor::parse(typed), candidate) {
             (TypedFactor::Totp(code), Some(candidate)) => {
-                let secret = self.unseal_totp(&candidate.person, &candidate.totp).await?;
+                let secret = self.unseal_totp(&candidate.who.person, &candidate.totp).await?;
                 secret.step_of(code, now, candidate.totp_step).map(SecondFactorUse::Totp)
             }
             (TypedFactor::Code(code), _) => {
                 let nobody = || PersonId::random(self.context.entropy.as_ref());
-                let person = candidate.map_or_else(nobody, |candidate| candidate.person.clone());
+                let person = candidate.map_or_else(nobody, |candidate| candidate.who.person.clone());
                 let has = self.rows(holder).has_person_code(&person, &code.hash(), now).await;
                 has.map_err(refusal)?.then(|| SecondFactorUse::Code(code.hash()))
             }
@@ -283,7 +275,8 @@ impl IdentityService {
     ) -> Result<Option<SecondFactorUse>, Refusal> {
         match self.proven_passkey(answer, PasskeyPart::BesidePassword, holder, headers, now).await {
             Ok(proven) => {
-                let is_theirs = candidate.is_some_and(|candidate| candidate.person == proven.person.person);
+                let is_theirs =
+                    candidate.is_some_and(|candidate| candidate.who.person == proven.person.who.person);
                 Ok(is_theirs.then_some(SecondFactorUse::Passkey(proven.used)))
             }
             Err(refusal @ (Refusal::Unavailable | Refusal::Internal)) => Err(refusal),
@@ -292,9 +285,9 @@ impl IdentityService {
     }
 
     /// A new token for every sign-in: nobody knows it who knew the browser's before.
-    async fn start_session(
+    pub(crate) async fn start_session(
         &self,
-        candidate: &SignInCandidate,
+        who: &SignInPerson,
         holder: &CertificateHolder,
         factor: SecondFactorUse,
         headers: &HeaderMap,
@@ -307,7 +300,7 @@ impl IdentityService {
             token_hash: secret.hash(),
             replaces: BrowserSecret::of(headers, CookieName::Session).map(|before| before.hash()),
             tenant: holder.tenant.clone(),
-            person: candidate.person.clone(),
+            person: who.person.clone(),
             device: holder.device.clone(),
             factor,
             idle_until: now.plus(IDLE),
@@ -320,52 +313,14 @@ impl IdentityService {
         if begun == StartedSession::Emergency {
             self.alarms.ring(SignInAlarm::EmergencyCode, &new);
         }
-        if candidate.break_glass.is_some() {
+        if who.break_glass.is_some() {
             self.alarms.ring(SignInAlarm::BreakGlass, &new);
         }
         Ok(secret)
     }
-
-    async fn sign_in_page(
-        &self,
-        holder: &CertificateHolder,
-        headers: &HeaderMap,
-        language: Language,
-        (next, login, refusal): (&str, &str, Option<Refusal>),
-    ) -> WebResult<Response> {
-        let rows = self.rows(holder);
-        let device = rows.device(&holder.device).await.map_err(crate::service::refusal)?;
-        let device = device.ok_or(Refusal::Internal)?;
-        let guidance = rows.guidance_of(&holder.site).await.unwrap_or_default();
-        let contact = guidance.contact.as_ref().or(self.contact());
-        let known = BrowserSecret::of(headers, CookieName::Form);
-        let secret = known.unwrap_or_else(|| BrowserSecret::random(self.context.entropy.as_ref()));
-        let body = SignInPage {
-            language,
-            site: device.site_name,
-            label: device.label,
-            form_token: secret.form_token(),
-            next,
-            login,
-            refusal,
-            contact,
-            takes_passkeys: self.relying_party().is_some(),
-        };
-        let title = language.pick("サインイン", "Sign in");
-        let page = HtmlPage::new(language, title, &body).contact(contact).sending_forms();
-        let page = page.script("/assets/passkey.js");
-        let status = refusal.and_then(|refusal| StatusCode::from_u16(refusal.status()).ok());
-        let mut response = (status.unwrap_or(StatusCode::OK), page).into_response();
-        response.headers_mut().append(SET_COOKIE, secret.given(CookieName::Form));
-        if let Some(refusal) = refusal {
-            // For whoever counts or logs refusals.
-            response.extensions_mut().insert(refusal);
-        }
-        Ok(response)
-    }
 }
 
-fn entered(secret: &BrowserSecret, next: &str, language: Language) -> Response {
+pub(crate) fn entered(secret: &BrowserSecret, next: &str, language: Language) -> Response {
     let mut response = redirect(next, language);
     let headers = response.headers_mut();
     headers.append(SET_COOKIE, secret.given(CookieName::Session));
@@ -381,6 +336,6 @@ pub(crate) fn redirect(path: &str, language: Language) -> Response {
     (StatusCode::SEE_OTHER, [(LOCATION, location)]).into_response()
 }
 
-fn path_of(next: Option<&str>) -> String {
+pub(crate) fn path_of(next: Option<&str>) -> String {
     next.and_then(LocalPath::parse).map_or(ACCOUNT.to_owned(), |path| path.as_str().to_owned())
 }

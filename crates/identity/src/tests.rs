@@ -3,6 +3,7 @@
 mod account;
 mod authenticator;
 mod browser_attacks;
+mod federation;
 mod fixture;
 mod imported;
 mod lists;

@@ -2,6 +2,7 @@
 
 mod audit;
 mod clients;
+mod identity_providers;
 mod keys;
 mod listeners;
 mod proxy;
@@ -19,13 +20,14 @@ use tegata_storage::LedgerPlace;
 
 pub use audit::AuditConfig;
 pub use clients::{ClientCa, ClientMethod, ClientRegistration, ClientsConfig, InvitationPlace, JwksLocation};
+pub use identity_providers::{IdentityProviderConfig, ProviderAuthMethod, SignInClientConfig};
 pub use keys::{KeysConfig, NewKeys, Pkcs11Config};
 pub use listeners::{DeviceConfig, MetricsConfig, PortalConfig, PublicConfig};
 pub use proxy::{HeaderFormat, ProxyConfig};
 pub use receivers::{PushConfig, ReceiverConfig};
 pub use shares::SharesConfig;
 pub use template::ConfigTemplate;
-pub use tokens::{IdentityProviderConfig, ProductConfig, TokensConfig};
+pub use tokens::{ProductConfig, TokensConfig};
 
 /// What an operator decides. Relative paths are relative to the folder of the file.
 #[derive(Clone, Debug, Deserialize)]

@@ -23,6 +23,11 @@ pub fn portal(config: &Config) -> Option<HttpOrigin> {
     noted(config, "portal")
 }
 
+/// The device listener of the running server, if one noted it.
+pub fn device(config: &Config) -> Option<HttpOrigin> {
+    noted(config, "device")
+}
+
 /// The public listener of the running server, if one noted it.
 pub fn public(config: &Config) -> Option<HttpOrigin> {
     noted(config, "public")

@@ -39,6 +39,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The longest document read at once, in bytes.
 const MAX_DOCUMENT: usize = 256 * 1024;
 
+/// The media type of forms.
+const FORM: &str = "application/x-www-form-urlencoded";
+
 static VERSIONS: [&SupportedProtocolVersion; 2] = [&rustls::version::TLS13, &rustls::version::TLS12];
 
 /// Why the other end could not be asked.
@@ -159,8 +162,28 @@ impl HttpsClient {
     /// # Errors
     /// [`ClientError`] when no answer came; a refusal is an answer.
     pub async fn post_form(&self, uri: &Uri, form: String) -> Result<(StatusCode, Bytes), ClientError> {
-        let media_type = "application/x-www-form-urlencoded";
-        self.open(uri).await?.post_for_answer(uri, media_type, form.into_bytes()).await
+        self.open(uri).await?.post_for_answer(uri, FORM, form.into_bytes()).await
+    }
+
+    /// Posts a form as [`HttpsClient::post_form`] does. `authorization` is the value of that header.
+    ///
+    /// # Errors
+    /// [`ClientError`] when no answer came; a refusal is an answer.
+    pub async fn post_form_as(
+        &self,
+        uri: &Uri,
+        authorization: Option<HeaderValue>,
+        form: String,
+    ) -> Result<(StatusCode, Bytes), ClientError> {
+        let mut request = Request::new(Full::from(form));
+        *request.method_mut() = Method::POST;
+        let headers = request.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(FORM));
+        headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        if let Some(authorization) = authorization {
+            headers.insert(AUTHORIZATION, authorization);
+        }
+        self.open(uri).await?.answer_to(uri, request).await
     }
 
     /// Posts a security event token (RFC 8935 section 2.1) over a connection of its own, and reads the answer whatever its

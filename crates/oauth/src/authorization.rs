@@ -141,7 +141,7 @@ impl AuthorizationEndpoint {
         let person = session.map(|session| GrantedPerson {
             session: session.id.clone(),
             subject: self.subject(&session.person),
-            auth_time: session.created_at,
+            auth_time: session.authenticated_at,
         });
         let grant = CodeGrant {
             client: request.client_id.clone(),
@@ -176,8 +176,8 @@ impl AuthorizationEndpoint {
 impl BegunRequest {
     /// Whether the person need not sign in anew: the sign-in is recent enough, or came after the request.
     fn accepts(&self, session: &LiveSession, now: Timestamp) -> bool {
-        session.created_at >= self.begun_at
-            || (!self.request.wants_sign_in() && self.request.is_recent(session.created_at, now))
+        session.authenticated_at >= self.begun_at
+            || (!self.request.wants_sign_in() && self.request.is_recent(session.authenticated_at, now))
     }
 }
 

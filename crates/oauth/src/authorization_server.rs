@@ -4,7 +4,6 @@ use crate::dpop::DpopVerifier;
 use crate::error::OAuthError;
 use crate::form::FormParameters;
 use crate::metadata::MetadataDocuments;
-use crate::people::IdentityProviders;
 use crate::product::{ProductAudience, check_products};
 use crate::rules::{ConfigurationError, RefreshRules, RegistrationRules, TokenRules};
 use serde::Serialize;
@@ -12,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::claims::LONGEST_LIFETIME;
 use tegata_core::{Refusal, SiteId, TenantId, Timestamp};
+use tegata_federation::IdentityProviders;
 use tegata_signals::{SignalIssuer, Signals, StatusLists};
 use tegata_storage::CertificateHolder;
 use tegata_web::{ClientRegistry, OpenInstallationSecret, ServiceContext};
@@ -50,7 +50,6 @@ impl AuthorizationServer {
             return Err(ConfigurationError::Lifetime);
         }
         refresh.check(lifetime)?;
-        let people = IdentityProviders::new(people);
         let issuer = signals.issuer().clone();
         let context = issuer.service_context();
         let dpop = DpopVerifier::new(&context.addresses.device, secret);

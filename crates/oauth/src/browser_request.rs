@@ -11,8 +11,8 @@ use std::sync::Arc;
 use tegata_core::{Language, Refusal, Timestamp};
 use tegata_storage::CertificateHolder;
 use tegata_web::{
-    OnwardPage, PeerCertificate, Presented, Problem, ReaderLanguage, RequestTime, WebResult, body,
-    opens_a_page,
+    OnwardPage, OnwardPurpose, PeerCertificate, Presented, Problem, ReaderLanguage, RequestTime, WebResult,
+    body, opens_a_page,
 };
 
 /// The longest request that is looked at, in bytes: an ID token and an address may be in it.
@@ -71,7 +71,7 @@ pub(crate) async fn by_form(
     if address.len() > LONGEST {
         return Err(Refusal::RequestTooLarge.into());
     }
-    Ok(OnwardPage { language, address }.into_response())
+    Ok(OnwardPage { language, address, purpose: OnwardPurpose::Product }.into_response())
 }
 
 /// A picture, a script or a frame of any page on the device must neither take a code nor make room among the requests that

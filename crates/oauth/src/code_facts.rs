@@ -32,7 +32,8 @@ impl CodeFacts {
 
     /// Of a session that lasts.
     pub(crate) fn of_session(session: &LiveSession, subject: String) -> Self {
-        let person = KnownPerson { subject, session: session.id.clone(), auth_time: session.created_at };
+        let person =
+            KnownPerson { subject, session: session.id.clone(), auth_time: session.authenticated_at };
         Self { person: Some(person), amr: words(&session.amr) }
     }
 

@@ -4,10 +4,10 @@ use crate::access_token::TokenRequest;
 use crate::authorization_server::AuthorizationServer;
 use crate::client::DeviceRequest;
 use crate::error::OAuthError;
-use crate::people::{RecognizedPerson, SubjectTokenKind};
 use crate::refresh_grant;
 use crate::token_response::TokenResponse;
 use tegata_core::Refusal;
+use tegata_federation::{RecognizedPerson, SubjectTokenKind};
 use tegata_storage::{Actor, Principal, RefusalNote};
 
 const ACCESS_TOKEN_TYPE: &str = "urn:ietf:params:oauth:token-type:access_token";

@@ -1,8 +1,8 @@
 //! The operator's rules about tokens.
 
-use crate::people::IdentityProvider;
 use std::sync::Arc;
 use std::time::Duration;
+use tegata_federation::IdentityProviders;
 use tegata_web::ClientCas;
 use thiserror::Error;
 
@@ -14,7 +14,7 @@ pub struct TokenRules {
     /// How refresh tokens do.
     pub refresh: RefreshRules,
     /// Where people sign in, by tenant.
-    pub people: Vec<IdentityProvider>,
+    pub people: IdentityProviders,
     /// Whether clients may register themselves, and how they are known; they may not where there is nothing.
     pub registration: Option<RegistrationRules>,
 }
@@ -72,7 +72,8 @@ impl Default for RefreshRules {
 
 impl From<Duration> for TokenRules {
     fn from(lifetime: Duration) -> Self {
-        Self { lifetime, refresh: RefreshRules::default(), people: Vec::new(), registration: None }
+        let people = IdentityProviders::default();
+        Self { lifetime, refresh: RefreshRules::default(), people, registration: None }
     }
 }
 

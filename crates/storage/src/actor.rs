@@ -14,6 +14,8 @@ pub enum Actor {
     Device(DeviceId),
     /// A registered OAuth client, by its certificate.
     Client(String),
+    /// An OpenID provider of a tenant, by its issuer.
+    Provider(String),
     /// Somebody who signed in, or used a setup link.
     Person(PersonId),
     /// The directory of a tenant, by the token it has.
@@ -41,6 +43,7 @@ impl fmt::Display for Actor {
             Self::Anonymous => formatter.write_str("anonymous"),
             Self::Device(id) => write!(formatter, "device:{id}"),
             Self::Client(id) => write!(formatter, "client:{id}"),
+            Self::Provider(issuer) => write!(formatter, "provider:{issuer}"),
             Self::Person(id) => write!(formatter, "person:{id}"),
             Self::Directory(token) => write!(formatter, "directory:{token}"),
             Self::Operator(name) => write!(formatter, "operator:{name}"),

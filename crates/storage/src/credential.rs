@@ -11,11 +11,12 @@ pub use setup::{NewCredential, OpenSetup};
 
 use crate::person::{BreakGlass, PersonState, read_roles};
 use crate::scope::on_scoped_read;
+use crate::tenant::SignInAccounts;
 use crate::{LedgerError, Result, ScopedLedger};
 use tegata_core::{DeviceAssignment, DeviceId, PersonId, Roles, Timestamp};
 
-/// Somebody of a tenant who might be the one who signs in on a device. Nothing in it prints itself.
-pub struct SignInCandidate {
+/// Somebody of a tenant, before one of its devices.
+pub struct SignInPerson {
     /// The identifier that records carry.
     pub person: PersonId,
     /// Whether they may sign in at all.
@@ -24,6 +25,18 @@ pub struct SignInCandidate {
     pub break_glass: Option<BreakGlass>,
     /// The roles of the person.
     pub roles: Roles,
+    /// With which accounts the tenant's people sign in.
+    pub accounts: SignInAccounts,
+    /// Whether they work at the device's site.
+    pub works_at_site: bool,
+    /// Whom the device is for.
+    pub assigned: DeviceAssignment,
+}
+
+/// Somebody of a tenant who might be the one who signs in on a device. Nothing in it prints itself.
+pub struct SignInCandidate {
+    /// Who it would be.
+    pub who: SignInPerson,
     /// Argon2id, as a PHC string, or what another product has hashed.
     pub password: String,
     /// Whether the account is not set up, and the password another product's: it leads to setting up the account and no
@@ -35,23 +48,30 @@ pub struct SignInCandidate {
     pub totp_step: i64,
     /// Whether they have signed in on this device before.
     pub is_known_here: bool,
-    /// Whether they work at the device's site.
-    pub works_at_site: bool,
-    /// Whom the device is for.
-    pub assigned: DeviceAssignment,
 }
 
 /// What is read of a person who might sign in on a device: of `person p`, `credential c` and `device d`.
 macro_rules! candidate_columns {
     () => {
-        "p.id, p.state, p.break_glass, p.roles, c.password, c.totp, c.totp_step, \
-         (SELECT COUNT(*) FROM person_device k WHERE k.person = p.id AND k.device = d.id) AS known, \
+        concat!(
+            "c.password, c.totp, c.totp_step, \
+             (SELECT COUNT(*) FROM person_device k WHERE k.person = p.id AND k.device = d.id) AS known, ",
+            $crate::credential::person_columns!()
+        )
+    };
+}
+pub(crate) use candidate_columns;
+
+/// What is read of whoever stands before a device: of `person p` and `device d`.
+macro_rules! person_columns {
+    () => {
+        "p.id, p.state, p.break_glass, p.roles, (SELECT t.sign_in FROM tenant t WHERE t.id = p.tenant) AS accounts, \
          (SELECT COUNT(*) FROM person_site w WHERE w.site = d.site AND w.person = p.id) AS works_at_site, \
          (SELECT COUNT(*) FROM device_person a WHERE a.device = d.id) AS assigned, \
          (SELECT COUNT(*) FROM device_person a WHERE a.device = d.id AND a.person = p.id) AS assigned_this"
     };
 }
-pub(crate) use candidate_columns;
+pub(crate) use person_columns;
 
 impl ScopedLedger {
     /// Whoever has this login (as [`tegata_core::LoginId::key`] writes it) and a password, before a device of the same tenant.
@@ -96,6 +116,35 @@ impl ScopedLedger {
 }
 
 #[derive(sqlx::FromRow)]
+pub(crate) struct SignInPersonRow {
+    #[sqlx(try_from = "String")]
+    id: PersonId,
+    #[sqlx(try_from = "String")]
+    state: PersonState,
+    break_glass: Option<String>,
+    roles: String,
+    #[sqlx(try_from = "String")]
+    accounts: SignInAccounts,
+    works_at_site: i64,
+    assigned: i64,
+    assigned_this: i64,
+}
+
+impl SignInPersonRow {
+    pub(crate) fn person(self) -> Result<SignInPerson> {
+        Ok(SignInPerson {
+            roles: read_roles(&self.roles)?,
+            person: self.id,
+            state: self.state,
+            break_glass: self.break_glass.map(BreakGlass::try_from).transpose()?,
+            accounts: self.accounts,
+            works_at_site: self.works_at_site > 0,
+            assigned: assignment(self.assigned, self.assigned_this),
+        })
+    }
+}
+
+#[derive(sqlx::FromRow)]
 struct SignInRow {
     #[sqlx(flatten)]
     person: CandidateRow,
@@ -104,19 +153,12 @@ struct SignInRow {
 
 #[derive(sqlx::FromRow)]
 pub(crate) struct CandidateRow {
-    #[sqlx(try_from = "String")]
-    id: PersonId,
-    #[sqlx(try_from = "String")]
-    state: PersonState,
-    break_glass: Option<String>,
-    roles: String,
+    #[sqlx(flatten)]
+    who: SignInPersonRow,
     password: Option<String>,
     totp: Option<Vec<u8>>,
     totp_step: Option<i64>,
     known: i64,
-    works_at_site: i64,
-    assigned: i64,
-    assigned_this: i64,
 }
 
 impl CandidateRow {
@@ -124,17 +166,12 @@ impl CandidateRow {
     pub(crate) fn candidate(self, imported: Option<String>) -> Result<SignInCandidate> {
         let is_imported = self.password.is_none();
         Ok(SignInCandidate {
-            roles: read_roles(&self.roles)?,
-            person: self.id,
-            state: self.state,
-            break_glass: self.break_glass.map(BreakGlass::try_from).transpose()?,
+            who: self.who.person()?,
             password: self.password.or(imported).ok_or(LedgerError::Unreadable("credential.password"))?,
             is_imported,
             totp: self.totp.unwrap_or_default(),
             totp_step: self.totp_step.unwrap_or_default(),
             is_known_here: self.known > 0,
-            works_at_site: self.works_at_site > 0,
-            assigned: assignment(self.assigned, self.assigned_this),
         })
     }
 }

@@ -102,7 +102,9 @@ pub use certificate::{
 };
 pub use client::{InitialToken, NewClient, NewInitialToken, RemovedClient, StoredClient};
 pub use commits::{COMMIT_BOUNDS, CommitCounts};
-pub use credential::{EmergencyCode, NewCredential, OpenSetup, ProvedPassword, SignInCandidate};
+pub use credential::{
+    EmergencyCode, NewCredential, OpenSetup, ProvedPassword, SignInCandidate, SignInPerson,
+};
 pub use crl::{CrlShard, PublishedCrl, StoredCrl};
 pub use device::{Device, DeviceAction, DeviceFilter, ListedDevice};
 pub use device_change::DeviceChange;
@@ -139,8 +141,8 @@ pub use passkey::{
 };
 pub use people_policy::PeoplePolicy;
 pub use person::{
-    BreakGlass, ExternalKeyUpdate, NewPerson, PeopleFilter, PeoplePage, Person, PersonSite, PersonState,
-    PersonUpdate, SiteMember, SuspendedUnused,
+    BreakGlass, ExternalKeyUpdate, NewPerson, NewPersonLink, PeopleFilter, PeoplePage, Person, PersonLink,
+    PersonSite, PersonState, PersonUpdate, SiteMember, SuspendedUnused,
 };
 pub use person_review::{PersonReview, ReviewAnswer, ReviewEffect, ReviewRound, ReviewedPerson};
 pub use place::LedgerPlace;
@@ -167,10 +169,15 @@ pub use scope::{Principal, Scope, ScopedLedger, ScopedTransaction, TenantScope};
 pub use search::{DeviceSearch, FoundDevice, FoundDevices, FoundPerson, MatchedBy};
 pub use server::{FORGOTTEN, RegisteredServer, SIGN_OF_LIFE};
 pub use service_ledger::{ServiceLedger, ServiceOperation, ServiceTransaction};
-pub use session::{ListedSession, LiveSession, SecondFactorUse, StartSession, StartedSession};
+pub use session::{
+    ListedSession, LiveSession, ProviderLogout, ProviderSession, ProviderUse, SecondFactorUse, StartSession,
+    StartedSession,
+};
 pub use status::{CertificateHolder, Freshness, Outdated, STATUS_STALENESS, StatusCache};
 pub use status_list::{StatusHead, StatusPlace};
-pub use tenant::{DirectorySite, Site, Tenant, TenantAction, TenantIssuers};
+pub use tenant::{
+    CreatesPeople, DirectorySite, SignInAccounts, SignInPolicy, Site, Tenant, TenantAction, TenantIssuers,
+};
 pub use token::IssuedToken;
 pub use token_key::StoredTokenKey;
 pub use transaction::Transaction;

@@ -227,7 +227,11 @@ impl Transaction {
         if moved == 1 { Ok(()) } else { Err(LedgerError::Refused(Refusal::PasskeyWrong)) }
     }
 
-    async fn use_challenge(&mut self, challenge: &UsedChallenge) -> Result<()> {
+    /// Notes that a challenge was answered.
+    ///
+    /// # Errors
+    /// [`Refusal::FormOutdated`] when it was answered before.
+    pub(crate) async fn use_challenge(&mut self, challenge: &UsedChallenge) -> Result<()> {
         let used = on_transaction!(self.engine, connection => {
             sqlx::query("INSERT INTO used_challenge (hash, expires_at) VALUES ($1, $2) ON CONFLICT (hash) DO NOTHING")
                 .bind(challenge.hash.clone())

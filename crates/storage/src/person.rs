@@ -7,11 +7,13 @@ mod devices;
 mod directory;
 mod editing;
 mod finding;
+mod linking;
 mod unused;
 
 pub use changing::NewPerson;
 pub use editing::{ExternalKeyUpdate, PersonUpdate};
 pub use finding::{PeopleFilter, PeoplePage, SiteMember};
+pub use linking::{NewPersonLink, PersonLink};
 pub use unused::SuspendedUnused;
 
 use crate::scope::on_scoped_read;

@@ -4,8 +4,10 @@ mod acting;
 mod dropping;
 mod ending;
 mod justifying;
+mod provider;
 mod starting;
 
+pub use provider::{ProviderLogout, ProviderSession, ProviderUse};
 pub use starting::{SecondFactorUse, StartSession, StartedSession};
 
 use crate::credential::assignment;
@@ -38,6 +40,8 @@ pub struct LiveSession {
     pub amr: String,
     /// When the person signed in.
     pub created_at: Timestamp,
+    /// When they proved who they are: before that, where a provider has remembered them.
+    pub authenticated_at: Timestamp,
     /// When it was last used, to the minute or so.
     pub used_at: Timestamp,
     /// When it ends in any case.
@@ -73,7 +77,7 @@ macro_rules! live_session {
     ($by:literal) => {
         concat!(
             "SELECT s.id, s.tenant, s.person, p.login, p.name, p.roles, s.amr, s.created_at, s.used_at, s.expires_at, \
-             d.tenant AS device_tenant, \
+             s.authenticated_at, d.tenant AS device_tenant, \
              (SELECT COUNT(*) FROM person_site w WHERE w.person = p.id AND w.site = d.site) AS works_at_site, \
              (SELECT COUNT(*) FROM device_person a WHERE a.device = d.id) AS assigned, \
              (SELECT COUNT(*) FROM device_person a WHERE a.device = d.id AND a.person = p.id) AS assigned_this \
@@ -182,6 +186,7 @@ struct SessionRow {
     created_at: i64,
     used_at: i64,
     expires_at: i64,
+    authenticated_at: Option<i64>,
     device_tenant: String,
     works_at_site: i64,
     assigned: i64,
@@ -213,6 +218,7 @@ impl SessionRow {
             roles,
             amr: self.amr,
             created_at: self.created_at.into(),
+            authenticated_at: self.authenticated_at.unwrap_or(self.created_at).into(),
             used_at: self.used_at.into(),
             expires_at: self.expires_at.into(),
         }))

@@ -1,9 +1,11 @@
 //! Tenants and their sites.
 
 mod directory;
+mod sign_in_policy;
 mod suspending;
 
 pub use directory::DirectorySite;
+pub use sign_in_policy::{CreatesPeople, SignInAccounts, SignInPolicy};
 pub use suspending::TenantAction;
 pub(crate) use suspending::moved_to;
 

@@ -10,6 +10,7 @@ pub mod clients;
 pub mod dates;
 pub mod followers;
 pub mod hierarchy;
+pub mod identity_providers;
 pub mod listener_certificates;
 pub mod listeners;
 pub mod metrics;

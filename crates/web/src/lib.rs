@@ -67,7 +67,7 @@ pub use installation_secret::{InstallationSecret, InstallationSecretSource, Open
 pub use json::StrictJson;
 pub use language::ReaderLanguage;
 pub use listener::{ListenerKind, serve};
-pub use onward::OnwardPage;
+pub use onward::{OnwardPage, OnwardPurpose};
 pub use page::HtmlPage;
 pub use probe::ProbeHosts;
 pub use problem::{Problem, WebResult};

@@ -17,23 +17,47 @@ pub struct OnwardPage {
     pub language: Language,
     /// Where it leads: one that was registered.
     pub address: String,
+    /// Why somebody is led on.
+    pub purpose: OnwardPurpose,
+}
+
+/// What somebody is led on for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OnwardPurpose {
+    /// To use a product.
+    Product,
+    /// To sign out where they have signed in.
+    SignOut,
+}
+
+impl OnwardPurpose {
+    const fn title(self, language: Language) -> &'static str {
+        match self {
+            Self::Product => language.pick("サービスへ進みます", "On to the product"),
+            Self::SignOut => language.pick(
+                "会社の認証サービスからもサインアウトします",
+                "Signing out of your company's sign-in service too",
+            ),
+        }
+    }
 }
 
 #[derive(Template)]
 #[template(path = "onward.html")]
 struct OnwardBody<'a> {
     language: Language,
+    title: &'static str,
     address: &'a str,
 }
 
 impl IntoResponse for OnwardPage {
     fn into_response(self) -> Response {
-        let Self { language, address } = self;
+        let Self { language, address, purpose } = self;
         let Ok(refresh) = HeaderValue::try_from(format!("0; url={address}")) else {
             return crate::Problem::from(Refusal::Internal).into_response();
         };
-        let title = language.pick("サービスへ進みます", "On to the product");
-        let page = HtmlPage::new(language, title, &OnwardBody { language, address: &address });
+        let title = purpose.title(language);
+        let page = HtmlPage::new(language, title, &OnwardBody { language, title, address: &address });
         let mut response = page.into_response();
         response.headers_mut().insert(REFRESH, refresh);
         response

@@ -814,6 +814,46 @@ refusals! {
         ja: "確認待ちの利用者ではありません", "確認がすでに済んだか、確認の番号が違います。tegata person review list で確かめてください。";
         en: "The person is not waiting for this review", "Somebody has answered already, or the review is another: tegata person review list.";
     }
+    /// The provider of the person's tenant cannot be reached, or is too slow.
+    ProviderUnavailable "U-50" 503 {
+        ja: "会社の認証サービス(OpenID プロバイダー)から応答がありません", "少し待ってから、もう一度お試しください。続くときは、コードを添えて、会社の認証サービスの担当者へご連絡ください。";
+        en: "Your company's sign-in service (OpenID provider) does not answer", "Wait a little and try again. If it goes on, tell whoever runs your company's sign-in service this code.";
+    }
+    /// What the provider or the browser brought is no sign-in: the provider refused, or its answer does not hold.
+    ProviderSignInFailed "U-51" 403 {
+        ja: "会社の認証サービスでのサインインが完了しませんでした", "もう一度、最初からサインインしてください。続くときは、コードと時刻を添えて管理者へご連絡ください。";
+        en: "The sign-in at your company's sign-in service was not completed", "Sign in again from the beginning. If it goes on, tell your administrator this code and the time.";
+    }
+    /// The browser did not begin this sign-in, began another since, or too long ago.
+    ProviderSignInOver "U-52" 403 {
+        ja: "このサインインは、この端末のこの画面から始まったものではないか、時間がたちすぎています", "もう一度、最初からサインインしてください。心当たりのないリンクを開いたときは、この画面を閉じてください。";
+        en: "This sign-in was not begun in this browser on this device, or too long ago", "Sign in again from the beginning. If you came by a link that you did not expect, close this page.";
+    }
+    /// The provider's account is linked to nobody here.
+    PersonNotLinked "U-53" 403 {
+        ja: "会社の認証サービスのアカウントが、このシステムの利用者と結び付けられていません", "会社の管理者に、コードを添えて、アカウントの結び付けを依頼してください。";
+        en: "Your account at your company's sign-in service is linked to no account here", "Ask your company's administrator to link it, and tell them this code.";
+    }
+    /// The tenant lets its people sign in at its provider alone.
+    LocalAccountClosed "U-54" 403 {
+        ja: "この会社では、会社の認証サービスからサインインします", "「会社のアカウントでサインイン」を使ってください。";
+        en: "In this company people sign in at the company's sign-in service", "Choose to sign in with your company's account.";
+    }
+    /// Nobody has said which provider the tenant has.
+    ProviderMissing "U-55" 404 {
+        ja: "会社の認証サービスが、このシステムに登録されていません", "コードを添えて管理者へご連絡ください。";
+        en: "No sign-in service of your company is registered here", "Tell your administrator this code.";
+    }
+    /// The tenant lets its provider make accounts, and the provider names no site where the person works.
+    PersonWithoutSite "U-56" 403 {
+        ja: "会社の認証サービスが、この会社の店舗をひとつも示していません", "勤務先の店舗が登録されているか、会社の管理者に確かめてもらってください。";
+        en: "Your company's sign-in service names no site of this company for you", "Ask your company's administrator whether the site where you work is registered for you.";
+    }
+    /// A logout token that is not believed, or was used before.
+    LogoutTokenRefused "U-57" 400 {
+        ja: "ログアウトトークンを受け付けられません", "発行者、aud、exp、iat、jti、events を確かめ、同じトークンを二度送らないでください。";
+        en: "The logout token is not accepted", "Check iss, aud, exp, iat, jti and events, and send no token twice.";
+    }
 
     // V: Streams of security events.
     /// No stream of security events of this name is the client's.

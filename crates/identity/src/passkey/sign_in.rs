@@ -73,13 +73,13 @@ impl IdentityService {
         let answer: SignedCredential = serde_json::from_str(answer).map_err(|_| Refusal::PasskeyWrong)?;
         let found = self.rows(holder).passkey_candidate(&answer.id, &holder.device).await;
         let found = found.map_err(refusal)?.ok_or(Refusal::PasskeyWrong)?;
-        if answer.user_handle != found.person.person.bits() {
+        if answer.user_handle != found.person.who.person.bits() {
             return Err(Refusal::PasskeyWrong);
         }
         let used = self.verified_use(&answer, &found, part, headers, now).await?;
         if used.counter <= found.counter && (used.counter, found.counter) != (0, 0) {
             tracing::error!(
-                person = %found.person.person, passkey = %found.passkey, device = %holder.device,
+                person = %found.person.who.person, passkey = %found.passkey, device = %holder.device,
                 alarm = "passkey_counter", "the counter of a passkey went back: there may be a copy of it"
             );
             return Err(Refusal::PasskeyCopied);

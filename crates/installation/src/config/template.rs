@@ -199,6 +199,11 @@ const PEOPLE: &str = r#"# Where the people of a tenant sign in, for tokens that 
 # ca = "PEM, where the system does not trust it"
 # site_claim = "stores"
 # require = { hd = "aoba.example.jp" }
+# The sign-in page sends them there, as this client: docs/people.md.
+# [identity_provider.sign_in]
+# client_id = "tegata"
+# client_secret = "provider-secret"
+# mfa_amr = ["mfa"]
 "#;
 
 /// A text of TOML on one line, with its quotes. JSON writes it so too, except for U+007F.

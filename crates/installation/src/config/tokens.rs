@@ -1,11 +1,8 @@
-//! What an operator decides about tokens, products and where people sign in.
+//! What an operator decides about tokens and products.
 
 use serde::Deserialize;
-use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::Duration;
 use tegata_core::client_sign_in::check_origin;
-use tegata_core::{HttpUrl, UrlError};
 
 /// How tokens and the keys that sign them live.
 #[derive(Clone, Debug, Deserialize)]
@@ -38,35 +35,6 @@ pub struct ProductConfig {
     /// Origins under which gates serve it to browsers, beside that of its audience.
     #[serde(default)]
     pub origins: Vec<String>,
-}
-
-/// Where the people of a tenant sign in.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct IdentityProviderConfig {
-    /// The tenant, by name or identifier.
-    pub tenant: String,
-    /// The provider's issuer; its discovery document is found below it.
-    pub issuer: String,
-    /// What its tokens must be for: usually the client identifiers that products sign in with.
-    pub audiences: Vec<String>,
-    /// Claims and the values they must have, where others sign in at the same issuer.
-    #[serde(default)]
-    pub require: BTreeMap<String, String>,
-    /// PEM that verifies its server, where the system's own trust does not.
-    pub ca: Option<PathBuf>,
-    /// Hosts within one's own network, beside the issuer's, that its discovery document may name.
-    #[serde(default)]
-    pub hosts: Vec<String>,
-    /// The claim that names a person for ever.
-    #[serde(default = "sub")]
-    pub person_claim: String,
-    /// The claim with the sites a person works at, by name or identifier. Without it: all of the tenant's.
-    pub site_claim: Option<String>,
-}
-
-fn sub() -> String {
-    "sub".into()
 }
 
 impl Default for TokensConfig {
@@ -114,61 +82,9 @@ impl ProductConfig {
     }
 }
 
-impl IdentityProviderConfig {
-    pub(super) fn check(&self) -> Result<(), String> {
-        self.check_issuer()?;
-        let is_blank = self.audiences.iter().any(String::is_empty);
-        if self.audiences.is_empty() || is_blank || self.person_claim.is_empty() {
-            return Err("identity_provider.audiences and person_claim must not be empty".into());
-        }
-        Ok(())
-    }
-
-    /// Tokens and the discovery document say the issuer letter by letter, in the form that everybody writes.
-    fn check_issuer(&self) -> Result<(), String> {
-        let wrong = |why: String| Err(format!("identity_provider.issuer {:?}: {why}", self.issuer));
-        match HttpUrl::parse_https(&self.issuer) {
-            Err(error) => wrong(error.to_string()),
-            Ok(_) if self.issuer.contains('?') => wrong(UrlError::Query.to_string()),
-            Ok(url) if url.to_string() != self.issuer => wrong(format!("write it as {url}")),
-            Ok(_) => Ok(()),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn provider(more: &str) -> Result<(), String> {
-        let whole = format!("tenant = \"あおば\"\n{more}");
-        let read: Result<IdentityProviderConfig, _> = toml::from_str(&whole);
-        read.map_err(|error| error.to_string())?.check()
-    }
-
-    #[test]
-    fn a_provider_is_an_https_address_whose_tokens_are_for_somebody() {
-        let issuer = "issuer = \"https://login.example.jp/aoba\"\n";
-        assert_eq!(provider(&format!("{issuer}audiences = [\"rezept\"]")), Ok(()));
-        let more = "site_claim = \"stores\"\nperson_claim = \"oid\"\nrequire = { hd = \"aoba.example.jp\" }";
-        assert_eq!(provider(&format!("{issuer}audiences = [\"rezept\"]\n{more}")), Ok(()));
-        for wrong in ["", "audiences = []", "audiences = [\"\"]", "audiences = [\"a\"]\nperson_claim = \"\""]
-        {
-            assert!(provider(&format!("{issuer}{wrong}")).is_err(), "{wrong}");
-        }
-        for address in [
-            "http://login.example.jp",
-            "login.example.jp",
-            "https://a.example/?x=1",
-            "https://a.example/#x",
-            "https://a.example:443/aoba",
-            "https://A.example/aoba",
-            "https://me@a.example",
-        ] {
-            assert!(provider(&format!("issuer = \"{address}\"\naudiences = [\"a\"]")).is_err(), "{address}");
-        }
-        assert!(provider(&format!("{issuer}audiences = [\"a\"]\nclaim = \"x\"")).is_err(), "unknown keys");
-    }
 
     #[test]
     fn refresh_tokens_outlive_access_tokens_and_their_own_grace() {

@@ -6,7 +6,7 @@ use http::header::{CACHE_CONTROL, LOCATION};
 use http::{HeaderValue, StatusCode};
 use tegata_core::encoding::percent_encoded;
 use tegata_core::{AuthorizationCode, Language, Refusal};
-use tegata_web::{OnwardPage, Problem};
+use tegata_web::{OnwardPage, OnwardPurpose, Problem};
 
 /// Where an answer goes, and what the client wants to hear again.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -69,7 +69,10 @@ pub(crate) fn with_parameter(mut address: String, name: &str, value: &str) -> St
 impl IntoResponse for AuthorizationAnswer {
     fn into_response(self) -> Response {
         match self.by_page {
-            Some(language) => OnwardPage { language, address: self.location }.into_response(),
+            Some(language) => {
+                OnwardPage { language, address: self.location, purpose: OnwardPurpose::Product }
+                    .into_response()
+            }
             None => see_other(&self.location),
         }
     }

@@ -139,6 +139,11 @@ impl AuthorizationRequest {
         self.prompt == Prompt::SignIn
     }
 
+    /// How many seconds ago the person may have proved themselves, if the client says; 0 for anew.
+    pub(crate) fn longest_since_sign_in(&self) -> Option<u32> {
+        if self.wants_sign_in() { Some(0) } else { self.max_age }
+    }
+
     /// Whether a sign-in of that time is young enough.
     pub(crate) fn is_recent(&self, signed_in: Timestamp, now: Timestamp) -> bool {
         self.max_age.is_none_or(|seconds| now.since(signed_in) <= Duration::from_secs(seconds.into()))

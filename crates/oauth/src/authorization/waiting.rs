@@ -30,6 +30,8 @@ pub(crate) struct BegunRequest {
 pub(crate) struct ToSignIn {
     name: RequestReference,
     login_hint: Option<String>,
+    /// For a provider that remembers people: this server asks its own anew in any case.
+    max_age: Option<u32>,
 }
 
 impl AuthorizationServer {
@@ -95,7 +97,11 @@ impl AuthorizationServer {
         };
         // Whoever comes back without having signed in gets no more time by it.
         self.keep(&name, stored, now, begun.begun_at.plus(PATIENCE)).await?;
-        Ok(ToSignIn { name, login_hint: begun.request.login_hint.clone() })
+        Ok(ToSignIn {
+            name,
+            login_hint: begun.request.login_hint.clone(),
+            max_age: begun.request.longest_since_sign_in(),
+        })
     }
 
     pub(crate) async fn keep(
@@ -117,6 +123,7 @@ impl ToSignIn {
         let next = percent_encoded(&format!("/authorize?continue={}", self.name.reveal()));
         let hint = self.login_hint.map(|hint| format!("&login_hint={}", percent_encoded(&hint)));
         let hint = hint.unwrap_or_default();
-        see_other(&format!("/sign-in?next={next}&lang={}{hint}", language.tag()))
+        let max_age = self.max_age.map(|seconds| format!("&max_age={seconds}")).unwrap_or_default();
+        see_other(&format!("/sign-in?next={next}&lang={}{hint}{max_age}", language.tag()))
     }
 }

@@ -1,11 +1,11 @@
 //! A person's sign-in and the device's certificate become one token that names both (RFC 8693), and nothing else does.
 
+use crate::TokenRules;
 use crate::tests::fixture::{
     CertificateHolderFixture, LIFETIME, OTHER_PRODUCT, OauthFixture, PRODUCT, START, TestResponse, products,
 };
-use crate::{DocumentFetcher, IdentityProvider, TokenRules};
 use futures_util::future::BoxFuture;
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex};
@@ -15,6 +15,7 @@ use tegata_core::entropy::Seeded;
 use tegata_core::feed::TokenHolder as Signed;
 use tegata_core::jws::SigningKey;
 use tegata_core::{DeviceState, RevocationReason, Role, TenantId};
+use tegata_federation::{IdentityProvider, IdentityProviders, ProviderTransport, TransportAnswer};
 use tegata_signals::SigningKeys;
 use tegata_storage::DeviceAction;
 use tegata_testkit::Everything;
@@ -33,11 +34,20 @@ struct Web {
     asked: Mutex<Vec<String>>,
 }
 
-impl DocumentFetcher for Web {
+impl ProviderTransport for Web {
     fn fetch<'a>(&'a self, url: &'a str) -> BoxFuture<'a, Option<Vec<u8>>> {
         self.asked.lock().unwrap().push(url.to_owned());
         let found = self.documents.lock().unwrap().get(url).cloned();
         Box::pin(async move { found })
+    }
+
+    fn post_form<'a>(
+        &'a self,
+        _: &'a str,
+        _: Option<HeaderValue>,
+        _: String,
+    ) -> BoxFuture<'a, Option<TransportAnswer>> {
+        Box::pin(async { None })
     }
 }
 
@@ -88,9 +98,11 @@ impl Store {
             require: BTreeMap::new(),
             person_claim: "sub".into(),
             site_claim: None,
-            fetch: web.clone(),
+            sign_in: None,
+            transport: web.clone(),
         });
-        fixture.serve(products(), TokenRules { people: vec![provider], ..LIFETIME.into() });
+        fixture
+            .serve(products(), TokenRules { people: IdentityProviders::new([provider]), ..LIFETIME.into() });
         let device = fixture.enroll(Role::Device).await;
         Self { fixture, device, web, keys }
     }

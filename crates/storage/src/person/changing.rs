@@ -131,7 +131,7 @@ impl Transaction {
         let set = on_transaction!(self.engine, connection => {
             sqlx::query(
                 "UPDATE person SET break_glass = 'ready' WHERE id = $1 AND break_glass IS NULL \
-                 AND ($2 IS NULL OR tenant = $2)",
+                 AND ($2 IS NULL OR tenant = $2) AND NOT EXISTS (SELECT 1 FROM person_link l WHERE l.person = person.id)",
             )
             .bind(person.as_str())
             .bind(self.scope.bound())
@@ -139,7 +139,10 @@ impl Transaction {
             .await?
             .rows_affected()
         });
-        changed_one(set, "there is no such person, or the account is for emergencies already")?;
+        changed_one(
+            set,
+            "there is no such person, or the account is for emergencies already, or is linked to a provider",
+        )?;
         let detail = json!({"tenant": self.tenant_of(person).await?, "person": person});
         self.audit(actor, "person.break_glass", None, detail).await
     }

@@ -43,6 +43,11 @@ impl Principal<TenantScope> {
         Self { actor: Actor::Directory(token.id.clone()), scope: TenantScope::of(&token.tenant) }
     }
 
+    /// A tenant's OpenID provider, which has signed what it says: it tells about people of that tenant.
+    pub fn provider(issuer: &str, tenant: &TenantId) -> Self {
+        Self { actor: Actor::Provider(issuer.to_owned()), scope: TenantScope::of(tenant) }
+    }
+
     /// A registered client whose certificate was verified, for one of the tenants that its registration names.
     pub fn client(client: &str, tenant: &TenantId) -> Self {
         Self { actor: Actor::Client(client.to_owned()), scope: TenantScope::of(tenant) }

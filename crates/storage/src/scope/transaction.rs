@@ -4,9 +4,10 @@ use super::ScopedLedger;
 use super::extent::Scope;
 use crate::{
     Actor, Approval, Device, DeviceAction, DeviceChange, EmergencyCode, KeptAnswer, Ledger, License, Lineage,
-    LossReports, NewInvitation, NewKitting, NewPerson, NewPersonPasskey, NewScimToken, OnFile, PeoplePolicy,
-    PersonUpdate, PolicyPlace, ProvedPassword, Result, ReviewAnswer, ReviewEffect, RevocationEffect, Site,
-    StartSession, StartedSession, TenantAction, Transaction,
+    LossReports, NewInvitation, NewKitting, NewPerson, NewPersonLink, NewPersonPasskey, NewScimToken, OnFile,
+    PeoplePolicy, PersonUpdate, PolicyPlace, ProvedPassword, ProviderLogout, Result, ReviewAnswer,
+    ReviewEffect, RevocationEffect, SignInPolicy, Site, StartSession, StartedSession, TenantAction,
+    Transaction,
 };
 use tegata_core::feed::TokenHolder;
 use tegata_core::renewal::RenewalRules;
@@ -49,6 +50,7 @@ scoped_writes! {
     rename_site(site: &SiteId, name: &Name, actor: &Actor) -> ();
     rename_device(device: &DeviceId, name: &Name, actor: &Actor) -> ();
     set_loss_reports(tenant: &TenantId, wanted: LossReports, actor: &Actor) -> ();
+    set_sign_in_policy(tenant: &TenantId, wanted: SignInPolicy, actor: &Actor) -> ();
     set_guidance(place: &PolicyPlace, wanted: &Guidance, actor: &Actor) -> bool;
     policy(place: &PolicyPlace) -> EnrollmentPolicy;
     set_policy(place: &PolicyPlace, policy: &EnrollmentPolicy, actor: &Actor) -> bool;
@@ -111,6 +113,9 @@ scoped_writes! {
     answer_review(
         review: &ReviewId, person: &PersonId, answer: ReviewAnswer, by: &PersonId, actor: &Actor
     ) -> ReviewEffect;
+    link_person(new: &NewPersonLink, actor: &Actor) -> ();
+    unlink_person(person: &PersonId, issuer: &str, actor: &Actor) -> u64;
+    end_provider_sessions(logout: &ProviderLogout<'_>, actor: &Actor) -> u64;
     start_session(new: &StartSession) -> StartedSession;
     require_session(person: &PersonId, session: &SessionId) -> ();
     end_session(person: &PersonId, session: &SessionId, actor: &Actor) -> ();

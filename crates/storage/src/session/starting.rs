@@ -5,6 +5,7 @@ use crate::actor::Actor;
 use crate::engine::on_transaction;
 use crate::passkey::PasskeyUse;
 use crate::revocation_log::PersonRecordState;
+use crate::session::provider::ProviderUse;
 use crate::{LedgerError, Result, Transaction};
 use serde_json::json;
 use tegata_core::{DeviceId, PersonId, Refusal, SessionId, TenantId, Timestamp};
@@ -27,7 +28,7 @@ pub struct StartSession {
     pub person: PersonId,
     /// The device it belongs to.
     pub device: DeviceId,
-    /// The second factor, which is used up.
+    /// The second factor, or what stands for all, which is used up.
     pub factor: SecondFactorUse,
     /// When it ends if nobody uses it.
     pub idle_until: Timestamp,
@@ -44,6 +45,17 @@ pub enum SecondFactorUse {
     Code(Vec<u8>),
     /// A passkey that has signed: beside the password, or in the place of both.
     Passkey(PasskeyUse),
+    /// A sign-in at the tenant's provider, in the place of everything.
+    Provider(ProviderUse),
+}
+
+impl SecondFactorUse {
+    fn at_provider(&self) -> Option<&ProviderUse> {
+        match self {
+            Self::Provider(used) => Some(used),
+            _ => None,
+        }
+    }
 }
 
 /// How a session was begun.
@@ -59,6 +71,8 @@ pub enum StartedSession {
     Passkey,
     /// By a password and a passkey.
     PasswordAndPasskey,
+    /// At the tenant's provider.
+    Provider,
 }
 
 impl StartedSession {
@@ -72,6 +86,8 @@ impl StartedSession {
             // What kind of key it is only an attestation could tell.
             Self::Passkey => "pop user mfa",
             Self::PasswordAndPasskey => "pwd pop user mfa",
+            // The provider says it.
+            Self::Provider => "",
         }
     }
 
@@ -82,6 +98,7 @@ impl StartedSession {
             Self::Emergency => "emergency",
             Self::Passkey => "passkey",
             Self::PasswordAndPasskey => "password and passkey",
+            Self::Provider => "provider",
         }
     }
 }
@@ -127,6 +144,10 @@ impl Transaction {
                 self.use_passkey(&new.person, used).await?;
                 let beside = used.beside_password;
                 Ok(if beside { StartedSession::PasswordAndPasskey } else { StartedSession::Passkey })
+            }
+            SecondFactorUse::Provider(used) => {
+                self.use_provider(new, used).await?;
+                Ok(StartedSession::Provider)
             }
             SecondFactorUse::Code(hash) => {
                 let used: Option<(String,)> = on_transaction!(self.engine, connection => {
@@ -177,10 +198,15 @@ impl Transaction {
 
     async fn insert_session(&mut self, new: &StartSession, by: StartedSession) -> Result<()> {
         let now = self.now.millis();
+        let provider = new.factor.at_provider();
+        let amr = provider.map_or(by.amr(), |used| used.amr.as_str()).to_owned();
+        let (subject, session) =
+            (provider.map(|used| used.subject.clone()), provider.and_then(|used| used.session.clone()));
         let started = on_transaction!(self.engine, connection => {
             sqlx::query(
                 "INSERT INTO session (id, token_hash, tenant, person, device, amr, created_at, used_at, idle_until, \
-                 expires_at) SELECT $1, $2, p.tenant, p.id, d.id, $6, $7, $7, $8, $9 FROM person p \
+                 expires_at, provider_issuer, provider_subject, provider_session, id_token, authenticated_at) \
+                 SELECT $1, $2, p.tenant, p.id, d.id, $6, $7, $7, $8, $9, $10, $11, $12, $13, $14 FROM person p \
                  JOIN device d ON d.tenant = p.tenant JOIN tenant t ON t.id = p.tenant \
                  WHERE p.tenant = $3 AND p.id = $4 AND d.id = $5 \
                  AND p.state = 'active' AND (p.break_glass IS NULL OR p.break_glass = 'ready') AND d.state = 'active' AND d.role = 'device' AND t.state = 'active'",
@@ -190,10 +216,15 @@ impl Transaction {
             .bind(new.tenant.as_str())
             .bind(new.person.as_str())
             .bind(new.device.as_str())
-            .bind(by.amr())
+            .bind(amr)
             .bind(now)
             .bind(new.idle_until.millis())
             .bind(new.expires_at.millis())
+            .bind(provider.map(|used| used.issuer.clone()))
+            .bind(subject)
+            .bind(session)
+            .bind(provider.and_then(|used| used.id_token.clone()))
+            .bind(provider.and_then(|used| used.authenticated_at).map(Timestamp::millis))
             .execute(connection)
             .await?
             .rows_affected()

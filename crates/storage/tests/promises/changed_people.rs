@@ -64,7 +64,7 @@ on_both_engines! {
         assert_eq!(refused(&start(fixture, &person, &device, 2, day(1)).await), Some(Refusal::SignInWrong));
         let key = LoginId::parse("kinkyu").unwrap().key();
         let candidate = rows(fixture).sign_in_candidate(&key, &device).await.unwrap().unwrap();
-        assert_eq!((candidate.state, candidate.break_glass), (PersonState::Active, Some(BreakGlass::Used)));
+        assert_eq!((candidate.who.state, candidate.who.break_glass), (PersonState::Active, Some(BreakGlass::Used)));
         enable(fixture, &person).await.unwrap();
         assert!(start(fixture, &person, &device, 2, day(1)).await.is_ok(), "once more");
         assert_eq!(refused(&start(fixture, &person, &device, 3, day(1)).await), Some(Refusal::SignInWrong));

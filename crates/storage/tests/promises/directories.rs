@@ -208,5 +208,5 @@ async fn candidate(fixture: &LedgerFixture, device: &DeviceId) -> Option<tegata_
 /// Whether somebody may sign in with a password of another product.
 async fn is_candidate(fixture: &LedgerFixture, device: &DeviceId) -> bool {
     let candidate = candidate(fixture, device).await;
-    candidate.is_some_and(|candidate| candidate.is_imported && candidate.state == PersonState::Active)
+    candidate.is_some_and(|candidate| candidate.is_imported && candidate.who.state == PersonState::Active)
 }

@@ -18,10 +18,11 @@ use tegata_core::{
     Roles, ScimSecret, ScimTokenId, SessionId, SetupCode, SiteId, StopCause, TenantId, Thumbprint, Timestamp,
 };
 use tegata_storage::{
-    Actor, DeviceAction, DeviceChange, DeviceFilter, DevicePage, DeviceSearch, EmergencyCode, KeptAnswer,
-    License, Lineage, LossReports, NewApproval, NewCredential, NewInvitation, NewKitting, NewPerson,
-    NewPersonPasskey, NewScimToken, OnFile, PeopleFilter, PeoplePolicy, PersonUpdate, PolicyPlace, Principal,
-    ProvedPassword, Result, ReviewAnswer, Scope, ScopedLedger, SecondFactorUse, Site, StartSession, Tenant,
+    Actor, CreatesPeople, DeviceAction, DeviceChange, DeviceFilter, DevicePage, DeviceSearch, EmergencyCode,
+    KeptAnswer, License, Lineage, LossReports, NewApproval, NewCredential, NewInvitation, NewKitting,
+    NewPerson, NewPersonLink, NewPersonPasskey, NewScimToken, OnFile, PeopleFilter, PeoplePolicy,
+    PersonUpdate, PolicyPlace, Principal, ProvedPassword, ProviderLogout, ProviderUse, Result, ReviewAnswer,
+    Scope, ScopedLedger, SecondFactorUse, SignInAccounts, SignInPolicy, Site, StartSession, Tenant,
     TenantAction, Transaction, UsedChallenge,
 };
 
@@ -49,12 +50,19 @@ struct Possessions {
     scim_token: ScimTokenId,
     /// Open, with the person in it.
     review: ReviewId,
+    /// Signed in at the tenant's provider.
+    linked: PersonId,
+    at_provider: SessionId,
 }
 
 /// The hashes of the session's token and of a recovery code, and the login.
 const SESSION: &[u8] = &[5; 32];
 const RECOVERY: &[u8] = b"recovery";
 const LOGIN: &str = "tanaka";
+
+/// Who somebody is at the tenant's provider.
+const ISSUER: &str = "https://login.example";
+const SUBJECT: &str = "staff-1";
 
 /// What the person's authenticator calls its passkey.
 const PASSKEY: &[u8] = b"a passkey";
@@ -175,7 +183,7 @@ async fn reads(rows: &ScopedLedger, of: &Possessions) -> Answers {
     note("sessions_of", &rows.sessions_of(&of.person, day(1)).await);
     note("assigned_people", &rows.assigned_people(&of.device).await);
     let candidate = rows.sign_in_candidate(&LoginId::parse(LOGIN).unwrap().key(), &of.device).await;
-    note("sign_in_candidate", &candidate.map(|candidate| candidate.map(|known| known.person)));
+    note("sign_in_candidate", &candidate.map(|candidate| candidate.map(|known| known.who.person)));
     note("has_person_code", &rows.has_person_code(&of.person, RECOVERY, day(1)).await);
     note("has_people", &rows.has_people().await);
     note("passkeys_of", &rows.passkeys_of(&of.person).await);
@@ -188,6 +196,11 @@ async fn reads(rows: &ScopedLedger, of: &Possessions) -> Answers {
     note("scim_tokens", &rows.scim_tokens().await.map(|tokens| tokens.len()));
     note("people_policy", &rows.people_policy(&of.tenant).await);
     note("open_reviews", &rows.open_reviews().await.map(|reviews| reviews.len()));
+    note("links_of", &rows.links_of(&of.linked).await.map(|links| links.len()));
+    let linked = rows.linked_person(ISSUER, SUBJECT, &of.device).await;
+    note("linked_person", &linked.map(|found| found.map(|known| known.person)));
+    note("provider_session", &rows.provider_session(&of.at_provider).await);
+    note("sign_in_policy", &rows.sign_in_policy(&of.tenant).await);
     note("session", &rows.session(SESSION, &of.device, day(1)).await);
     note("all_sites", &rows.all_sites().await.map(|all| all.iter().any(|site| site.id == of.site)));
     answers
@@ -313,12 +326,60 @@ async fn write_each(fixture: &LedgerFixture, rows: &ScopedLedger, of: &Possessio
     write!(prove_imported_password(&proved));
     write!(set_people_policy(&tenant, &people_policy, actor));
     write!(answer_review(&of.review, &of.person, ReviewAnswer::Confirmed, &of.admin, actor));
+    write_about_providers(rows, of, answers).await;
     use_session(fixture, rows, of, answers).await;
 }
 
 fn scim_token(id: ScimTokenId, tenant: &TenantId) -> NewScimToken {
     let (name, roles) = (Name::of_place("Entra ID").unwrap(), Roles::new([PersonRole::Staff]));
     NewScimToken { id, tenant: tenant.clone(), name, roles, expires_at: day(9) }
+}
+
+async fn write_about_providers(rows: &ScopedLedger, of: &Possessions, answers: &mut Answers) {
+    let (actor, now) = (&operator(), day(2));
+    macro_rules! write {
+        ($name:ident($($argument:expr),*)) => {{
+            let mut transaction = rows.begin(now).await.unwrap();
+            let answer = transaction.$name($($argument),*).await;
+            assert!(answers.insert(stringify!($name), format!("{answer:?}")).is_none());
+        }};
+    }
+    let link = NewPersonLink { person: of.person.clone(), subject: "another".into(), ..link(of) };
+    let token = UsedChallenge { hash: b"logout".to_vec(), expires_at: day(3) };
+    let logout = ProviderLogout {
+        tenant: &of.tenant,
+        issuer: ISSUER,
+        subject: None,
+        session: Some("s-1"),
+        before: now,
+        token: &token,
+    };
+    write!(set_sign_in_policy(&of.tenant, SignInPolicy::default(), actor));
+    write!(link_person(&link, actor));
+    write!(unlink_person(&of.linked, ISSUER, actor));
+    write!(end_provider_sessions(&logout, actor));
+}
+
+fn link(of: &Possessions) -> NewPersonLink {
+    NewPersonLink {
+        tenant: of.tenant.clone(),
+        person: of.linked.clone(),
+        issuer: ISSUER.into(),
+        subject: SUBJECT.into(),
+    }
+}
+
+fn at_provider() -> ProviderUse {
+    ProviderUse {
+        answered: UsedChallenge { hash: b"state".to_vec(), expires_at: day(3) },
+        issuer: ISSUER.into(),
+        person: SUBJECT.into(),
+        subject: "hashed".into(),
+        session: Some("s-1".into()),
+        amr: "pwd".into(),
+        authenticated_at: None,
+        id_token: Some(b"sealed".to_vec()),
+    }
 }
 
 fn passkey(fixture: &LedgerFixture, person: &PersonId, credential: &[u8]) -> NewPersonPasskey {
@@ -427,6 +488,8 @@ impl Possessions {
             admin: PersonId::random(&fixture.entropy),
             scim_token: ScimTokenId::random(&fixture.entropy),
             review: ReviewId::random(&fixture.entropy),
+            linked: PersonId::random(&fixture.entropy),
+            at_provider: SessionId::random(&fixture.entropy),
         };
         of.furnish(fixture, &approval).await;
         of.furnish_people(fixture).await;
@@ -490,6 +553,15 @@ impl Possessions {
         };
         let admin = NewPerson { roles: Roles::new([PersonRole::TenantAdmin]), ..new(&self.admin, "admin") };
         let (person, disabled) = (new(&self.person, LOGIN), new(&self.disabled, "sato"));
+        let linked = new(&self.linked, "suzuki");
+        let policy = SignInPolicy { creates_people: CreatesPeople::On, accounts: SignInAccounts::Provider };
+        let begun = StartSession {
+            id: self.at_provider.clone(),
+            token_hash: vec![3; 32],
+            person: self.linked.clone(),
+            factor: SecondFactorUse::Provider(at_provider()),
+            ..session(self, 1)
+        };
         let passkey =
             NewPersonPasskey { id: self.passkey.clone(), ..passkey(fixture, &self.person, PASSKEY) };
         let code = SetupCode::random(&fixture.entropy);
@@ -515,7 +587,11 @@ impl Possessions {
                 transaction.justify_session(&self.session, because.as_ref(), actor).await?;
                 transaction.note_device_change(&change(self, self.change)).await?;
                 let kept = KeptAnswer { request_hash: kept, answer: "{}".into() };
-                transaction.keep_answer(&self.person, "a key", &kept).await
+                transaction.keep_answer(&self.person, "a key", &kept).await?;
+                transaction.add_person(&linked, actor).await?;
+                transaction.link_person(&link(self), actor).await?;
+                transaction.set_sign_in_policy(&self.tenant, policy, actor).await?;
+                transaction.start_session(&begun).await
             })
             .await
             .unwrap();
@@ -561,6 +637,8 @@ impl Possessions {
             admin: PersonId::random(entropy),
             scim_token: ScimTokenId::random(entropy),
             review: ReviewId::random(entropy),
+            linked: PersonId::random(entropy),
+            at_provider: SessionId::random(entropy),
         }
     }
 }

@@ -24,8 +24,8 @@ on_both_engines! {
         let answered = NewPersonPasskey { challenge: kept.challenge.clone(), ..new_passkey(fixture, &own, b"two") };
         assert_eq!(refused(&keep(fixture, &answered).await), Some(Refusal::FormOutdated));
         let found = rows(fixture).passkey_candidate(b"one", &device).await.unwrap().unwrap();
-        assert_eq!((&found.passkey, &found.person.person, found.counter), (&kept.id, &own, 4));
-        assert!(found.person.works_at_site && !found.person.is_known_here);
+        assert_eq!((&found.passkey, &found.person.who.person, found.counter), (&kept.id, &own, 4));
+        assert!(found.person.who.works_at_site && !found.person.is_known_here);
         let (tenant, _) = other_tenant(fixture).await;
         let strangers = fixture.ledger.within(Principal::operator("test", Some(&tenant)).scope());
         assert!(strangers.passkey_candidate(b"one", &device).await.unwrap().is_none());

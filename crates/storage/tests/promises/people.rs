@@ -202,7 +202,7 @@ on_both_engines! {
         assert!(lasts(fixture, &mine, &device, day(1)).await && !lasts(fixture, &theirs, &device, day(1)).await);
         let key = LoginId::parse("sato").unwrap().key();
         let candidate = fixture.ledger.everything().sign_in_candidate(&key, &device).await.unwrap().unwrap();
-        assert_eq!(candidate.assigned, tegata_core::DeviceAssignment::OthersOnly);
+        assert_eq!(candidate.who.assigned, tegata_core::DeviceAssignment::OthersOnly);
         assert!(is_guard(&assign(&[PersonId::random(&fixture.entropy)]).await));
         assert_eq!(fixture.ledger.everything().assigned_people(&device).await.unwrap(), [own]);
         assign(&[]).await.unwrap();

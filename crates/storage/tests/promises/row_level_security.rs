@@ -24,6 +24,7 @@ const WALLED: &[(&str, i64)] = &[
     ("approval", 0),
     ("person", 0),
     ("session", 0),
+    ("person_link", 0),
     ("person_site", 0),
     ("credential", 0),
     ("person_code", 0),

@@ -2,6 +2,7 @@
 
 mod adding;
 mod changing;
+mod linking;
 mod listing;
 mod lookup;
 mod reviewing;
@@ -36,6 +37,10 @@ pub enum PersonCommand {
     Reset(adding::ResetPersonOptions),
     /// Give a code that stands in once for a second factor that is not at hand. Its use is an alarm in the log
     EmergencyCode(adding::EmergencyCodeOptions),
+    /// Say who a person is at the tenant's OpenID provider: they sign in there from now on
+    Link(linking::LinkPersonOptions),
+    /// Take that back; sessions that began there end
+    Unlink(linking::UnlinkPersonOptions),
     /// Say for whom a device is: these people alone, or, without any, everybody at its site
     Assign(stopping::AssignOptions),
     /// Compare a CSV list with the people of a tenant, and add or change what differs; a second time it changes nothing
@@ -72,6 +77,8 @@ pub async fn run(
         }
         PersonCommand::Reset(options) => adding::reset(place, &ledger, options, system).await,
         PersonCommand::EmergencyCode(options) => adding::emergency_code(&ledger, options, system).await,
+        PersonCommand::Link(options) => linking::link(place, &ledger, options, system).await,
+        PersonCommand::Unlink(options) => linking::unlink(place, &ledger, options, system).await,
         PersonCommand::Assign(options) => stopping::assign(&ledger, options, system).await,
         PersonCommand::Import(options) => listing::import(place, &ledger, options, system).await,
         PersonCommand::Export(options) => listing::export(&ledger, options).await,

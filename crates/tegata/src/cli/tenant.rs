@@ -2,6 +2,9 @@
 
 mod isolation;
 mod scim_token;
+mod sign_in;
+
+pub use sign_in::sign_in_provider;
 
 use crate::cli::guidance::{self, ContactOptions, ProductOptions};
 use crate::cli::history::HistoryEvent;
@@ -45,6 +48,8 @@ pub enum TenantCommand {
         #[command(flatten)]
         output: OutputFormat,
     },
+    /// How its people sign in: with accounts here, at its own OpenID provider, or either. Without options: show it
+    SignIn(sign_in::SignInOptions),
     /// Whom the staff of a tenant or a site call: shown wherever a page tells them to
     Contact(ContactOptions),
     /// Where the staff of a tenant or a site go on once their certificate works
@@ -104,6 +109,7 @@ pub async fn run(
         TenantCommand::LossReports { tenant, wanted, output } => {
             set_loss_reports(&ledger, tenant, (*wanted).into(), output.json, system).await
         }
+        TenantCommand::SignIn(options) => sign_in::run(place, &ledger, options, system).await,
         TenantCommand::Contact(options) => guidance::contact(&ledger, options, system).await,
         TenantCommand::Product(options) => guidance::product(&ledger, options, system).await,
         TenantCommand::IsolationReport(options) => isolation::report(place, &ledger, options, system).await,

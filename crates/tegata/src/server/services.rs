@@ -46,6 +46,7 @@ impl Services {
         let metrics = Metrics::new(context);
         let identity = IdentityService::new(context.for_services(), acme::open_secret(server).await?)
             .with_contact(server.config.contact.clone())
+            .with_providers(opened.providers.clone())
             .with_alarms(metrics.sign_ins.clone());
         let console = ConsoleService::new(context.for_services(), PeopleAtDevices::of(&identity))
             .with_contact(server.config.contact.clone());

@@ -5,6 +5,7 @@ use crate::server::Server;
 use crate::server::acme;
 use crate::server::bulk;
 use crate::server::clients::{ClientWatches, RegisteredClients};
+use crate::server::identity_providers;
 use crate::server::listener_certificates::{ListenerCertificates, ListenerFileWatch};
 use crate::server::oauth;
 use crate::server::proxied;
@@ -14,6 +15,7 @@ use crate::server::token_keys::TokenKeys;
 use arc_swap::ArcSwap;
 use std::sync::Arc;
 use tegata_ca::Registrars;
+use tegata_federation::IdentityProviders;
 use tegata_installation::{Failure, FailureContext};
 use tegata_oauth::AuthorizationServer;
 use tegata_signals::{SignalIssuer, Signals, SigningKeys};
@@ -35,6 +37,7 @@ pub struct OpenedServices {
     pub issuer: Arc<SignalIssuer>,
     pub signals: Arc<Signals>,
     pub tokens: Arc<AuthorizationServer>,
+    pub providers: IdentityProviders,
     pub clients: Arc<ClientRegistry>,
     pub client_hints: Vec<DistinguishedName>,
     pub registrars: Option<Arc<Registrars>>,
@@ -50,13 +53,23 @@ pub async fn read(server: &Server, keys: SigningKeys) -> Result<StartupParts, Fa
     client_watches.stored.take_in().await?;
     let receivers = receivers::open(server).await?;
     let signals = Signals::new(issuer.clone(), clients.clone(), receivers).map_err(Failure::misuse)?;
-    let tokens = oauth::open(server, &signals, clients.clone(), client_cas).await?;
+    let providers = identity_providers::open(server, &issuer).await?;
+    let tokens = oauth::open(server, &signals, clients.clone(), client_cas, providers.clone()).await?;
     acme::attestation(server)?;
     bulk::examine(server).await?;
     let registrars = scep::open(server)?;
     let (certificates, file_watch) = ListenerCertificates::open(server)?;
     listeners(server, &certificates, client_hints.clone())?;
-    let opened = OpenedServices { issuer, signals, tokens, clients, client_hints, registrars, certificates };
+    let opened = OpenedServices {
+        issuer,
+        signals,
+        tokens,
+        providers,
+        clients,
+        client_hints,
+        registrars,
+        certificates,
+    };
     Ok(StartupParts { opened, client_watches, file_watch })
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::collections::HashMap;
 use tegata_core::{TenantId, Timestamp};
 use tegata_installation::{Failure, FailureContext, SystemContext};
-use tegata_storage::{BreakGlass, Ledger, ListedSession, PeoplePolicy, Person, PersonState};
+use tegata_storage::{BreakGlass, Ledger, ListedSession, PeoplePolicy, Person, PersonLink, PersonState};
 
 #[derive(Args)]
 pub struct ListPeopleOptions {
@@ -48,8 +48,11 @@ pub async fn show(ledger: &Ledger, named: &NamedPerson, system: &SystemContext) 
     let person = named.find(ledger).await?;
     let rows = rows(ledger, Some(&person.tenant));
     let sessions = rows.sessions_of(&person.id, system.now()).await.doing(READ)?;
+    let links = rows.links_of(&person.id).await.doing(READ)?;
     if named.output.json {
         let mut described = describe(&person);
+        let link = |link: &PersonLink| json!({"issuer": link.issuer, "subject": link.subject, "linked_at": link.linked_at});
+        described["links"] = links.iter().map(link).collect();
         described["sessions"] = sessions.iter().map(describe_session).collect();
         outln!("{described}");
         return Ok(());
@@ -66,6 +69,9 @@ pub async fn show(ledger: &Ledger, named: &NamedPerson, system: &SystemContext) 
     outln!("state     {}", state_of(&person));
     if person.break_glass.is_some() {
         outln!("          for emergencies: the next sign-in rings an alarm and is the only one");
+    }
+    for PersonLink { issuer, subject, .. } in &links {
+        outln!("provider  {issuer}  {subject}");
     }
     for session in &sessions {
         let ListedSession { id, label, site_name, created_at, used_at, .. } = session;

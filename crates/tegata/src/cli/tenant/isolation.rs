@@ -7,10 +7,11 @@ use crate::cli::scope::{TenantDirectory, rows};
 use clap::Args;
 use serde::Serialize;
 use tegata_core::Timestamp;
-use tegata_core::name::is_same;
 use tegata_installation::config::SharesConfig;
 use tegata_installation::{Config, Failure, FailureContext, SystemContext};
-use tegata_storage::{IssuerKind, IssuerState, Ledger, RowSecurity, Tenant, TenantIsolation, TenantIssuers};
+use tegata_storage::{
+    IssuerKind, IssuerState, Ledger, RowSecurity, SignInPolicy, Tenant, TenantIsolation, TenantIssuers,
+};
 
 #[derive(Args)]
 pub struct IsolationOptions {
@@ -154,6 +155,7 @@ async fn resources(
         } else {
             own("identity provider", providers.join(", "))
         },
+        own("sign-in policy", sign_in(rows.sign_in_policy(&tenant.id).await.doing(READ)?)),
         own("enrollment policy", format!("{policies} sets of rules, of the tenant and its sites")),
         own("licenses", format!("{} licenses for products", count("licence"))),
         own(
@@ -187,8 +189,15 @@ async fn issuing(ledger: &Ledger, tenant: &Tenant) -> Result<SharedResource, Fai
 /// The issuers that the configuration names for the tenant.
 fn providers(config: &Config, tenant: &Tenant) -> Vec<String> {
     let of = config.identity_providers.iter();
-    let own = of.filter(|of| of.tenant == tenant.id.as_str() || is_same(&of.tenant, &tenant.name));
+    let own = of.filter(|of| of.is_of(tenant.id.as_str(), &tenant.name));
     own.map(|of| of.issuer.clone()).collect()
+}
+
+fn sign_in(policy: SignInPolicy) -> String {
+    let (accounts, creates) = (policy.accounts.as_str(), policy.creates_people.as_str());
+    format!(
+        "accounts: {accounts}; the provider makes accounts: {creates}; accounts for emergencies are local"
+    )
 }
 
 fn shares(shares: SharesConfig) -> String {
