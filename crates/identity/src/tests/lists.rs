@@ -4,11 +4,16 @@ use super::{OPERATOR, TestCompany};
 use crate::people_list::ListedPerson;
 use crate::{LineReport, ListOutcome, ListTerms, PeopleListPlan};
 use std::collections::BTreeMap;
+use tegata_core::Refusal::{
+    LoginFixed, PasswordHashUnfit, PersonKnown, PersonSiteMissing, PersonSiteUnknown, PersonTwice,
+    PersonUnfit,
+};
 use tegata_core::{Language, Refusal};
 use tegata_storage::{Person, Principal, ScopedLedger};
 use tegata_testkit::YEAR;
 
-/// A line with these cells, by column.
+/// A line with these cells, by column, among lines that may be unreadable.
+#[expect(clippy::unnecessary_wraps, reason = "a list has lines that cannot be read, too")]
 fn line(cells: &[(&str, &str)]) -> Result<ListedPerson, String> {
     let cell =
         |column: &str| cells.iter().find(|(name, _)| *name == column).map(|(_, cell)| (*cell).to_owned());
@@ -158,10 +163,6 @@ async fn each_wrong_line_says_why_and_keeps_no_other_from_being_done() {
             Err("there are 3 cells for 2 columns".to_owned()),
         ])
         .await;
-    use Refusal::{
-        LoginFixed, PasswordHashUnfit, PersonKnown, PersonSiteMissing, PersonSiteUnknown, PersonTwice,
-        PersonUnfit,
-    };
     assert_eq!(
         refusals(&reports),
         [
