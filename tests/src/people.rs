@@ -3,7 +3,6 @@
 use crate::clients;
 use crate::installation::RunningInstallation;
 use crate::process::Process;
-use crate::python;
 use crate::recipe::{issued_server, self_signed_server};
 use serde_json::{Value, json};
 use std::io::Write;
@@ -14,9 +13,6 @@ use std::process::Command;
 /// What providers give out has any characters.
 const SECRET: &str = "a secret: of the provider, 50% + x";
 
-/// pyoidc takes the header as it is, where RFC 6749 has it encoded: nothing here needs that.
-const PLAIN_SECRET: &str = "plain-secret-of-the-provider";
-
 /// A tenant's identity provider with products that people sign in to.
 #[derive(Debug)]
 pub struct TestIdentityProvider {
@@ -25,40 +21,6 @@ pub struct TestIdentityProvider {
     pub issuer: String,
     /// What verifies its server.
     pub ca: PathBuf,
-}
-
-/// A tenant's identity provider of another make: pyoidc, where one person is signed in whenever somebody asks.
-#[derive(Debug)]
-pub struct OtherIdentityProvider {
-    process: Process,
-    /// Its issuer.
-    pub issuer: String,
-}
-
-impl OtherIdentityProvider {
-    /// Starts one with the certificate of another in this folder, and the installation for its client.
-    #[must_use]
-    pub fn start(folder: &Path, installation: &RunningInstallation) -> Self {
-        let programs = python::environment(&["oic==1.7.0"]);
-        let asked = json!({
-            "cert": folder.join("server.pem"), "key": folder.join("server.key"), "client_id": "tegata",
-            "client_secret": PLAIN_SECRET, "redirect_uri": format!("{}/sign-in/provider/callback", installation.device),
-        });
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients/pyoidc-provider.py");
-        let mut command = Command::new(programs.join("python"));
-        command.arg(script).arg(asked.to_string());
-        let mut process = Process::start("pyoidc", &mut command, &folder.join("pyoidc.log"));
-        let ready: Value = serde_json::from_str(&process.line()).expect("where it is");
-        let issuer = ready["issuer"].as_str().expect("its issuer").to_owned();
-        write_secret(installation, PLAIN_SECRET);
-        Self { process, issuer }
-    }
-
-    /// What the next ID token that it gives calls the person.
-    pub fn subject(&mut self) -> String {
-        let given: Value = serde_json::from_str(&self.process.line()).expect("a line");
-        given["sub"].as_str().expect("a subject").to_owned()
-    }
 }
 
 fn write_secret(installation: &RunningInstallation, secret: &str) {

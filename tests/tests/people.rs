@@ -9,9 +9,8 @@ use std::time::Duration;
 use tegata_core::claims::person_subject;
 use tegata_tests::stopwatch::{Stopwatch, eventually};
 use tegata_tests::{
-    Browser, CommandOutcome, Curl, CurlAnswer, DeviceIdentity, OpenidApache, OtherIdentityProvider, Own,
-    RunningInstallation, TestIdentityProvider, TestLogoutReceiver, TestProductServer, clients, escaped,
-    ports, python, totp,
+    Browser, CommandOutcome, Curl, CurlAnswer, DeviceIdentity, OpenidApache, Own, RunningInstallation,
+    TestIdentityProvider, TestLogoutReceiver, TestProductServer, clients, escaped, ports, python, totp,
 };
 
 const ALGORITHMS: [&str; 4] = ["RS256", "PS256", "ES256", "EdDSA"];
@@ -293,20 +292,6 @@ fn a_company_s_people_sign_in_at_its_own_provider_and_out_there_too() {
     browser.go(&format!("{}/account", installation.device));
     browser.see("#to-provider");
 
-    let mut other = OtherIdentityProvider::start(&installation.folder("provider"), &installation);
-    installation.reconfigure(|text| text.replace(&provider.issuer, &other.issuer));
-    installation.tell(&["tenant", "sign-in", &tenant, "--create-people", "off"]);
-    browser.go(&sign_in_page);
-    browser.click("#to-provider");
-    browser.see("#problem");
-    assert!(browser.text("#problem").contains("U-53"), "{}", browser.text("#problem"));
-    installation.tell(&["person", "link", "sato", "--subject", &other.subject()]);
-    browser.click("#to-provider");
-    browser.see("#account");
-    assert!(browser.text("#account h1").contains("佐藤 花子"));
-    browser.click("#sign-out");
-    browser.see("#sign-in");
-
     assert_eq!(browser.complaints(), Vec::<String>::new());
     installation.command(&["check"]).good();
     let log = installation.log();
@@ -368,6 +353,21 @@ fn a_page_behind_apache_opens(mut argument: Value, login: &str, apache: &OpenidA
     assert!(told.iter().all(|one| page.contains(one)), "{told:?}: {seen} {}", apache.log());
 }
 
+fn added(installation: &RunningInstallation, login: &str) -> Value {
+    installation.tell(&[
+        "person",
+        "add",
+        "--login",
+        login,
+        "--name",
+        "佐藤 花子",
+        "--role",
+        "staff",
+        "--site",
+        STORE,
+    ])
+}
+
 #[test]
 fn standard_clients_sign_people_in_and_out_with_nothing_special() {
     let mut installation = RunningInstallation::start();
@@ -384,18 +384,7 @@ fn standard_clients_sign_people_in_and_out_with_nothing_special() {
     installation.reconfigure(|text| format!("{text}\n{of_clients}\n{section}"));
     let device = installation.enroll("register-1");
     let add = |login: &str| {
-        let person = installation.tell(&[
-            "person",
-            "add",
-            "--login",
-            login,
-            "--name",
-            "佐藤 花子",
-            "--role",
-            "staff",
-            "--site",
-            STORE,
-        ]);
+        let person = added(&installation, login);
         (person["person"].clone(), person["setup"].clone())
     };
     let gate = installation.gate_by_key(origin);

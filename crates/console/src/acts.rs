@@ -117,6 +117,14 @@ pub(crate) fn tag_of(device: &Device) -> String {
     tegata_core::encoding::base64url(&hash.as_ref()[..12])
 }
 
+/// Notes and reasons stay in the audit log for ever.
+const LONGEST_NOTE: usize = 200;
+
+/// Whether a note is short enough to be kept.
+pub(crate) fn fits(note: &str) -> Result<(), Refusal> {
+    if note.chars().count() > LONGEST_NOTE { Err(Refusal::RequestMalformed) } else { Ok(()) }
+}
+
 impl ConsoleService {
     /// Does it, or says why not. A refusal of who it is goes to the audit log.
     ///
@@ -127,6 +135,7 @@ impl ConsoleService {
         by: &Acting,
         asked: &DeviceRequest<'_>,
     ) -> Result<DeviceOutcome, Refusal> {
+        fits(asked.note)?;
         match self.done_to_device(by, asked).await {
             Err(refusal @ (Refusal::RoleMayNot | Refusal::DeviceUnknown)) => {
                 Err(self.noted(by, Some(asked.device), refusal).await)

@@ -1,7 +1,7 @@
 //! Decisions about devices that wait, and invitations: judged and done as [`crate::acts`] does it for devices.
 
 use crate::acting::Acting;
-use crate::acts::audit_note;
+use crate::acts::{audit_note, fits};
 use crate::service::{ConsoleService, refusal};
 use std::time::Duration;
 use tegata_core::id::InvitationCode;
@@ -39,6 +39,9 @@ impl ConsoleService {
         id: &ApprovalId,
         decision: Decision<'_>,
     ) -> Result<Approval, Refusal> {
+        if let Decision::Decline { reason } = &decision {
+            fits(reason)?;
+        }
         match self.decided(by, id, decision).await {
             Err(refusal @ (Refusal::RoleMayNot | Refusal::OwnRequest | Refusal::ApprovalUnknown)) => {
                 Err(self.noted(by, None, refusal).await)

@@ -88,9 +88,11 @@ pub(crate) async fn change_own(
     request: Request,
 ) -> Result<Response, RegistrationRefused> {
     let (parts, sent) = request.into_parts();
-    let own = tokens.managed(&client_id, &parts.headers).await?;
+    // No body is read of strangers, and what counts is the registration as it is when the body is there.
+    tokens.managed(&client_id, &parts.headers).await?;
     let wanted = ClientDocument::parse(&read(&parts.headers, sent).await?)?;
     wanted.must_be_of(&client_id)?;
+    let own = tokens.managed(&client_id, &parts.headers).await?;
     let limits = RegistrationLimits::of(&own.stored.registration);
     let registration = tokens.verified(wanted.into_metadata(client_id.clone(), &limits)?)?;
     let mut transaction = tokens.context.ledger.begin(own.at).await?;

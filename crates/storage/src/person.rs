@@ -18,6 +18,7 @@ pub use unused::SuspendedUnused;
 
 use crate::scope::on_scoped_read;
 use crate::{LedgerError, Result, ScopedLedger};
+use std::collections::HashMap;
 use tegata_core::{ExternalKey, PersonId, Roles, SiteId, TenantId, Timestamp};
 
 /// Where a person stands.
@@ -163,16 +164,16 @@ impl ScopedLedger {
             .fetch_all(connection)
             .await?
         });
-        let of = |row: PersonRow| {
-            let own = sites.iter().filter(|(person, ..)| *person == row.id.as_str());
-            let sites = own.map(|(_, id, name)| {
-                let id = SiteId::parse(id).ok_or(LedgerError::Unreadable("site.id"))?;
-                Ok(PersonSite { id, name: name.clone() })
-            });
-            let sites = sites.collect::<Result<Vec<_>>>()?;
-            row.with_sites(sites)
+        let mut of: HashMap<String, Vec<PersonSite>> = HashMap::new();
+        for (person, id, name) in sites {
+            let id = SiteId::parse(&id).ok_or(LedgerError::Unreadable("site.id"))?;
+            of.entry(person).or_default().push(PersonSite { id, name });
+        }
+        let with_sites = |row: PersonRow| {
+            let own = of.remove(row.id.as_str()).unwrap_or_default();
+            row.with_sites(own)
         };
-        rows.into_iter().map(of).collect()
+        rows.into_iter().map(with_sites).collect()
     }
 
     /// Reads one person with the sites where they work.

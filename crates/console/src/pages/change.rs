@@ -158,7 +158,11 @@ async fn next(from: Option<(ChangeSource, u64)>, language: Language) -> Option<T
                     Err(_) => ChangeSource::Kept(rows, LOOKS),
                 }
             }
-            ChangeSource::Kept(_, 0) => return None,
+            // Nobody will say more: a page that asked again for ever would keep its session alive.
+            ChangeSource::Kept(_, 0) => {
+                let over = Confirmations { is_over: true, ..Confirmations::default() };
+                return Some((Ok(told(&over, language)), None));
+            }
             ChangeSource::Kept(rows, looks) => {
                 let kept = rows.device_change(event).await.ok().flatten().and_then(|change| change.confirmed);
                 let kept = kept.and_then(|text| serde_json::from_str::<Confirmations>(&text).ok());

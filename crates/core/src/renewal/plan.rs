@@ -73,11 +73,21 @@ impl RenewalPolicy {
     /// device's name chooses among those in which somebody is there. So devices of a chain do not all come at once, and none
     /// comes later than the last call.
     pub fn plan(&self, rules: &RenewalRules, subject: &RenewalSubject<'_>) -> PlannedRenewal {
+        let plan = self.unhurried(rules, subject);
+        match rules.urgent_since.filter(|since| *since > subject.made_at && *since < plan.to) {
+            Some(since) => PlannedRenewal {
+                from: since.min(plan.from),
+                to: since.plus(SLOT).min(subject.not_after),
+                basis: PlanBasis::Urgent,
+            },
+            None => plan,
+        }
+    }
+
+    /// The plan of a place that is in no hurry.
+    fn unhurried(&self, rules: &RenewalRules, subject: &RenewalSubject<'_>) -> PlannedRenewal {
         let (not_before, not_after) = (subject.not_before, subject.not_after);
         let (due, end_of_due) = self.window(not_before, not_after);
-        if let Some(since) = rules.urgent_since.filter(|since| *since > subject.made_at && *since < due) {
-            return PlannedRenewal { from: since, to: since.plus(SLOT), basis: PlanBasis::Urgent };
-        }
         let last_call = not_after.minus(LAST_CALL.min(not_after.since(due) / 2));
         let start = rules.paused_until.map_or(due, |until| until.max(due)).min(last_call);
         if !rules.has_calendar() {
@@ -91,7 +101,12 @@ impl RenewalPolicy {
         let spread =
             start.plus(DAY * u32::from(rules.spread_days.unwrap_or(SPREAD_DAYS).max(1))).min(last_call);
         let choice = choice(subject);
-        let wanted = [(spread, SiteTime::Open), (spread, SiteTime::Busy), (last_call, SiteTime::Busy)];
+        let wanted = [
+            (spread, SiteTime::Open),
+            (last_call, SiteTime::Open),
+            (spread, SiteTime::Busy),
+            (last_call, SiteTime::Busy),
+        ];
         for (until, worst) in wanted {
             if let Some(from) = slot(rules, start, until, worst, choice) {
                 let basis = if rules.at(from) == SiteTime::Open { PlanBasis::Open } else { PlanBasis::Busy };

@@ -72,7 +72,10 @@ fn nobody_is_asked_on_a_closed_day_or_on_a_busy_one_while_others_are_left() {
     // Due on 2 December 2026: the first days of the month are all busy.
     assert_eq!(due.to_string().get(..10), Some("2026-12-02"));
     let plan = planned(&rules, device, START);
-    assert_eq!((plan.basis, rules.at(plan.from)), (PlanBasis::Busy, SiteTime::Busy));
+    assert!(plan.basis == PlanBasis::Open && plan.from > due.plus(DAY * 8), "{plan:?}");
+    let always_busy = RenewalRules { busy: vec!["1-31".parse().unwrap()], ..rules.clone() };
+    let plan = planned(&always_busy, device, START);
+    assert_eq!((plan.basis, always_busy.at(plan.from)), (PlanBasis::Busy, SiteTime::Busy));
     closed(&mut rules, "2026-12-01..2026-12-20");
     let plan = planned(&rules, device, START);
     assert!(plan.from > due.plus(DAY * 18) && plan.basis == PlanBasis::Open, "{plan:?}");
@@ -112,6 +115,10 @@ fn an_incident_makes_everybody_due_who_had_a_certificate_then() {
     let rules = RenewalRules { urgent_since: Some(since), paused_until: Some(Timestamp::END), ..pharmacy() };
     let plan = planned(&rules, device, START);
     assert_eq!((plan.from, plan.basis), (since, PlanBasis::Urgent));
+    let late = year_from(START).minus(DAY * 27);
+    let rules = RenewalRules { urgent_since: Some(late), ..rules };
+    let plan = planned(&rules, device, START);
+    assert_eq!((plan.from, plan.basis), (late, PlanBasis::Urgent), "due already, and waiting for its hour");
     let renewed = RenewalSubject {
         device,
         generation: 2,

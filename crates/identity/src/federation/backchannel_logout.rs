@@ -66,18 +66,24 @@ impl IdentityService {
         let payload = unverified_payload(token, LONGEST).ok_or(Refusal::LogoutTokenRefused)?;
         let named: LogoutIssuer =
             serde_json::from_slice(&payload).map_err(|_| Refusal::LogoutTokenRefused)?;
-        let mut outcome = Err(Refusal::LogoutTokenRefused);
+        let (mut is_done, mut failure) = (false, None);
         for provider in self.providers().with_issuer(&named.iss) {
-            match provider.logout_token(token, now).await {
-                Ok(logout) => {
-                    self.end_by_provider(provider, &logout, now).await?;
-                    outcome = Ok(());
-                }
-                Err(refusal) if outcome.is_err() => outcome = Err(refusal),
-                Err(_) => {}
+            let ended = match provider.logout_token(token, now).await {
+                Ok(logout) => self.end_by_provider(provider, &logout, now).await,
+                Err(refusal) => Err(refusal),
+            };
+            match ended {
+                Ok(()) => is_done = true,
+                // Of another client, or a repetition after a failure at one of several tenants.
+                Err(Refusal::LogoutTokenRefused) => {}
+                Err(other) => failure = Some(other),
             }
         }
-        outcome
+        match failure {
+            Some(other) => Err(other),
+            None if is_done => Ok(()),
+            None => Err(Refusal::LogoutTokenRefused),
+        }
     }
 
     async fn end_by_provider(

@@ -13,7 +13,7 @@ use http::HeaderMap;
 use http::header::SET_COOKIE;
 use std::time::Duration;
 use tegata_core::claims::person_subject;
-use tegata_core::{PersonId, Refusal, Timestamp};
+use tegata_core::{PersonId, PersonRole, Refusal, Timestamp};
 use tegata_federation::{AuthorizationCallback, BegunSignIn, ProviderSignIn};
 use tegata_storage::{CertificateHolder, LedgerError, ProviderUse, SecondFactorUse};
 use tegata_web::{Presented, Problem, ReaderLanguage, RequestTime, WebResult};
@@ -90,6 +90,11 @@ impl IdentityService {
         let signed_in = provider.complete_sign_in(callback, &expected, now, entropy).await?;
         let who = self.account_of(&signed_in, issuer, creates_people, holder, now).await?;
         may_enter(&who, holder)?;
+        // Whoever may act on others has two factors, wherever they proved them.
+        let is_mfa = signed_in.amr.split(' ').any(|method| method == "mfa");
+        if !is_mfa && !who.roles.iter().all(|role| role == PersonRole::Staff) {
+            return Err(Refusal::SignInTooWeak);
+        }
         let used = self.provider_use(&signed_in, begun, &who.person).await?;
         let factor = SecondFactorUse::Provider(used);
         self.start_session(&who, holder, factor, headers, now).await.map_err(|error| match error {

@@ -59,7 +59,7 @@ on_both_engines! {
                 "assigned" => {
                     let other = [set_up(fixture, "another").await];
                     let assign = async |write: &mut Transaction| write.assign_device(device, &other, &operator()).await;
-                    fixture.write(at, assign).await.map(|()| ()).unwrap();
+                    fixture.write(at, assign).await.unwrap();
                 }
                 "support" => {
                     let others = async |write: &mut Transaction| write.sign_out_person(person, "", &operator()).await;

@@ -145,6 +145,10 @@ impl JwksWatch {
         let detail =
             json!({"client": self.client_id, "certificates": certificates, "bare_keys": keys.bare_keys()});
         audit::record(&self.context, "client.keys", detail).await?;
+        // Replaced or removed while its keys were fetched: they are nobody's.
+        if !self.is_wanted() {
+            return Ok(PassReport::nothing());
+        }
         self.clients.replace_keys(&self.client_id, keys.clone());
         known.keys = Some(keys);
         tracing::info!(client = self.client_id, "a client's certificates are taken over");
