@@ -85,7 +85,7 @@ impl RenewalPolicy {
     }
 
     /// The plan of a place that is in no hurry.
-    fn unhurried(&self, rules: &RenewalRules, subject: &RenewalSubject<'_>) -> PlannedRenewal {
+    fn unhurried(self, rules: &RenewalRules, subject: &RenewalSubject<'_>) -> PlannedRenewal {
         let (not_before, not_after) = (subject.not_before, subject.not_after);
         let (due, end_of_due) = self.window(not_before, not_after);
         let last_call = not_after.minus(LAST_CALL.min(not_after.since(due) / 2));
