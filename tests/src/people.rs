@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 /// What providers give out has any characters.
 const SECRET: &str = "a secret: of the provider, 50% + x";

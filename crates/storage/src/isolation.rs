@@ -75,6 +75,7 @@ crossings! {
     "person_review.site" "person_review a JOIN site b ON b.id = a.site"
     "person_review_answer.person" "person_review_answer r JOIN person_review a ON a.id = r.review JOIN person b ON b.id = r.person"
     "person_review_answer.answered_by" "person_review_answer r JOIN person_review a ON a.id = r.review JOIN person b ON b.id = r.answered_by"
+    "person_link.person" "person_link a JOIN person b ON b.id = a.person"
     "session.person" "session a JOIN person b ON b.id = a.person"
     "session.device" "session a JOIN device b ON b.id = a.device"
     "device_change.device" "device_change a JOIN device b ON b.id = a.device"

@@ -122,9 +122,9 @@ fn an_incident_makes_everybody_due_who_had_a_certificate_then() {
     let renewed = RenewalSubject {
         device,
         generation: 2,
-        made_at: since.plus(Duration::from_secs(1)),
-        not_before: since.minus(DAY),
-        not_after: year_from(since),
+        made_at: late.plus(Duration::from_secs(1)),
+        not_before: late.minus(DAY),
+        not_after: year_from(late),
     };
     let plan = RenewalPolicy::default().plan(&rules, &renewed);
     assert_ne!(plan.basis, PlanBasis::Urgent, "renewed since, although it begins a day before");
