@@ -12,6 +12,28 @@ use tegata_core::{
     Timestamp,
 };
 
+/// The columns of a [`Device`], of `device d`, its `tenant t` and its `site s`.
+macro_rules! device_columns {
+    () => {
+        "d.id, d.tenant, t.name AS tenant_name, t.state AS tenant_state, \
+         COALESCE(t.changed_at, t.created_at) AS tenant_changed_at, d.site, s.name AS site_name, d.role, d.label, \
+         d.state, d.reason, d.generation, d.created_at, d.changed_at"
+    };
+}
+pub(crate) use device_columns;
+
+/// Devices of which this is true.
+macro_rules! select_device {
+    ($condition:literal) => {
+        concat!(
+            "SELECT ",
+            device_columns!(),
+            " FROM device d JOIN tenant t ON t.id = d.tenant JOIN site s ON s.id = d.site WHERE ",
+            $condition
+        )
+    };
+}
+
 /// A device or a gate as the ledger knows it.
 #[derive(Clone, PartialEq, Eq, Debug, sqlx::FromRow)]
 #[allow(missing_docs)]
@@ -115,13 +137,7 @@ impl ScopedLedger {
     /// Reads one device; `None` if there is none.
     pub async fn device(&self, id: &DeviceId) -> Result<Option<Device>> {
         Ok(on_scoped_read!(self, connection => {
-            sqlx::query_as(
-                "SELECT d.id, d.tenant, t.name AS tenant_name, t.state AS tenant_state, \
-                 COALESCE(t.changed_at, t.created_at) AS tenant_changed_at, d.site, s.name AS site_name, d.role, d.label, \
-                 d.state, d.reason, d.generation, d.created_at, d.changed_at \
-                 FROM device d JOIN tenant t ON t.id = d.tenant JOIN site s ON s.id = d.site \
-                 WHERE d.id = $1 AND ($2 IS NULL OR d.tenant = $2)",
-            )
+            sqlx::query_as(select_device!("d.id = $1 AND ($2 IS NULL OR d.tenant = $2)"))
             .bind(id.as_str())
             .bind(self.scope.bound())
             .fetch_optional(connection)
@@ -138,16 +154,17 @@ impl ScopedLedger {
     ) -> Result<()> {
         on_scoped_read!(self, connection => {
             let mut devices = sqlx::query_as(
-                "SELECT d.id, d.tenant, t.name AS tenant_name, t.state AS tenant_state, \
-                 COALESCE(t.changed_at, t.created_at) AS tenant_changed_at, d.site, s.name AS site_name, d.role, d.label, \
-                 d.state, d.reason, d.generation, d.created_at, d.changed_at, \
+                concat!(
+                "SELECT ",
+                device_columns!(),
+                ", \
                  COALESCE(d.seen_at, (SELECT MAX(c.used_at) FROM certificate c WHERE c.device = d.id)) AS seen_at \
                  FROM tenant t CROSS JOIN site s CROSS JOIN device d WHERE s.tenant = t.id AND d.site = s.id \
                  AND ($1 IS NULL OR t.id = $1) AND ($2 IS NULL OR s.id = $2) AND ($3 IS NULL OR COALESCE(d.seen_at, \
                  (SELECT MAX(c.used_at) FROM certificate c WHERE c.device = d.id), d.created_at) < $3) \
                  AND ($4 IS NULL OR d.tenant = $4) \
                  ORDER BY t.name, s.name, d.label, d.id",
-            )
+            ))
             .bind(filter.tenant.as_ref().map(|tenant| tenant.as_str().to_owned()))
             .bind(filter.site.as_ref().map(|site| site.as_str().to_owned()))
             .bind(filter.unseen_since.map(Timestamp::millis))
@@ -171,13 +188,7 @@ impl ScopedLedger {
     pub async fn devices_numbered(&self, beginning: &str) -> Result<Vec<Device>> {
         let pattern = format!("{}%", beginning.replace('!', "!!").replace('%', "!%").replace('_', "!_"));
         Ok(on_scoped_read!(self, connection => {
-            sqlx::query_as(
-                "SELECT d.id, d.tenant, t.name AS tenant_name, t.state AS tenant_state, \
-                 COALESCE(t.changed_at, t.created_at) AS tenant_changed_at, d.site, s.name AS site_name, d.role, d.label, \
-                 d.state, d.reason, d.generation, d.created_at, d.changed_at \
-                 FROM device d JOIN tenant t ON t.id = d.tenant JOIN site s ON s.id = d.site \
-                 WHERE d.id LIKE $1 ESCAPE '!' AND ($2 IS NULL OR d.tenant = $2) ORDER BY d.id LIMIT 2",
-            )
+            sqlx::query_as(select_device!("d.id LIKE $1 ESCAPE '!' AND ($2 IS NULL OR d.tenant = $2) ORDER BY d.id LIMIT 2"))
             .bind(pattern)
             .bind(self.scope.bound())
             .fetch_all(connection)
@@ -190,13 +201,7 @@ impl Transaction {
     /// One device as it stands while the transaction holds the right to write, so that it stays so until the end.
     pub async fn device_in_hand(&mut self, id: &DeviceId) -> Result<Option<Device>> {
         Ok(on_transaction!(self.engine, connection => {
-            sqlx::query_as(
-                "SELECT d.id, d.tenant, t.name AS tenant_name, t.state AS tenant_state, \
-                 COALESCE(t.changed_at, t.created_at) AS tenant_changed_at, d.site, s.name AS site_name, d.role, d.label, \
-                 d.state, d.reason, d.generation, d.created_at, d.changed_at \
-                 FROM device d JOIN tenant t ON t.id = d.tenant JOIN site s ON s.id = d.site \
-                 WHERE d.id = $1 AND ($2 IS NULL OR d.tenant = $2)",
-            )
+            sqlx::query_as(select_device!("d.id = $1 AND ($2 IS NULL OR d.tenant = $2)"))
             .bind(id.as_str())
             .bind(self.scope.bound())
             .fetch_optional(connection)

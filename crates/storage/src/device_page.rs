@@ -1,6 +1,7 @@
 //! Pages of the list of devices: filtered, sorted, and continued after the last device of the page before.
 
 use crate::device::Device;
+use crate::device::device_columns;
 use crate::scope::on_scoped_read;
 use crate::{Result, ScopedLedger};
 use tegata_core::policy::Platform;
@@ -85,9 +86,9 @@ macro_rules! seen_at {
 macro_rules! listed {
     ($key:expr, $from:literal, $rest:expr) => {
         concat!(
-            "SELECT d.id, d.tenant, t.name AS tenant_name, t.state AS tenant_state, \
-             COALESCE(t.changed_at, t.created_at) AS tenant_changed_at, d.site, s.name AS site_name, d.role, d.label, \
-             d.state, d.reason, d.generation, d.created_at, d.changed_at, d.platform, ",
+            "SELECT ",
+            device_columns!(),
+            ", d.platform, ",
             seen_at!(),
             " AS seen_at, ",
             ends_at!(),

@@ -2,7 +2,7 @@
 
 use crate::actor::Actor;
 use crate::engine::on_transaction;
-use crate::policy::PolicyPlace;
+use crate::policy::{NO_PLACE, PolicyPlace};
 use crate::scope::on_scoped_read;
 use crate::{LedgerError, Result, ScopedLedger, Transaction};
 use serde::Serialize;
@@ -15,9 +15,6 @@ type GuidanceRow = (Option<String>, Option<String>);
 
 /// Contact and link of a site, followed by those of its tenant.
 type BothRows = (Option<String>, Option<String>, Option<String>, Option<String>);
-
-const NO_PLACE: LedgerError =
-    LedgerError::Guard("there is no such tenant, or the site is not one of its sites");
 
 /// The row of a place, read within a transaction or outside of one.
 macro_rules! said_at {

@@ -2,6 +2,7 @@
 
 use crate::actor::Actor;
 use crate::engine::{on_read, on_transaction};
+use crate::policy::NO_PLACE;
 use crate::scope::on_scoped_read;
 use crate::{Ledger, LedgerError, Result, ScopedLedger, Transaction};
 use serde_json::json;
@@ -59,7 +60,7 @@ impl Transaction {
     /// [`LedgerError::Guard`] when there is no such tenant, or the site is not one of its sites.
     pub async fn grant_license(&mut self, license: &License, actor: &Actor) -> Result<bool> {
         if !self.scope.holds(&license.tenant) || !self.has_place(license).await? {
-            return Err(LedgerError::Guard("there is no such tenant, or the site is not one of its sites"));
+            return Err(NO_PLACE);
         }
         let now = self.now.millis();
         let granted = on_transaction!(self.engine, connection => {

@@ -48,7 +48,7 @@ pub(crate) use has_room;
 impl ScopedLedger {
     /// All policies that have a rule: by tenant, those of whole tenants first.
     pub async fn policies(&self) -> Result<Vec<(PolicyPlace, EnrollmentPolicy)>> {
-        let rows: Vec<(String, Option<String>, String)> = on_scoped_read!(self, connection => {
+        let rows: Vec<PlaceRow> = on_scoped_read!(self, connection => {
             sqlx::query_as(
                 "SELECT id AS tenant, NULL AS site, policy FROM tenant \
                  WHERE policy IS NOT NULL AND ($1 IS NULL OR id = $1) \
@@ -59,11 +59,7 @@ impl ScopedLedger {
             .fetch_all(connection)
             .await?
         });
-        let mut policies = rows.into_iter().map(place_and_policy).collect::<Result<Vec<_>>>()?;
-        let order =
-            |place: &PolicyPlace| (place.tenant.to_string(), place.site.as_ref().map(ToString::to_string));
-        policies.sort_by_key(|(place, _)| order(place));
-        Ok(policies)
+        by_place(rows, |text| read(Some(text)))
     }
 }
 
@@ -142,13 +138,24 @@ impl Transaction {
     }
 }
 
-const NO_PLACE: LedgerError =
+/// What whoever names another place is answered.
+pub(crate) const NO_PLACE: LedgerError =
     LedgerError::Guard("there is no such tenant, or the site is not one of its sites");
 
-fn place_and_policy(
-    (tenant, site, policy): (String, Option<String>, String),
-) -> Result<(PolicyPlace, EnrollmentPolicy)> {
-    let tenant = TenantId::try_from(tenant).map_err(|_| LedgerError::Unreadable("tenant.id"))?;
-    let site = site.map(SiteId::try_from).transpose().map_err(|_| LedgerError::Unreadable("site.id"))?;
-    Ok((PolicyPlace { tenant, site }, read(Some(&policy))?))
+/// A tenant, perhaps one site of it, and what it says, as rows have them.
+pub(crate) type PlaceRow = (String, Option<String>, String);
+
+/// What places say, by tenant, and of each what holds for the whole tenant first.
+pub(crate) fn by_place<T>(
+    rows: Vec<PlaceRow>,
+    read: impl Fn(&str) -> Result<T>,
+) -> Result<Vec<(PolicyPlace, T)>> {
+    let of = |(tenant, site, text): PlaceRow| {
+        let tenant = TenantId::try_from(tenant).map_err(|_| LedgerError::Unreadable("tenant.id"))?;
+        let site = site.map(SiteId::try_from).transpose().map_err(|_| LedgerError::Unreadable("site.id"))?;
+        Ok((PolicyPlace { tenant, site }, read(&text)?))
+    };
+    let mut places = rows.into_iter().map(of).collect::<Result<Vec<_>>>()?;
+    places.sort_by_key(|(place, _)| (place.tenant.to_string(), place.site.as_ref().map(ToString::to_string)));
+    Ok(places)
 }

@@ -2,17 +2,17 @@
 
 use crate::actor::Actor;
 use crate::engine::on_transaction;
-use crate::policy::PolicyPlace;
+use crate::policy::{NO_PLACE, PlaceRow, PolicyPlace, by_place};
 use crate::scope::on_scoped_read;
 use crate::{LedgerError, Result, ScopedLedger, Transaction};
 use serde_json::json;
+use tegata_core::SiteId;
 use tegata_core::renewal::RenewalRules;
-use tegata_core::{SiteId, TenantId};
 
 impl ScopedLedger {
     /// What places say, where they say anything: by tenant, what holds for whole tenants first.
     pub async fn renewal_rules(&self) -> Result<Vec<(PolicyPlace, RenewalRules)>> {
-        let rows: Vec<(String, Option<String>, String)> = on_scoped_read!(self, connection => {
+        let rows: Vec<PlaceRow> = on_scoped_read!(self, connection => {
             sqlx::query_as(
                 "SELECT id AS tenant, NULL AS site, renewal FROM tenant \
                  WHERE renewal IS NOT NULL AND ($1 IS NULL OR id = $1) \
@@ -23,11 +23,7 @@ impl ScopedLedger {
             .fetch_all(connection)
             .await?
         });
-        let mut rules = rows.into_iter().map(place_and_rules).collect::<Result<Vec<_>>>()?;
-        let order =
-            |place: &PolicyPlace| (place.tenant.to_string(), place.site.as_ref().map(ToString::to_string));
-        rules.sort_by_key(|(place, _)| order(place));
-        Ok(rules)
+        by_place(rows, |text| read(Some(text)))
     }
 
     /// What holds for the renewals of a site: its own rules with those of its tenant. Nothing of a site that is not there.
@@ -107,19 +103,8 @@ impl Transaction {
     }
 }
 
-const NO_PLACE: LedgerError =
-    LedgerError::Guard("there is no such tenant, or the site is not one of its sites");
-
 const UNREADABLE: LedgerError = LedgerError::Unreadable("the rules of renewals");
 
 fn read(text: Option<&str>) -> Result<RenewalRules> {
     Ok(text.map(serde_json::from_str).transpose().map_err(|_| UNREADABLE)?.unwrap_or_default())
-}
-
-fn place_and_rules(
-    (tenant, site, rules): (String, Option<String>, String),
-) -> Result<(PolicyPlace, RenewalRules)> {
-    let tenant = TenantId::try_from(tenant).map_err(|_| LedgerError::Unreadable("tenant.id"))?;
-    let site = site.map(SiteId::try_from).transpose().map_err(|_| LedgerError::Unreadable("site.id"))?;
-    Ok((PolicyPlace { tenant, site }, read(Some(&rules))?))
 }

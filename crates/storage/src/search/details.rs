@@ -3,6 +3,7 @@
 use super::rows::CandidateRow;
 use super::sieve::Hit;
 use super::{FoundDevice, FoundPerson};
+use crate::device::device_columns;
 use crate::rows::{BatchStatement, MOST, bind_rows};
 use crate::scope::on_scoped_read;
 use crate::{Device, LedgerError, ListedDevice, Result, ScopedLedger};
@@ -40,11 +41,12 @@ static FOUND: BatchStatement = BatchStatement::with(
     1,
     "WITH new (id) AS (VALUES ",
     1,
-    ") SELECT d.id, d.tenant, t.name AS tenant_name, t.state AS tenant_state, \
-     COALESCE(t.changed_at, t.created_at) AS tenant_changed_at, d.site, s.name AS site_name, d.role, d.label, \
-     d.state, d.reason, d.generation, d.created_at, d.changed_at, d.platform \
-     FROM new n CROSS JOIN device d CROSS JOIN tenant t CROSS JOIN site s \
-     WHERE d.id = n.id AND t.id = d.tenant AND s.id = d.site AND ($1 IS NULL OR d.tenant = $1)",
+    concat!(
+        ") SELECT ",
+        device_columns!(),
+        ", d.platform FROM new n CROSS JOIN device d CROSS JOIN tenant t CROSS JOIN site s \
+         WHERE d.id = n.id AND t.id = d.tenant AND s.id = d.site AND ($1 IS NULL OR d.tenant = $1)"
+    ),
 );
 
 static USERS: BatchStatement = BatchStatement::with(
