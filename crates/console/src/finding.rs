@@ -3,6 +3,7 @@
 use crate::acting::{Acting, Sight};
 use crate::service::{ConsoleService, refusal};
 use crate::words;
+use tegata_core::policy::Platform;
 use tegata_core::search::SearchQuery;
 use tegata_core::{Act, DeviceState, Language, Refusal, ShortCode, mask};
 use tegata_storage::{DeviceSearch, FoundDevice};
@@ -73,7 +74,7 @@ impl Hit {
             id: device.id.to_string(),
             label: device.label.clone(),
             place: format!("{}　{}", device.tenant_name, device.site_name),
-            kind: words::platform(found.platform, language),
+            kind: Platform::name_of(found.platform, language),
             seen: found.seen_at.map_or_else(
                 || language.pick("まだ使われていません", "Not used yet").to_owned(),
                 |at| day(at, language),

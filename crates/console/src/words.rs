@@ -1,6 +1,5 @@
 //! Words of the ledger as people read them.
 
-use tegata_core::policy::Platform;
 use tegata_core::{DeviceId, DeviceState, Language, PersonRole};
 
 pub(crate) const fn state(state: DeviceState, language: Language) -> &'static str {
@@ -9,20 +8,6 @@ pub(crate) const fn state(state: DeviceState, language: Language) -> &'static st
         DeviceState::Suspended => language.pick("一時停止中", "Suspended"),
         DeviceState::Revoked => language.pick("失効（元に戻せません）", "Revoked for ever"),
         DeviceState::Retired => language.pick("使用終了", "Retired"),
-    }
-}
-
-pub(crate) const fn platform(platform: Option<Platform>, language: Language) -> &'static str {
-    match platform {
-        Some(Platform::Windows) => "Windows",
-        Some(Platform::Macos) => "Mac",
-        Some(Platform::Ios) => "iPhone / iPad",
-        Some(Platform::Android) => "Android",
-        Some(Platform::Chromeos) => "ChromeOS",
-        Some(Platform::Linux) => "Linux",
-        Some(Platform::Apple) => "Apple",
-        Some(Platform::Other) => language.pick("その他", "Other"),
-        None => language.pick("不明", "Unknown"),
     }
 }
 

@@ -226,7 +226,7 @@ fn shown(neighbor: SiteDevice, is_this: bool, language: Language) -> SiteDeviceV
         number: number(&neighbor.id),
         id: neighbor.id.to_string(),
         label: neighbor.label,
-        platform: platform_name(neighbor.platform, language),
+        platform: Platform::name_of(neighbor.platform, language),
         state: match neighbor.state {
             DeviceState::Active => language.pick("使えます", "In use"),
             DeviceState::Suspended => language.pick("一時停止中", "Suspended"),
@@ -239,19 +239,5 @@ fn shown(neighbor: SiteDevice, is_this: bool, language: Language) -> SiteDeviceV
             || language.pick("まだ使われていません", "Not used yet").to_owned(),
             |at| day(at, language),
         ),
-    }
-}
-
-fn platform_name(platform: Option<Platform>, language: Language) -> &'static str {
-    match platform {
-        Some(Platform::Windows) => "Windows",
-        Some(Platform::Macos) => "Mac",
-        Some(Platform::Ios) => "iPhone / iPad",
-        Some(Platform::Android) => "Android",
-        Some(Platform::Chromeos) => "ChromeOS",
-        Some(Platform::Linux) => "Linux",
-        Some(Platform::Apple) => "Apple",
-        Some(Platform::Other) => language.pick("その他", "Other"),
-        None => language.pick("不明", "Unknown"),
     }
 }

@@ -5,7 +5,6 @@ use crate::deciding::Decision;
 use crate::frame::{Frame, onward, refused};
 use crate::pages::home::TypedCall;
 use crate::service::{ConsoleService, refusal};
-use crate::words;
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
@@ -146,7 +145,7 @@ async fn view(
         number: one.id.as_str().chars().take(8).collect::<String>().to_uppercase(),
         label: one.label.clone(),
         place: format!("{}　{}", one.tenant_name, one.site_name),
-        platform: words::platform(Some(one.platform), language),
+        platform: one.platform.name(language),
         address: one.address.clone(),
         asked: moment(one.asked_at, language),
         until: moment(one.expires_at, language),

@@ -1,9 +1,10 @@
 //! Who has confirmed a change of a device, while it happens and afterwards, and the sheet of an incident.
 
-use crate::acting::{Acting, ActingPage};
+use crate::acting::Acting;
 use crate::confirmations::{Confirmations, known};
 use crate::frame::Frame;
 use crate::pages::device::DeviceView;
+use crate::pages::home::JustifiedPage;
 use crate::service::{ConsoleService, refusal};
 use crate::words;
 use askama::Template;
@@ -71,12 +72,9 @@ struct SurfaceLine {
 pub(crate) async fn show(
     State(service): State<ConsoleService>,
     ReaderLanguage(language): ReaderLanguage,
-    ActingPage(by): ActingPage,
+    JustifiedPage(by): JustifiedPage,
     Path(event): Path<u64>,
 ) -> WebResult<Response> {
-    if by.must_say_why() {
-        return Ok(service.ask_why(&by, language, crate::pages::home::TypedCall::default(), None));
-    }
     let (change, device, rows) = service.seen_change(&by, event).await?;
     let at = (&device.device.tenant, &device.device.site);
     let page = ChangePage {
@@ -92,12 +90,9 @@ pub(crate) async fn show(
 pub(crate) async fn sheet(
     State(service): State<ConsoleService>,
     ReaderLanguage(language): ReaderLanguage,
-    ActingPage(by): ActingPage,
+    JustifiedPage(by): JustifiedPage,
     Path(event): Path<u64>,
 ) -> WebResult<Response> {
-    if by.must_say_why() {
-        return Ok(service.ask_why(&by, language, crate::pages::home::TypedCall::default(), None));
-    }
     let (change, device, rows) = service.seen_change(&by, event).await?;
     let guidance = rows.guidance_of(&device.device.site).await.map_err(refusal)?;
     let page = IncidentSheet {

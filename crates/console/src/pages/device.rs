@@ -10,6 +10,7 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use serde::Deserialize;
+use tegata_core::policy::Platform;
 use tegata_core::{Act, DeviceId, DeviceState, Language, Refusal, Role, StopCause};
 use tegata_storage::{LedgerDevice, ScopedLedger};
 use tegata_web::japan_date::{day, moment};
@@ -253,7 +254,7 @@ impl DeviceView {
             number: words::number(&device.id),
             tenant: device.tenant_name.clone(),
             site: device.site_name.clone(),
-            platform: words::platform(known.platform, language),
+            platform: Platform::name_of(known.platform, language),
             state: words::state(state, language),
             is_at_work: state == DeviceState::Active,
             falls_with_tenant: state != device.state,

@@ -1,9 +1,9 @@
 //! The list of devices: filtered, sorted, in pages.
 
-use crate::acting::{Acting, ActingPage, Sight};
+use crate::acting::{Acting, Sight};
 use crate::frame::Frame;
 use crate::pages::device::DeviceView;
-use crate::pages::home::TypedCall;
+use crate::pages::home::JustifiedPage;
 use crate::service::{ConsoleService, refusal};
 use crate::words;
 use askama::Template;
@@ -74,12 +74,9 @@ pub(crate) struct ListQuery {
 pub(crate) async fn show(
     State(service): State<ConsoleService>,
     ReaderLanguage(language): ReaderLanguage,
-    ActingPage(by): ActingPage,
+    JustifiedPage(by): JustifiedPage,
     Query(asked): Query<ListQuery>,
 ) -> WebResult<Response> {
-    if by.must_say_why() {
-        return Ok(service.ask_why(&by, language, TypedCall::default(), None));
-    }
     let sight = service.sight(&by, Act::SeeDevices)?;
     let page = asked.page(&sight, by.at, PAGE)?;
     let (devices, end) = sight.rows.device_page(&page).await.map_err(refusal)?;
@@ -98,7 +95,7 @@ pub(crate) async fn show(
         ),
         platforms: choices(
             Platform::ALL,
-            |platform| (platform.as_str(), words::platform(Some(*platform), language)),
+            |platform| (platform.as_str(), platform.name(language)),
             asked.platform.as_deref(),
         ),
         sorts: choices(SORTS, |(word, _, ja, en)| (word, language.pick(ja, en)), asked.sort.as_deref()),

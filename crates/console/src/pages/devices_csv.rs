@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream;
 use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use std::io;
+use tegata_core::policy::Platform;
 use tegata_core::spreadsheet::neutralized;
 use tegata_core::{Act, Language, Timestamp};
 use tegata_storage::{DevicePage, LedgerDevice, ScopedLedger};
@@ -108,7 +109,7 @@ fn line(known: &LedgerDevice, language: Language) -> String {
         &device.label,
         &words::number(&device.id),
         words::state(device.effective_state(), language),
-        words::platform(known.platform, language),
+        Platform::name_of(known.platform, language),
         &time(known.seen_at),
         &time(known.ends_at),
         device.id.as_str(),

@@ -5,9 +5,10 @@ use crate::finding::Hits;
 use crate::frame::{Frame, onward, refused};
 use crate::service::ConsoleService;
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::{FromRequestParts, Query, State};
 use axum::response::{Html, IntoResponse, Response};
 use http::header::CACHE_CONTROL;
+use http::request::Parts;
 use serde::Deserialize;
 use tegata_core::refusal::SpokenCode;
 use tegata_core::{Language, Refusal};
@@ -78,6 +79,22 @@ pub(crate) async fn find(
     let part = HitsPart { language, hits: service.hits(&by, &q, false, language).await? };
     let html = part.render().map_err(|_| Refusal::Internal)?;
     Ok(([(CACHE_CONTROL, "no-store")], Html(html)).into_response())
+}
+
+/// Somebody who opens a page and has said why they act, where their role asks for it. Whoever has not is asked instead.
+pub(crate) struct JustifiedPage(pub(crate) Acting);
+
+impl FromRequestParts<ConsoleService> for JustifiedPage {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, service: &ConsoleService) -> Result<Self, Response> {
+        let ActingPage(by) = ActingPage::from_request_parts(parts, service).await?;
+        if by.must_say_why() {
+            let ReaderLanguage(language) = ReaderLanguage::of(&parts.uri, &parts.headers);
+            return Err(service.ask_why(&by, language, TypedCall::default(), None));
+        }
+        Ok(Self(by))
+    }
 }
 
 impl ConsoleService {

@@ -1,8 +1,8 @@
 //! The people of a tenant. The vendor's support sees its own people's names, and those of tenants masked.
 
-use crate::acting::{Acting, ActingPage};
+use crate::acting::Acting;
 use crate::frame::Frame;
-use crate::pages::home::TypedCall;
+use crate::pages::home::JustifiedPage;
 use crate::service::{ConsoleService, refusal};
 use crate::words;
 use askama::Template;
@@ -31,11 +31,8 @@ struct PersonView {
 pub(crate) async fn show(
     State(service): State<ConsoleService>,
     ReaderLanguage(language): ReaderLanguage,
-    ActingPage(by): ActingPage,
+    JustifiedPage(by): JustifiedPage,
 ) -> WebResult<Response> {
-    if by.must_say_why() {
-        return Ok(service.ask_why(&by, language, TypedCall::default(), None));
-    }
     let people = service.people_seen(&by).await?;
     let people = people.iter().map(|person| PersonView::of(person, language)).collect();
     let body = PeoplePage { frame: Frame::of(&by, "/console/people", language), people };

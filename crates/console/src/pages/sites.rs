@@ -1,8 +1,7 @@
 //! Companies, where somebody reaches several, and the sites of one; each leads to its devices.
 
-use crate::acting::ActingPage;
 use crate::frame::Frame;
-use crate::pages::home::TypedCall;
+use crate::pages::home::JustifiedPage;
 use crate::service::{ConsoleService, refusal};
 use askama::Template;
 use axum::extract::{Query, State};
@@ -40,12 +39,9 @@ pub(crate) struct SitesQuery {
 pub(crate) async fn show(
     State(service): State<ConsoleService>,
     ReaderLanguage(language): ReaderLanguage,
-    ActingPage(by): ActingPage,
+    JustifiedPage(by): JustifiedPage,
     Query(SitesQuery { tenant }): Query<SitesQuery>,
 ) -> WebResult<Response> {
-    if by.must_say_why() {
-        return Ok(service.ask_why(&by, language, TypedCall::default(), None));
-    }
     let sight = service.sight(&by, Act::SeeDevices)?;
     let tenant = match tenant {
         Some(tenant) => Some(TenantId::parse(&tenant).ok_or(Refusal::RequestMalformed)?),

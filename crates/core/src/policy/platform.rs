@@ -1,5 +1,6 @@
 //! The platform that a device claims to be.
 
+use crate::language::Language;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -52,6 +53,28 @@ const WORDS: [(&str, Platform); 13] = [
 ];
 
 impl Platform {
+    /// The name that people know.
+    pub const fn name(self, language: Language) -> &'static str {
+        match self {
+            Self::Windows => "Windows",
+            Self::Macos => "Mac",
+            Self::Ios => "iPhone / iPad",
+            Self::Android => "Android",
+            Self::Chromeos => "ChromeOS",
+            Self::Linux => "Linux",
+            Self::Apple => "Apple",
+            Self::Other => language.pick("その他", "Other"),
+        }
+    }
+
+    /// The name of what a device says it is; some have said nothing yet.
+    pub const fn name_of(platform: Option<Self>, language: Language) -> &'static str {
+        match platform {
+            Some(platform) => platform.name(language),
+            None => language.pick("不明", "Unknown"),
+        }
+    }
+
     /// From the `User-Agent` of a request.
     pub fn of_user_agent(user_agent: &str) -> Self {
         let said = user_agent.to_ascii_lowercase();

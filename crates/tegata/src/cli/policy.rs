@@ -2,7 +2,7 @@
 
 use crate::cli::installation_args::InstallationArgs;
 use crate::cli::output::{OutputFormat, nothing_found};
-use crate::cli::scope::{ScopeArgs, ScopeTarget, TenantDirectory, TenantSite, rows};
+use crate::cli::scope::{ScopeArgs, ScopeTarget, TenantDirectory, TenantSite, places_that_count, rows};
 use clap::ValueEnum;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -117,27 +117,17 @@ async fn show(ledger: &Ledger, scope: &ScopeArgs, as_json: bool) -> Result<(), F
     let rows = rows(ledger, scope.map(|place| &place.tenant.id));
     let policies = rows.policies().await.doing(READ)?;
     let mut described = Vec::new();
-    for tenant in directory.tenants_in(scope) {
-        for (of, policy) in policies.iter().filter(|(of, _)| of.tenant == tenant.id && counts(of, scope)) {
-            let site = directory.sites.iter().find(|site| of.site.as_ref() == Some(&site.id));
-            let place = TenantSite { tenant, site };
-            if !as_json {
-                outln!("{}  {}\n{}", tenant.name, place.site_name(), lines(policy));
-            }
-            described.push(describe(place, policy));
+    for (place, policy) in places_that_count(&directory, scope, &policies) {
+        if !as_json {
+            outln!("{}  {}\n{}", place.tenant.name, place.site_name(), lines(policy));
         }
+        described.push(describe(place, policy));
     }
     let is_nothing = described.is_empty();
     if as_json {
         outln!("{}", Value::Array(described));
     }
     nothing_found(is_nothing, "no rules: whoever is invited may enroll")
-}
-
-/// The rules of a tenant count at each of its sites.
-fn counts(of: &PolicyPlace, scope: Option<TenantSite<'_>>) -> bool {
-    let only = scope.and_then(|scope| scope.site);
-    of.site.as_ref().is_none_or(|site| only.is_none_or(|only| only.id == *site))
 }
 
 /// Reads and writes within one transaction: of two operators at once neither undoes the other's rule.

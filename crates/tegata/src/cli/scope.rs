@@ -1,7 +1,7 @@
 //! `--tenant` and `--site`: what a command is about.
 
 use tegata_installation::Failure;
-use tegata_storage::{Ledger, ScopedLedger};
+use tegata_storage::{Ledger, PolicyPlace, ScopedLedger};
 
 pub use tegata_installation::{TenantDirectory, TenantSite, rows};
 
@@ -47,4 +47,24 @@ impl ScopeTarget {
     pub fn find_in<'a>(&self, directory: &'a TenantDirectory) -> Result<TenantSite<'a>, Failure> {
         directory.place(self.tenant.as_deref(), self.site.as_deref())
     }
+}
+
+/// The places that say something, with what they say: of what is restricted to a site, its own and its tenant's, which counts
+/// there too. By tenant, as the directory names them.
+pub fn places_that_count<'a, T>(
+    directory: &'a TenantDirectory,
+    scope: Option<TenantSite<'a>>,
+    rules: &'a [(PolicyPlace, T)],
+) -> Vec<(TenantSite<'a>, &'a T)> {
+    let only = scope.and_then(|scope| scope.site);
+    let mut places = Vec::new();
+    for tenant in directory.tenants_in(scope) {
+        for (of, said) in rules.iter().filter(|(of, _)| of.tenant == tenant.id) {
+            if of.site.as_ref().is_none_or(|site| only.is_none_or(|only| only.id == *site)) {
+                let site = directory.sites.iter().find(|site| of.site.as_ref() == Some(&site.id));
+                places.push((TenantSite { tenant, site }, said));
+            }
+        }
+    }
+    places
 }

@@ -2,7 +2,7 @@
 
 use crate::cli::output::{OutputFormat, nothing_found};
 use crate::cli::policy::YesNo;
-use crate::cli::scope::{ScopeArgs, ScopeTarget, TenantDirectory, TenantSite, rows};
+use crate::cli::scope::{ScopeArgs, ScopeTarget, TenantDirectory, TenantSite, places_that_count, rows};
 use clap::ValueEnum;
 use serde_json::{Value, json};
 use tegata_core::policy::{FixedOffset, OpeningHours, WeeklyWindow};
@@ -81,17 +81,10 @@ pub async fn show(ledger: &Ledger, options: &ShowRulesOptions) -> Result<(), Fai
     let directory = TenantDirectory::read(ledger).await?;
     let scope = options.scope.find_in(&directory)?;
     let rules = options.scope.rows(&directory, ledger)?.renewal_rules().await.doing(READ)?;
-    let only = scope.and_then(|scope| scope.site);
     let mut described = Vec::new();
-    for (of, rules) in &rules {
-        let counts = of.site.as_ref().is_none_or(|site| only.is_none_or(|only| only.id == *site));
-        let Some(tenant) = directory.tenants.iter().find(|tenant| counts && tenant.id == of.tenant) else {
-            continue;
-        };
-        let site = directory.sites.iter().find(|site| of.site.as_ref() == Some(&site.id));
-        let place = TenantSite { tenant, site };
+    for (place, rules) in places_that_count(&directory, scope, &rules) {
         if !options.output.json {
-            outln!("{}  {}\n{}", tenant.name, place.site_name(), lines(rules));
+            outln!("{}  {}\n{}", place.tenant.name, place.site_name(), lines(rules));
         }
         described.push(describe(place, rules));
     }
