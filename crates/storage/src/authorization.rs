@@ -5,6 +5,8 @@ mod redeeming;
 mod request;
 
 use crate::engine::on_read;
+use crate::lookup::FoundByHash;
+use crate::rows::BatchStatement;
 use crate::{Ledger, LedgerError, Result};
 use tegata_core::{DeviceId, FamilyId, JwkThumbprint, SessionId, Thumbprint, Timestamp};
 
@@ -63,19 +65,30 @@ pub struct KnownCode {
     pub family: Option<FamilyId>,
 }
 
+static BY_HASHES: BatchStatement = BatchStatement::new(
+    "WITH asked (hash) AS (VALUES ",
+    1,
+    ") SELECT c.code_hash, c.client, c.redirect_uri, c.challenge, c.device, c.thumbprint, c.session, c.subject, c.auth_time, \
+     c.amr, c.audience, c.scope, c.nonce, c.dpop_jkt, c.state, c.family, c.expires_at \
+     FROM asked a JOIN authorization_code c ON c.code_hash = a.hash",
+);
+
+impl FoundByHash for KnownCode {
+    type Row = CodeRow;
+
+    fn statement() -> &'static BatchStatement {
+        &BY_HASHES
+    }
+
+    fn take_hash(row: &mut CodeRow) -> Vec<u8> {
+        std::mem::take(&mut row.code_hash)
+    }
+}
+
 impl Ledger {
     /// The code with this hash, used or not.
     pub async fn authorization_code(&self, hash: &[u8]) -> Result<Option<KnownCode>> {
-        let row: Option<CodeRow> = on_read!(self, connection => {
-            sqlx::query_as(
-                "SELECT client, redirect_uri, challenge, device, thumbprint, session, subject, auth_time, amr, audience, \
-                 scope, nonce, dpop_jkt, state, family, expires_at FROM authorization_code WHERE code_hash = $1",
-            )
-            .bind(hash.to_vec())
-            .fetch_optional(connection)
-            .await?
-        });
-        row.map(TryInto::try_into).transpose()
+        self.codes.find(hash.to_vec()).await
     }
 }
 
@@ -93,7 +106,8 @@ impl Ledger {
 }
 
 #[derive(sqlx::FromRow)]
-struct CodeRow {
+pub(crate) struct CodeRow {
+    code_hash: Vec<u8>,
     client: String,
     redirect_uri: String,
     challenge: String,

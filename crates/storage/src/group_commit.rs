@@ -1,5 +1,7 @@
 //! Group commit: while one commit is on its way to the disk, whatever else arrives waits and then goes
-//! together. Nobody waits for a timer; under load one fsync serves everybody who was waiting.
+//! together. Under load one fsync serves everybody who was waiting, and there is at most one in [`PACE`]: those who come while
+//! handshakes keep the processors busy are few at a time, and a commit costs the same for one as for many. Who is alone waits for
+//! no timer.
 //!
 //! Operations of a kind are applied as a set, in a few statements for all of them. That is done in the hope that none is
 //! refused. When one is, everything is undone and done again in halves, until who is refused stands alone: refusals and
@@ -14,15 +16,19 @@ use futures_util::FutureExt;
 use set::{AnyOperationSet, OperationSet};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 use tegata_core::Timestamp;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 /// Operations in one transaction at most.
 const GROUP: usize = 256;
 
 /// Operations that the queue holds; further callers wait until there is a place in it.
 const QUEUE: usize = 4096;
+
+/// From the beginning of one commit that several shared to the beginning of the next, at least.
+const PACE: Duration = Duration::from_millis(2);
 
 /// Something to do within a write transaction that others share. It succeeds or fails alone.
 pub trait Operation: Sized + Send + Sync + 'static {
@@ -45,6 +51,14 @@ pub trait Operation: Sized + Send + Sync + 'static {
     }
 }
 
+/// One of the operations would be refused. None learns the reason here: each is then tried alone.
+pub(crate) const NOT_ALL: LedgerError = LedgerError::Guard("not all of them can be written together");
+
+/// Whether a statement for some operations has changed a row for each of them.
+pub(crate) fn all<T>(some: &[T], changed: u64) -> Result<()> {
+    if usize::try_from(changed) == Ok(some.len()) { Ok(()) } else { Err(NOT_ALL) }
+}
+
 pub(crate) type GroupSender = mpsc::Sender<Box<dyn AnyOperationSet>>;
 
 /// Queues an operation and waits until it is durable.
@@ -59,7 +73,16 @@ pub(crate) fn start(engine: Engine, shared: Arc<LedgerShared>) -> GroupSender {
     let (sender, mut receiver) = mpsc::channel(QUEUE);
     tokio::spawn(async move {
         let mut group = Vec::with_capacity(GROUP);
+        let mut next = None;
         while receiver.recv_many(&mut group, GROUP).await > 0 {
+            if let Some(next) = next {
+                sleep_until(next).await;
+                while group.len() < GROUP
+                    && let Ok(another) = receiver.try_recv()
+                {
+                    group.push(another);
+                }
+            }
             let (operations, begun) = (group.len(), Instant::now());
             let mut sets = by_kind(group.drain(..));
             // A panic must not take the writer with it; how far the group came is unknown, so it is given up.
@@ -69,6 +92,7 @@ pub(crate) fn start(engine: Engine, shared: Arc<LedgerShared>) -> GroupSender {
                 tracing::error!(%error, "a group of writes was not committed");
             }
             shared.commits.note(operations, begun.elapsed());
+            next = (operations > 1).then(|| begun + PACE);
             for set in sets {
                 set.tell(committed.as_ref().err());
             }

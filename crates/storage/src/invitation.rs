@@ -1,14 +1,14 @@
 //! Invitations: a one-time right to enroll one device, kept as the hash of its code.
 
-mod lookup;
 mod row;
 
-pub(crate) use lookup::LookupQueue;
 pub use row::{Invitation, InvitationState};
 
 use crate::actor::Actor;
 use crate::certificate::may_claim;
 use crate::engine::{on_read, on_transaction};
+use crate::lookup::FoundByHash;
+use crate::rows::BatchStatement;
 use crate::scope::on_scoped_read;
 use crate::{Ledger, LedgerError, Result, ScopedLedger, Transaction, changed_one};
 use row::{InvitationRow, select};
@@ -50,10 +50,28 @@ macro_rules! never_used {
     };
 }
 
+static BY_CODES: BatchStatement = BatchStatement::new(
+    "WITH asked (hash) AS (VALUES ",
+    1,
+    concat!(") ", select!("JOIN asked a ON a.hash = i.code_hash")),
+);
+
+impl FoundByHash for Invitation {
+    type Row = InvitationRow;
+
+    fn statement() -> &'static BatchStatement {
+        &BY_CODES
+    }
+
+    fn take_hash(row: &mut InvitationRow) -> Vec<u8> {
+        std::mem::take(&mut row.code_hash)
+    }
+}
+
 impl Ledger {
     /// The invitation with this code.
     pub async fn find_invitation(&self, code: &InvitationCode) -> Result<Option<Invitation>> {
-        self.lookups.invitation(code.hash()).await
+        self.invitations.find(code.hash()).await
     }
 
     /// The invitation with this hash of a short code, while the code lives.

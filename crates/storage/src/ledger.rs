@@ -1,10 +1,12 @@
 //! The opened ledger.
 
 use crate::Result;
+use crate::authorization::KnownCode;
 use crate::commits::CommitCounts;
 use crate::engine::{Engine, Patience, Replication, RowSecurity};
 use crate::group_commit::{self, GroupSender, Operation};
-use crate::invitation::LookupQueue;
+use crate::invitation::Invitation;
+use crate::lookup::LookupQueue;
 use crate::place::LedgerPlace;
 use crate::revocation_log::{LogPlace, RevocationLog};
 use crate::transaction::{LedgerShared, Transaction};
@@ -16,7 +18,8 @@ use tegata_core::{Entropy, Timestamp};
 pub struct Ledger {
     pub(crate) engine: Engine,
     queue: GroupSender,
-    pub(crate) lookups: LookupQueue,
+    pub(crate) invitations: LookupQueue<Invitation>,
+    pub(crate) codes: LookupQueue<KnownCode>,
     pub(crate) shared: Arc<LedgerShared>,
 }
 
@@ -108,8 +111,8 @@ impl Ledger {
         let engine = Engine::open(at, patience).await?;
         engine.migrate().await?;
         let queue = group_commit::start(engine.clone(), shared.clone());
-        let lookups = LookupQueue::start(engine.clone());
-        let ledger = Self { engine, queue, lookups, shared };
+        let (invitations, codes) = (LookupQueue::start(engine.clone()), LookupQueue::start(engine.clone()));
+        let ledger = Self { engine, queue, invitations, codes, shared };
         ledger.identify_keys().await?;
         Ok(ledger)
     }

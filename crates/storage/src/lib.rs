@@ -45,6 +45,7 @@ mod kitting;
 mod ledger;
 mod license;
 mod logout_notice;
+mod lookup;
 mod loss_report;
 mod on_file;
 mod pass;

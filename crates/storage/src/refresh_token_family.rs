@@ -1,11 +1,11 @@
 //! Families of refresh tokens: what a grant has become, from its first value to its end.
 
 mod rotating;
+mod starting;
 
 use crate::actor::Actor;
 use crate::engine::{on_read, on_transaction};
-use crate::group_commit::Operation;
-use crate::{Ledger, LedgerError, Result, Transaction, changed_one};
+use crate::{Ledger, LedgerError, Result, Transaction};
 use serde_json::json;
 use std::time::Duration;
 use tegata_core::feed::{TokenHolder, TokensBefore};
@@ -116,18 +116,6 @@ pub struct StartFamily {
     pub at: Timestamp,
 }
 
-impl Operation for StartFamily {
-    type Output = ();
-
-    fn now(&self) -> Timestamp {
-        self.at
-    }
-
-    async fn apply(&self, transaction: &mut Transaction) -> Result<()> {
-        transaction.start_family(self).await
-    }
-}
-
 impl Ledger {
     /// The family with this identifier.
     pub async fn family(&self, id: &FamilyId) -> Result<Option<RefreshTokenFamily>> {
@@ -233,42 +221,6 @@ impl Transaction {
                 .await?
                 .rows_affected()
         }))
-    }
-
-    pub(crate) async fn start_family(&mut self, new: &StartFamily) -> Result<()> {
-        let now = self.now;
-        let started = on_transaction!(self.engine, connection => {
-            sqlx::query(
-                "INSERT INTO token_family (id, device, audience, subject, current_hash, state, created_at, idle_until, \
-                 expires_at, scope, client, session, dpop_jkt) \
-                 SELECT $1, d.id, $3, $4, $5, 'living', $6, $7, $8, $9, $10, $11, $12 FROM device d \
-                 WHERE d.id = $2 AND d.state = 'active'",
-            )
-            .bind(new.id.as_str())
-            .bind(new.device.as_str())
-            .bind(new.audience.as_str())
-            .bind(new.subject.as_deref())
-            .bind(new.current.clone())
-            .bind(now.millis())
-            .bind(now.plus(new.idle).millis())
-            .bind(new.expires_at.millis())
-            .bind(new.scope.as_deref())
-            .bind(new.client.as_deref())
-            .bind(new.session.as_ref().map(SessionId::as_str))
-            .bind(new.dpop_jkt.map(|key| key.as_bytes().to_vec()))
-            .execute(connection)
-            .await?
-            .rows_affected()
-        });
-        changed_one(started, "the device is not active")?;
-        self.grant(&new.id, &new.token).await?;
-        let detail = json!({
-            "family": new.id, "audience": new.audience, "person": new.subject.is_some(),
-            "scope": new.scope, "client": new.client, "session": new.session,
-            "generation": new.token.generation, "jti": new.token.jti, "expires_at": new.expires_at,
-        });
-        let actor = Actor::Device(new.device.clone());
-        self.audit(&actor, "token_family.started", Some(&new.device), detail).await
     }
 
     async fn grant(&mut self, family: &FamilyId, token: &GrantedToken) -> Result<()> {

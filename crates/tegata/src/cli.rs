@@ -69,6 +69,7 @@ use receiver::ReceiverCommand;
 use renew::RenewOptions;
 use renewals::RenewalsCommand;
 use revocations::RevocationsCommand;
+use serve::ServeOptions;
 use site::SiteCommand;
 use tegata_installation::{Failure, SystemContext};
 use tenant::TenantCommand;
@@ -99,7 +100,7 @@ pub enum Command {
     /// Make a new installation: root and issuing CA, ledger, first tenant and site, tegata.toml
     Init(InitArgs),
     /// Serve an installation until it is stopped
-    Serve,
+    Serve(ServeOptions),
     /// Look for anything wrong: ledger, audit chain, certificates, keys, CAs, due renewals
     Check(OutputFormat),
     /// Act on the hierarchy of CAs as a reviewed file describes it. Shows what it would do unless --perform
@@ -182,7 +183,16 @@ pub enum Command {
 impl Command {
     /// Whether it runs until it is stopped.
     pub const fn serves(&self) -> bool {
-        matches!(self, Self::Dev(_) | Self::Serve | Self::Gate(_))
+        matches!(self, Self::Dev(_) | Self::Serve(_) | Self::Gate(_))
+    }
+
+    /// Threads that run connections, if it says how many.
+    pub fn threads(&self) -> Option<usize> {
+        match self {
+            Self::Serve(options) => Some(options.threads()),
+            Self::Dev(_) => Some(ServeOptions::default().threads()),
+            _ => None,
+        }
     }
 }
 
@@ -192,7 +202,7 @@ impl Cli {
         match &self.command {
             Command::Dev(options) => Box::pin(dev::run(place, options, system)).await,
             Command::Init(options) => init::run(place, options, system).await,
-            Command::Serve => Box::pin(serve::run(place, system)).await,
+            Command::Serve(_) => Box::pin(serve::run(place, system)).await,
             Command::Check(output) => Box::pin(check::run(place, output, system)).await,
             Command::Ceremony(options) => ceremony::run(place, options, system).await,
             Command::Issuer(command) => issuer::run(place, command, system).await,

@@ -19,11 +19,12 @@ use clap::Parser;
 use cli::Cli;
 use std::process::ExitCode;
 use tegata_installation::Failure;
+use tokio::runtime::{Builder, Runtime};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     log::start(cli.log, cli.command.serves());
-    let runtime = match tokio::runtime::Runtime::new() {
+    let runtime = match runtime(cli.command.threads()) {
         Ok(runtime) => runtime,
         Err(error) => return end(&Failure::wrong(error)),
     };
@@ -31,6 +32,14 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => end(&failure),
     }
+}
+
+fn runtime(threads: Option<usize>) -> std::io::Result<Runtime> {
+    let mut builder = Builder::new_multi_thread();
+    if let Some(threads) = threads {
+        builder.worker_threads(threads);
+    }
+    builder.enable_all().build()
 }
 
 fn end(failure: &Failure) -> ExitCode {

@@ -2,8 +2,9 @@
 
 use crate::actor::Actor;
 use crate::engine::on_transaction;
-use crate::group_commit::Operation;
+use crate::group_commit::{Operation, all};
 use crate::refresh_token_family::{FamilyEnd, StartFamily};
+use crate::rows::{BatchStatement, MOST, bind_rows};
 use crate::{LedgerError, Result, Transaction};
 use serde_json::json;
 use tegata_core::{CLOCKS_APART, DeviceId, FamilyId, Timestamp};
@@ -66,6 +67,16 @@ impl Operation for RedeemCode {
             None => Ok(CodeRedemption::Refused),
         }
     }
+
+    /// Whoever is refused, or shows a code that was used, is found when each is tried alone.
+    async fn apply_all(set: &[&Self], transaction: &mut Transaction) -> Result<Vec<CodeRedemption>> {
+        for some in set.chunks(MOST) {
+            transaction.use_codes(some).await?;
+        }
+        let families: Vec<_> = set.iter().map(|wanted| &wanted.family).collect();
+        transaction.start_families(&families).await?;
+        Ok(vec![CodeRedemption::Redeemed; set.len()])
+    }
 }
 
 impl Operation for SpendCode {
@@ -98,7 +109,36 @@ impl Operation for SpendCode {
     }
 }
 
+static USES: BatchStatement = BatchStatement::new(
+    "WITH new (hash, client, family, device, at, made_by) AS (VALUES ",
+    6,
+    ") UPDATE authorization_code SET state = 'used', family = new.family FROM new \
+     WHERE authorization_code.code_hash = new.hash AND authorization_code.client = new.client \
+     AND authorization_code.device = new.device AND authorization_code.state = 'open' \
+     AND authorization_code.expires_at > new.at AND authorization_code.created_at <= new.made_by \
+     AND (authorization_code.session IS NULL OR EXISTS (SELECT 1 FROM session s WHERE s.id = authorization_code.session \
+     AND s.idle_until > new.at AND s.expires_at > new.at))",
+);
+
 impl Transaction {
+    async fn use_codes(&mut self, some: &[&RedeemCode]) -> Result<()> {
+        let batch = USES.of(some.len());
+        let used = on_transaction!(self.engine, connection => {
+            bind_rows!(sqlx::query(batch.text(&*connection)), some, batch.size, wanted => [
+                wanted.hash.as_slice(),
+                wanted.client.as_str(),
+                wanted.family.id.as_str(),
+                wanted.family.device.as_str(),
+                wanted.family.at.millis(),
+                wanted.family.at.plus(CLOCKS_APART).millis(),
+            ])
+            .execute(connection)
+            .await?
+            .rows_affected()
+        });
+        all(some, used)
+    }
+
     async fn use_code(&mut self, wanted: &RedeemCode) -> Result<bool> {
         let now = self.now;
         let used = on_transaction!(self.engine, connection => {

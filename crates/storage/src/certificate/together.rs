@@ -4,16 +4,14 @@
 use super::eligibility::{may_claim, may_reserve};
 use super::issuing::{IssuanceRight, ReserveSerial, StoreCertificate};
 use crate::engine::on_transaction;
+use crate::group_commit::{NOT_ALL, all};
 use crate::rows::{BatchStatement, MOST, bind_rows};
-use crate::{LedgerError, Operation, Result, Transaction};
+use crate::{Operation, Result, Transaction};
 use std::collections::HashSet;
 use tegata_core::{InvitationId, Role, SiteId, TenantId};
 
 /// Of a first certificate.
 const FIRST: i64 = 1;
-
-/// One of the operations would be refused. None learns the reason here: each is then tried alone.
-const NOT_ALL: LedgerError = LedgerError::Guard("not all of them can be written together");
 
 static DEVICES: BatchStatement = BatchStatement::new(
     "WITH new (id, tenant, site, role, label, at) AS (VALUES ",
@@ -182,10 +180,6 @@ impl Transaction {
         });
         all(some, reserved)
     }
-}
-
-fn all<T>(some: &[T], changed: u64) -> Result<()> {
-    if usize::try_from(changed) == Ok(some.len()) { Ok(()) } else { Err(NOT_ALL) }
 }
 
 #[cfg(test)]

@@ -91,7 +91,7 @@ macro_rules! select {
 pub(super) use select;
 
 #[derive(sqlx::FromRow)]
-pub(super) struct InvitationRow {
+pub(crate) struct InvitationRow {
     #[sqlx(try_from = "String")]
     id: InvitationId,
     #[sqlx(try_from = "String")]

@@ -108,6 +108,27 @@ on_both_engines! {
         }
     }
 
+    async fn codes_that_are_redeemed_together_are_refused_alone(fixture: LedgerFixture) {
+        let own = signed_in(fixture).await;
+        let mut all = Vec::new();
+        for _ in 0..5 {
+            let hash = own.grant(fixture, true).await;
+            all.push(own.redeeming(fixture, &hash, soon(1)));
+        }
+        let wrong = own.grant(fixture, true).await;
+        all.insert(2, RedeemCode { client: "other".into(), ..own.redeeming(fixture, &wrong, soon(1)) });
+        let families: Vec<_> = all.iter().map(|wanted| wanted.family.id.clone()).collect();
+        let outcomes = join_all(all.into_iter().map(|wanted| fixture.ledger.group(wanted))).await;
+        for (place, (outcome, family)) in outcomes.into_iter().zip(families).enumerate() {
+            let expected = if place == 2 { CodeRedemption::Refused } else { CodeRedemption::Redeemed };
+            assert_eq!(outcome.unwrap(), expected, "{place}");
+            let family = fixture.ledger.family(&family).await.unwrap();
+            assert_eq!(family.is_some_and(|family| family.lives(soon(2))), place != 2, "{place}");
+        }
+        let open = fixture.ledger.authorization_code(&wrong).await.unwrap().expect("it is the other client's that was refused");
+        assert!(!open.is_used);
+    }
+
     async fn a_code_ends_by_the_clock_with_its_session_and_with_its_device(fixture: LedgerFixture) {
         let own = signed_in(fixture).await;
         let redeem = async |hash: &[u8], at| fixture.ledger.group(own.redeeming(fixture, hash, at)).await.unwrap();
