@@ -67,7 +67,7 @@ fn a_lost_tablet_is_found_stopped_and_proved_within_six_clicks() {
     let CountingBrowser(mut browser, _) = counted;
     by_keys_alone(&installation, &mut browser, &lost);
     let shown = installation.tell(&["device", "show", &lost.device]);
-    assert!(shown.to_string().contains("[T-1024]") && shown.to_string().contains(&support.person), "{shown}");
+    assert!(shown.to_string().contains("T-1024") && shown.to_string().contains(&support.person), "{shown}");
     installation.command(&["check"]).good();
     assert!(!installation.log().contains("紛失"));
 }
@@ -150,6 +150,9 @@ fn head_office_acts_by_role_and_nobody_overwrites_another() {
     a_name_is_changed_once_it_was_seen(&installation, &lost, &manager);
     lists_come_in_pages_and_as_a_file(&installation, &admin, &manager);
     whoever_invited_does_not_approve(&installation, &admin, &second);
+    who_could_enter_is_told_by_site_and_day(&installation, &lost, &admin, &manager);
+    support_hears_yes_or_no(&installation, &support);
+    a_company_reads_its_own_log(&installation, &lost, &admin, [&manager, &support]);
     let description = installation.at_portal("/api/v1/openapi.json").send().expect(200).json();
     let described = &description["paths"]["/api/v1/devices/{device}/suspend"]["post"];
     assert_eq!(described["servers"][0]["url"], *installation.device, "{described}");
@@ -303,10 +306,113 @@ fn lists_come_in_pages_and_as_a_file(
     let stale = admin.at(installation, "/console/devices?state=suspended").send().expect(200).text();
     assert!(stale.contains("当てはまる端末はありません"), "{stale}");
     assert_eq!(admin.at(installation, "/api/v1/devices?state=painted").send().problem(), "R-01");
+    views_are_kept(installation, admin, manager);
     let people = admin.at(installation, "/api/v1/people").send().expect(200).json();
     assert!(people.as_array().is_some_and(|people| people.len() >= 6), "{people}");
     let sites = admin.at(installation, "/api/v1/sites").send().expect(200).json();
     assert_eq!(sites.as_array().map(Vec::len), Some(2));
+}
+
+/// Each keeps their own.
+fn views_are_kept(installation: &RunningInstallation, admin: &PersonSession, manager: &PersonSession) {
+    let view = [("name", "停止中の端末"), ("query", "state=suspended&sort=changed")];
+    let shown = admin.send(installation, "/console/views", &view).expect(303);
+    assert!(shown.header("location").contains("state=suspended&sort=changed"));
+    let page = admin.at(installation, "/console/devices").send().expect(200).text();
+    assert!(page.contains("sort=changed") && page.contains("停止中の端末"), "{page}");
+    let kept = |by: &PersonSession| by.at(installation, "/api/v1/views").send().expect(200).json();
+    assert_eq!(kept(admin), json!([{"name": "停止中の端末", "query": "state=suspended&sort=changed"}]));
+    assert_eq!(kept(manager), json!([]));
+    let unfit = admin.send(installation, "/console/views", &[("name", "a\u{202e}b"), ("query", "")]);
+    assert!(unfit.expect(400).text().contains("D-20"));
+    admin.send(installation, "/console/views/forget", &[("name", "停止中の端末")]).expect(303);
+    assert_eq!(kept(admin), json!([]));
+    let twice = admin.at(installation, "/api/v1/devices?namesakes=true").send().expect(200).json();
+    assert_eq!(twice["devices"], json!([]), "no name is there twice");
+}
+
+fn who_could_enter_is_told_by_site_and_day(
+    installation: &RunningInstallation,
+    lost: &DeviceIdentity,
+    admin: &PersonSession,
+    manager: &PersonSession,
+) {
+    let sites = admin.at(installation, "/api/v1/sites").send().expect(200).json();
+    let site = |name: &str| {
+        let found = sites.as_array().and_then(|sites| sites.iter().find(|site| site["name"] == name));
+        text_of(found.expect("the site"), "site")
+    };
+    let (store, station) = (site(STORE), site("駅前店"));
+    let asked = |by: &PersonSession, of: &str, date: &str| {
+        by.at(installation, &format!("/api/v1/sites/{of}/entrances?limit=1{date}")).send()
+    };
+    let first = asked(manager, &store, "").expect(200).json();
+    let rest = format!("&cursor={}", first["next"].as_str().expect("another page"));
+    let second = asked(manager, &store, &rest).expect(200).json();
+    let both = [&first["entrances"][0], &second["entrances"][0]];
+    let found = both.iter().find(|one| one["device"] == *lost.device).expect("the tablet");
+    let spells = found["spells"].as_array().map_or(0, Vec::len);
+    assert!(spells > 1, "stopped and let go on today: {found}");
+    assert_eq!(asked(manager, &station, "").problem(), "I-28", "of another site");
+    assert_eq!(asked(admin, &station, "&date=2099-01-01").problem(), "R-01", "nobody knows that yet");
+    let before = asked(admin, &store, "&date=2020-01-01").expect(200).json();
+    assert_eq!(before["entrances"], json!([]));
+    let page = format!("/console/entrances?site={store}");
+    let page = admin.at(installation, &page).send().expect(200).text();
+    assert!(page.contains("窓口PC") && page.contains("現在"), "{page}");
+    let csv = admin.at(installation, "/console/entrances.csv").send().expect(200).text();
+    assert!(csv.starts_with("\u{feff}日付,会社,店舗,") && csv.contains("\"'=駅前,レジ\""), "{csv}");
+    assert_eq!(csv.lines().count(), 4, "of all sites: {csv}");
+    let day = csv.lines().nth(1).and_then(|line| line.split(',').next()).expect("a day");
+    let told = installation.tell(&["device", "entrances", "--day", day, "--site", STORE]);
+    assert_eq!(told.as_array().map(Vec::len), Some(2), "{told}");
+    let future = installation.command(&["device", "entrances", "--day", "2099-01-01"]);
+    assert!(future.stderr.contains("still to come"), "{}", future.stderr);
+}
+
+fn support_hears_yes_or_no(installation: &RunningInstallation, support: &PersonSession) {
+    let people = support.at(installation, "/api/v1/people").send().expect(200).json();
+    let person = people.as_array().and_then(|all| all.iter().find(|one| one["name"] == "佐藤 花子"));
+    let person = text_of(person.expect("the person"), "person");
+    let ask = |what: &str, said: &str| {
+        let path = format!("/api/v1/people/{person}/check");
+        support.post(installation, &path, &[], &json!({"what": what, "said": said}))
+    };
+    assert_eq!(ask("name", "佐藤　花子").expect(200).json()["matches"], true);
+    assert_eq!(ask("login", "suzuki").expect(200).json()["matches"], false);
+    let page = format!("/console/people/{person}/check");
+    let page = support.send(installation, &page, &[("what", "login"), ("said", "ＳＡＴＯ")]);
+    assert!(page.expect(200).text().contains("一致しました。"));
+    for _ in 0..2 {
+        ask("login", "sato").expect(200);
+    }
+    assert_eq!(ask("name", "佐藤 花子").problem(), "U-23", "nobody finds out by asking");
+}
+
+fn a_company_reads_its_own_log(
+    installation: &RunningInstallation,
+    lost: &DeviceIdentity,
+    admin: &PersonSession,
+    [manager, support]: [&PersonSession; 2],
+) {
+    let page = admin.at(installation, "/console/trail").send().expect(200).text();
+    for said in ["登録内容を照合しました", "佐々木 望", "紛失の電話 [T-7]", "端末を承認しました"]
+    {
+        assert!(page.contains(said), "{said}: {page}");
+    }
+    let of_device =
+        |by: &PersonSession| by.at(installation, &format!("/api/v1/audit?device={}", lost.device)).send();
+    let entries = of_device(admin).expect(200).json();
+    let entries = entries["entries"].as_array().expect("entries");
+    assert!(entries.iter().all(|entry| entry["device"] == *lost.device), "{entries:?}");
+    let because = |entry: &&Value| entry["because"] == json!({"reason": "紛失の電話", "ticket": "T-7"});
+    assert_eq!(entries.iter().filter(because).count(), 1);
+    assert_eq!(of_device(manager).problem(), "U-20");
+    let csv = admin.at(installation, "/console/trail.csv").send().expect(200).text();
+    assert!(csv.starts_with("\u{feff}番号,日時,") && csv.contains("窓口PC"), "{csv}");
+    assert_eq!(support.at(installation, "/console/trail.csv").send().problem(), "U-20");
+    let before = admin.at(installation, "/api/v1/audit?until=2020-01-01").send().expect(200).json();
+    assert_eq!(before, json!({"entries": [], "next": null}));
 }
 
 fn whoever_invited_does_not_approve(

@@ -11,8 +11,10 @@ use tegata_core::access::Reach;
 use tegata_core::{
     Act, ActTarget, DeviceId, Justification, PersonId, Refusal, RoleHolder, SiteId, TenantId, Timestamp,
 };
-use tegata_storage::{Actor, LiveSession, Principal, ScopedLedger};
-use tegata_web::{Presented, Problem, ReaderLanguage, RequestTime, StrictForm};
+use tegata_storage::{
+    ActingPerson, Actor, LiveSession, Principal, RefusalNote, ScopedLedger, ScopedTransaction,
+};
+use tegata_web::{Presented, Problem, ReaderLanguage, RequestTime, StrictForm, StrictJson};
 
 /// The header in which a script of our pages, or a program with a session, proves that no other site's page sends it along.
 const CSRF: &str = "x-csrf-token";
@@ -21,8 +23,6 @@ const CSRF: &str = "x-csrf-token";
 pub(crate) struct Acting {
     pub(crate) session: LiveSession,
     pub(crate) holder: RoleHolder,
-    /// Why they act, where they have said so in this session.
-    pub(crate) because: Option<Justification>,
     pub(crate) form: Arc<dyn FormSeal>,
     /// The device in hand.
     pub(crate) device: DeviceId,
@@ -39,11 +39,26 @@ pub(crate) struct Sight {
     pub(crate) is_everywhere: bool,
 }
 
+/// The transaction in which somebody acts. Nobody else writes until it ends, so they are who they are here until it is done.
+pub(crate) struct ActingTransaction {
+    pub(crate) rows: ScopedTransaction,
+    /// With the roles, the sites and the reason that they have at this moment, whatever they had when the request came.
+    pub(crate) by: Acting,
+}
+
 /// Somebody who is signed in and wants a page. Whoever is not goes to sign in first, and comes back.
 pub(crate) struct ActingPage(pub(crate) Acting);
 
-/// Somebody who is signed in and changes something by the API.
+/// Somebody who is signed in and changes something by the API, and has no more to say.
 pub(crate) struct ActingProgram(pub(crate) Acting);
+
+/// Somebody who is signed in and changes something by the API; with what else the handler takes of the request, such as its path,
+/// which is looked at once it is known who asks.
+pub(crate) struct ActingJson<B, E = ()> {
+    pub(crate) by: Acting,
+    pub(crate) body: B,
+    pub(crate) rest: E,
+}
 
 /// A form that says in which browser's page it was made.
 pub(crate) trait SealedForm: DeserializeOwned + Send {
@@ -57,8 +72,29 @@ pub(crate) struct ActingForm<F> {
 }
 
 impl Acting {
+    fn of(person: ActingPerson, form: Arc<dyn FormSeal>, device: DeviceId, at: Timestamp) -> Self {
+        let ActingPerson { session, sites } = person;
+        let holder = RoleHolder {
+            person: session.person.clone(),
+            tenant: session.tenant.clone(),
+            sites,
+            roles: session.roles.clone(),
+        };
+        Self { session, holder, form, device, at }
+    }
+
+    /// The same person as the ledger has them at another moment.
+    fn anew(&self, person: ActingPerson, at: Timestamp) -> Self {
+        Self::of(person, self.form.clone(), self.device.clone(), at)
+    }
+
     pub(crate) fn actor(&self) -> Actor {
         Actor::Person(self.session.person.clone())
+    }
+
+    /// Why they act, where they have said so in this session.
+    pub(crate) const fn because(&self) -> Option<&Justification> {
+        self.session.justification.as_ref()
     }
 
     /// How far an act reaches by the roles that count: those of support count once it was said why.
@@ -67,7 +103,7 @@ impl Acting {
     /// [`Refusal::RoleMayNot`], or [`Refusal::ReasonMissing`] where only roles of support reach anywhere.
     pub(crate) fn reach(&self, act: Act) -> Result<Reach, Refusal> {
         let roles = || self.session.roles.iter().filter(|role| act.reach(*role) > Reach::Own);
-        let counting = roles().filter(|role| !role.is_support() || self.because.is_some());
+        let counting = roles().filter(|role| !role.is_support() || self.because().is_some());
         match (counting.map(|role| act.reach(role)).max(), roles().next()) {
             (Some(reach), _) => Ok(reach),
             (None, Some(_)) => Err(Refusal::ReasonMissing),
@@ -97,7 +133,7 @@ impl Acting {
     ) -> Result<(), Refusal> {
         let sites = std::slice::from_ref(site);
         let target = ActTarget { tenant, sites, person: None, requested_by };
-        self.holder.may(act, &target, self.because.as_ref())
+        self.holder.may(act, &target, self.because())
     }
 
     /// Whether they may do this to something of a site, for what a page offers.
@@ -124,18 +160,96 @@ impl ConsoleService {
         self.context.ledger.within(Principal::person(&by.session).scope())
     }
 
-    async fn acting(&self, person: SignedInPerson, at: Timestamp) -> Result<Acting, Refusal> {
+    /// Opens the transaction in which somebody does something. Whoever was signed out, disabled or stripped of a role since the
+    /// request came is judged as they are now; the audit entries say why they act.
+    ///
+    /// # Errors
+    /// [`Refusal::SignInNeeded`] where the session does not last, and those of [`Acting::reach`].
+    pub(crate) async fn begin(&self, by: &Acting, act: Act) -> Result<ActingTransaction, Refusal> {
+        let begun = self.begin_within(self.sight(by, act)?.rows, by).await?;
+        begun.by.reach(act)?;
+        Ok(begun)
+    }
+
+    /// Opens a transaction of these rows in which somebody acts. What they may do there is still to be asked.
+    ///
+    /// # Errors
+    /// [`Refusal::SignInNeeded`] where the session does not last.
+    pub(crate) async fn begin_within(
+        &self,
+        rows: ScopedLedger,
+        by: &Acting,
+    ) -> Result<ActingTransaction, Refusal> {
+        let mut rows = rows.begin(by.at).await.map_err(refusal)?;
+        let person = rows.act_as(&by.session.id, &by.device).await.map_err(refusal)?;
+        Ok(ActingTransaction { by: by.anew(person, by.at), rows })
+    }
+
+    /// That somebody sees no less by an act than when they began to look: what is sent for minutes ends with their session.
+    ///
+    /// # Errors
+    /// [`Refusal::SignInNeeded`] or [`Refusal::RoleMayNot`] where they do not, and those of [`Acting::reach`].
+    pub(crate) async fn sees_still(&self, by: &Acting, act: Act) -> Result<(), Refusal> {
+        let now = self.context.now();
+        let person = self.own_rows(by).acting_person(&by.session.id, &by.device, now).await;
+        let by_now = by.anew(person.map_err(refusal)?.ok_or(Refusal::SignInNeeded)?, now);
+        let is_less = by_now.reach(act)? < by.reach(act)? || by_now.holder.sites != by.holder.sites;
+        if is_less { Err(Refusal::RoleMayNot) } else { Ok(()) }
+    }
+
+    /// Gives an outcome on. What somebody may not do, or does not see, goes to the audit log first, with a bound however often it
+    /// happens.
+    pub(crate) async fn noting<T>(
+        &self,
+        by: &Acting,
+        device: Option<&DeviceId>,
+        outcome: Result<T, Refusal>,
+    ) -> Result<T, Refusal> {
+        let Err(refusal) = outcome else { return outcome };
+        if !is_of_the_person(refusal) {
+            return outcome;
+        }
+        let (device, code) = (device.cloned(), refusal.code());
+        let note = RefusalNote { action: "console.refused", actor: by.actor(), device, code, at: by.at };
+        if let Err(error) = self.context.ledger.note_refusal(note).await {
+            tracing::warn!(%error, code, "a refusal could not be written down");
+        }
+        outcome
+    }
+
+    /// Somebody who is signed in, as the ledger has them at a moment.
+    ///
+    /// # Errors
+    /// [`Refusal::SignInNeeded`] where they are not.
+    pub(crate) async fn acting(&self, person: SignedInPerson, at: Timestamp) -> Result<Acting, Refusal> {
         let SignedInPerson { session, device, form } = person;
         let rows = self.context.ledger.within(Principal::person(&session).scope());
-        let known = rows.person(&session.person).await.map_err(refusal)?.ok_or(Refusal::SignInNeeded)?;
-        let because = rows.justification_of(&session.id).await.map_err(refusal)?;
-        let holder = RoleHolder {
-            person: session.person.clone(),
-            tenant: session.tenant.clone(),
-            sites: known.sites.into_iter().map(|site| site.id).collect(),
-            roles: session.roles.clone(),
-        };
-        Ok(Acting { session, holder, because, form, device, at })
+        let known = rows.acting_person(&session.id, &device, at).await.map_err(refusal)?;
+        Ok(Acting::of(known.ok_or(Refusal::SignInNeeded)?, form, device, at))
+    }
+}
+
+/// Whether somebody is refused for who they are, and not for what stands in the ledger.
+const fn is_of_the_person(refusal: Refusal) -> bool {
+    matches!(
+        refusal,
+        Refusal::RoleMayNot
+            | Refusal::OwnRequest
+            | Refusal::DeviceUnknown
+            | Refusal::ApprovalUnknown
+            | Refusal::InvitationUnknown
+            | Refusal::LineSiteUnknown
+            | Refusal::PersonUnknown
+    )
+}
+
+impl ActingTransaction {
+    /// Makes it durable.
+    ///
+    /// # Errors
+    /// Nothing was changed.
+    pub(crate) async fn commit(self) -> Result<(), Refusal> {
+        self.rows.commit().await.map_err(refusal)
     }
 }
 
@@ -175,6 +289,24 @@ impl FromRequestParts<ConsoleService> for ActingProgram {
         let by = Acting::from_request_parts(parts, service).await?;
         let token = parts.headers.get(CSRF).and_then(|value| value.to_str().ok()).unwrap_or_default();
         if by.form.made(token) { Ok(Self(by)) } else { Err(Refusal::FormOutdated.into()) }
+    }
+}
+
+impl<B: DeserializeOwned + Send, E: FromRequestParts<ConsoleService> + Send> FromRequest<ConsoleService>
+    for ActingJson<B, E>
+{
+    type Rejection = Response;
+
+    /// The body is read first, which may take its time, so that whoever sends it is judged when it is in.
+    async fn from_request(request: Request, service: &ConsoleService) -> Result<Self, Response> {
+        let (mut parts, body) = request.into_parts();
+        let request = Request::from_parts(parts.clone(), body);
+        let body = StrictJson::<B>::from_request(request, service).await;
+        let StrictJson(body) = body.map_err(IntoResponse::into_response)?;
+        let by = ActingProgram::from_request_parts(&mut parts, service).await;
+        let ActingProgram(by) = by.map_err(IntoResponse::into_response)?;
+        let rest = E::from_request_parts(&mut parts, service).await.map_err(IntoResponse::into_response)?;
+        Ok(Self { by, body, rest })
     }
 }
 

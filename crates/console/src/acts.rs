@@ -1,16 +1,14 @@
 //! What people do to devices: one way for pages and API. Who may is judged by the one table, in the transaction that does it, so that
 //! nobody acts on what was somebody else's a moment ago; the audit entry is written by the same transaction.
 
-use crate::acting::Acting;
+use crate::acting::{Acting, ActingTransaction};
 use crate::service::{ConsoleService, refusal};
 use ring::digest::{SHA256, digest};
 use serde::Serialize;
 use tegata_core::{
     Act, DeviceId, DeviceState, Justification, Name, Refusal, RevocationReason, StopCause, Timestamp,
 };
-use tegata_storage::{
-    Device, DeviceAction, DeviceChange, KeptAnswer, LedgerError, RefusalNote, ScopedLedger,
-};
+use tegata_storage::{Device, DeviceAction, DeviceChange, KeptAnswer, LedgerError, ScopedLedger};
 use tegata_web::api::DeviceStateSchema;
 use utoipa::ToSchema;
 
@@ -136,47 +134,35 @@ impl ConsoleService {
         asked: &DeviceRequest<'_>,
     ) -> Result<DeviceOutcome, Refusal> {
         fits(asked.note)?;
-        match self.done_to_device(by, asked).await {
-            Err(refusal @ (Refusal::RoleMayNot | Refusal::DeviceUnknown)) => {
-                Err(self.noted(by, Some(asked.device), refusal).await)
-            }
-            outcome => outcome,
-        }
+        self.noting(by, Some(asked.device), self.done_to_device(by, asked).await).await
     }
 
     async fn done_to_device(&self, by: &Acting, asked: &DeviceRequest<'_>) -> Result<DeviceOutcome, Refusal> {
         let DeviceRequest { device, command, note, .. } = *asked;
-        let rows = self.sight(by, command.act())?.rows;
         // Whoever has to confirm is known before the change, so that nobody is missed who goes silent at that moment.
         let wait = self.context.ledger.receipt_wait(by.at).await.map_err(refusal)?;
-        let mut transaction = rows.begin(by.at).await.map_err(refusal)?;
-        if let Some(before) = before(&mut transaction, by, asked.repeat).await? {
+        let mut acting = self.begin(by, command.act()).await?;
+        if let Some(before) = before(&mut acting, asked.repeat).await? {
             return Ok(DeviceOutcome::Before(before));
         }
-        let known = transaction.device_in_hand(device).await.map_err(refusal)?;
-        let known = known.filter(|known| by.may(Act::SeeDevices, (&known.tenant, &known.site)));
-        let known = known.ok_or(Refusal::DeviceUnknown)?;
-        by.judge(command.act(), (&known.tenant, &known.site), None)?;
-        if asked.seen.is_some_and(|seen| seen != tag_of(&known)) {
-            return Err(Refusal::DeviceChangedMeanwhile);
-        }
-        if *device == by.device && command != DeviceCommand::Resume && !asked.own {
+        let known = acting.device_in_hand(device, command.act(), asked.seen).await?;
+        if known.id == by.device && command != DeviceCommand::Resume && !asked.own {
             return Err(Refusal::OwnDevice);
         }
         let (action, cause) = command.action();
-        let acted = transaction
-            .act_on_device_because(device, action, cause, &audit_note(by, note), &by.actor())
-            .await;
+        let actor = acting.by.actor();
+        let acted = acting.rows.act_on_device_because(device, action, cause, note, &actor).await;
         let event = match acted {
             Ok(event) => event,
             Err(LedgerError::Guard(_)) => return Err(Refusal::DeviceStateOtherwise),
             Err(error) => return Err(refusal(error)),
         };
-        let change = change(by, asked, event);
-        transaction.note_device_change(&change).await.map_err(refusal)?;
+        let change = change(&acting.by, asked, event);
+        acting.rows.note_device_change(&change).await.map_err(refusal)?;
         let changed = DeviceChanged { device: device.clone(), state: command.target(), event, at: by.at };
-        keep(&mut transaction, by, asked.repeat, &changed).await?;
-        transaction.commit().await.map_err(refusal)?;
+        keep(&mut acting, asked.repeat, &changed).await?;
+        let rows = self.sight(&acting.by, command.act())?.rows;
+        acting.commit().await?;
         self.confirmations.follow(wait, &change, rows, self.context.clock.clone()).await;
         Ok(DeviceOutcome::Changed(changed))
     }
@@ -192,65 +178,71 @@ impl ConsoleService {
         seen: Option<&str>,
     ) -> Result<(), Refusal> {
         let label = Name::label(label).map_err(|_| Refusal::LabelUnfit)?;
-        let rows = self.sight(by, Act::InviteDevice)?.rows;
-        let mut transaction = rows.begin(by.at).await.map_err(refusal)?;
-        let known = transaction.device_in_hand(device).await.map_err(refusal)?;
-        let known = known.filter(|known| by.may(Act::SeeDevices, (&known.tenant, &known.site)));
-        let known = known.ok_or(Refusal::DeviceUnknown)?;
-        by.judge(Act::InviteDevice, (&known.tenant, &known.site), None)?;
-        if seen.is_some_and(|seen| seen != tag_of(&known)) {
-            return Err(Refusal::DeviceChangedMeanwhile);
-        }
+        self.noting(by, Some(device), self.renamed(by, (device, &label), seen).await).await
+    }
+
+    async fn renamed(
+        &self,
+        by: &Acting,
+        (device, label): (&DeviceId, &Name),
+        seen: Option<&str>,
+    ) -> Result<(), Refusal> {
+        let mut acting = self.begin(by, Act::InviteDevice).await?;
+        let known = acting.device_in_hand(device, Act::InviteDevice, seen).await?;
         if known.label == label.as_str() {
             return Ok(());
         }
-        transaction.rename_device(device, &label, &by.actor()).await.map_err(refusal)?;
-        transaction.commit().await.map_err(refusal)
+        acting.rows.rename_device(device, label, &acting.by.actor()).await.map_err(refusal)?;
+        acting.commit().await
     }
+}
 
-    /// Writes a refusal down, with a bound however often it happens; gives it back.
-    pub(crate) async fn noted(&self, by: &Acting, device: Option<&DeviceId>, refusal: Refusal) -> Refusal {
-        let (device, code) = (device.cloned(), refusal.code());
-        let note = RefusalNote { action: "console.refused", actor: by.actor(), device, code, at: by.at };
-        if let Err(error) = self.context.ledger.note_refusal(note).await {
-            tracing::warn!(%error, code, "a refusal could not be written down");
+impl ActingTransaction {
+    /// A device that they see, may do this to, and have seen as it is, where they said what they saw.
+    ///
+    /// # Errors
+    /// [`Refusal::DeviceUnknown`], [`Refusal::DeviceChangedMeanwhile`], and those of [`Acting::judge`].
+    async fn device_in_hand(
+        &mut self,
+        device: &DeviceId,
+        act: Act,
+        seen: Option<&str>,
+    ) -> Result<Device, Refusal> {
+        let known = self.rows.device_in_hand(device).await.map_err(refusal)?;
+        let known = known.filter(|known| self.by.may(Act::SeeDevices, (&known.tenant, &known.site)));
+        let known = known.ok_or(Refusal::DeviceUnknown)?;
+        self.by.judge(act, (&known.tenant, &known.site), None)?;
+        if seen.is_some_and(|seen| seen != tag_of(&known)) {
+            return Err(Refusal::DeviceChangedMeanwhile);
         }
-        refusal
+        Ok(known)
     }
 }
 
 /// What is kept of it beside the audit entry.
 fn change(by: &Acting, asked: &DeviceRequest<'_>, event: u64) -> DeviceChange {
-    let said = (!asked.note.is_empty()).then(|| asked.note.to_owned());
-    let because = by.because.as_ref();
+    let because = by.because();
+    let said = [asked.note, because.map_or("", Justification::reason)];
+    let said: Vec<_> = said.into_iter().filter(|said| !said.is_empty()).collect();
     DeviceChange {
         event,
         device: asked.device.clone(),
         action: asked.command.audited().to_owned(),
         person: by.session.person.clone(),
-        reason: said.or_else(|| because.map(|because| because.reason().to_owned())),
+        reason: (!said.is_empty()).then(|| said.join(" / ")),
         ticket: because.map(|because| because.ticket().to_owned()),
         at: by.at,
         confirmed: None,
     }
 }
 
-/// Why somebody acts, as the audit log has it.
-pub(crate) fn audit_note(by: &Acting, note: &str) -> String {
-    let reason = by.because.as_ref().map(Justification::reason).filter(|_| note.is_empty());
-    let ticket = by.because.as_ref().map(|because| format!("[{}]", because.ticket()));
-    let parts = [Some(reason.unwrap_or(note).to_owned()), ticket];
-    parts.into_iter().flatten().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
-}
-
 /// What was answered to this very request before.
 async fn before(
-    transaction: &mut tegata_storage::ScopedTransaction,
-    by: &Acting,
+    acting: &mut ActingTransaction,
     repeat: Option<RepeatableRequest<'_>>,
 ) -> Result<Option<String>, Refusal> {
     let Some(repeat) = repeat else { return Ok(None) };
-    let known = transaction.answer_before(&by.session.person, repeat.key).await.map_err(refusal)?;
+    let known = acting.rows.answer_before(&acting.by.session.person, repeat.key).await.map_err(refusal)?;
     match known {
         Some(known) if known.request_hash == repeat.hash() => Ok(Some(known.answer)),
         Some(_) => Err(Refusal::IdempotencyKeyReused),
@@ -259,15 +251,14 @@ async fn before(
 }
 
 async fn keep(
-    transaction: &mut tegata_storage::ScopedTransaction,
-    by: &Acting,
+    acting: &mut ActingTransaction,
     repeat: Option<RepeatableRequest<'_>>,
     answer: &impl Serialize,
 ) -> Result<(), Refusal> {
     let Some(repeat) = repeat else { return Ok(()) };
     let answer = serde_json::to_string(answer).map_err(|_| Refusal::Internal)?;
     let kept = KeptAnswer { request_hash: repeat.hash(), answer };
-    transaction.keep_answer(&by.session.person, repeat.key, &kept).await.map_err(refusal)
+    acting.rows.keep_answer(&acting.by.session.person, repeat.key, &kept).await.map_err(refusal)
 }
 
 impl RepeatableRequest<'_> {

@@ -7,11 +7,14 @@
 mod approvals;
 mod audit;
 mod changes;
+mod checking;
 mod devices;
+mod entrances;
 mod invitations;
 mod listing;
 mod refusals;
 mod session;
+mod views;
 
 use crate::service::ConsoleService;
 use utoipa_axum::router::OpenApiRouter;
@@ -27,6 +30,10 @@ pub(crate) fn routes() -> OpenApiRouter<ConsoleService> {
         .routes(routes!(devices::resume))
         .routes(routes!(devices::revoke))
         .routes(routes!(audit::of_device))
+        .routes(routes!(audit::of_tenant))
+        .routes(routes!(views::list))
+        .routes(routes!(views::save, views::forget))
+        .routes(routes!(entrances::list))
         .routes(routes!(changes::show))
         .routes(routes!(approvals::list))
         .routes(routes!(approvals::approve))
@@ -35,5 +42,6 @@ pub(crate) fn routes() -> OpenApiRouter<ConsoleService> {
         .routes(routes!(invitations::invite))
         .routes(routes!(invitations::withdraw))
         .routes(routes!(listing::people))
+        .routes(routes!(checking::check))
         .routes(routes!(listing::sites))
 }

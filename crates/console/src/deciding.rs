@@ -1,7 +1,7 @@
 //! Decisions about devices that wait, and invitations: judged and done as [`crate::acts`] does it for devices.
 
 use crate::acting::Acting;
-use crate::acts::{audit_note, fits};
+use crate::acts::fits;
 use crate::service::{ConsoleService, refusal};
 use std::time::Duration;
 use tegata_core::id::InvitationCode;
@@ -42,12 +42,7 @@ impl ConsoleService {
         if let Decision::Decline { reason } = &decision {
             fits(reason)?;
         }
-        match self.decided(by, id, decision).await {
-            Err(refusal @ (Refusal::RoleMayNot | Refusal::OwnRequest | Refusal::ApprovalUnknown)) => {
-                Err(self.noted(by, None, refusal).await)
-            }
-            outcome => outcome,
-        }
+        self.noting(by, None, self.decided(by, id, decision).await).await
     }
 
     async fn decided(
@@ -56,23 +51,21 @@ impl ConsoleService {
         id: &ApprovalId,
         decision: Decision<'_>,
     ) -> Result<Approval, Refusal> {
-        let rows = self.sight(by, Act::DecideApproval)?.rows;
-        let mut transaction = rows.begin(by.at).await.map_err(refusal)?;
-        let known = transaction.approval_in_hand(id).await.map_err(refusal)?;
-        let known = known.filter(|known| by.may(Act::SeeDevices, (&known.tenant, &known.site)));
+        let mut acting = self.begin(by, Act::DecideApproval).await?;
+        let known = acting.rows.approval_in_hand(id).await.map_err(refusal)?;
+        let known = known.filter(|known| acting.by.may(Act::SeeDevices, (&known.tenant, &known.site)));
         let known = known.ok_or(Refusal::ApprovalUnknown)?;
-        by.judge(Act::DecideApproval, (&known.tenant, &known.site), known.invited_by.as_ref())?;
+        acting.by.judge(Act::DecideApproval, (&known.tenant, &known.site), known.invited_by.as_ref())?;
         if known.state != ApprovalState::Waiting || known.is_over(by.at) {
             return Err(Refusal::ApprovalOver);
         }
+        let actor = acting.by.actor();
         let decided = match decision {
-            Decision::Approve => transaction.approve(id, &by.actor()).await,
-            Decision::Decline { reason } => {
-                transaction.decline(id, &audit_note(by, reason), &by.actor()).await
-            }
+            Decision::Approve => acting.rows.approve(id, &actor).await,
+            Decision::Decline { reason } => acting.rows.decline(id, reason, &actor).await,
         };
         decided.map_err(guarded(Refusal::ApprovalOver))?;
-        transaction.commit().await.map_err(refusal)?;
+        acting.commit().await?;
         Ok(known)
     }
 
@@ -86,14 +79,21 @@ impl ConsoleService {
         (site, label, days): (&SiteId, &str, u32),
     ) -> Result<MadeInvitation, Refusal> {
         let label = Name::label(label).map_err(|_| Refusal::LabelUnfit)?;
-        let rows = self.sight(by, Act::InviteDevice)?.rows;
-        let sites = rows.all_sites().await.map_err(refusal)?;
+        self.noting(by, None, self.invited(by, (site, &label, days)).await).await
+    }
+
+    async fn invited(
+        &self,
+        by: &Acting,
+        (site, label, days): (&SiteId, &Name, u32),
+    ) -> Result<MadeInvitation, Refusal> {
+        // Whose a site is never changes, so it may be looked up before anybody else has to wait.
+        let sites = self.sight(by, Act::InviteDevice)?.rows.all_sites().await.map_err(refusal)?;
+        let mut acting = self.begin(by, Act::InviteDevice).await?;
         let site = sites.into_iter().find(|known| known.id == *site);
-        let site = site.filter(|site| by.may(Act::SeeDevices, (&site.tenant, &site.id)));
+        let site = site.filter(|site| acting.by.may(Act::SeeDevices, (&site.tenant, &site.id)));
         let site = site.ok_or(Refusal::LineSiteUnknown)?;
-        if let Err(refusal) = by.judge(Act::InviteDevice, (&site.tenant, &site.id), None) {
-            return Err(self.noted(by, None, refusal).await);
-        }
+        acting.by.judge(Act::InviteDevice, (&site.tenant, &site.id), None)?;
         let entropy = self.context.entropy.as_ref();
         let code = InvitationCode::random(entropy);
         let expires_at = by.at.plus(Duration::from_hours(24) * days.clamp(1, MOST_DAYS));
@@ -106,9 +106,9 @@ impl ConsoleService {
             label: label.as_str().to_owned(),
             expires_at,
         };
-        let mut transaction = rows.begin(by.at).await.map_err(refusal)?;
-        transaction.invite(&new, &by.actor()).await.map_err(guarded(Refusal::LineSiteUnknown))?;
-        transaction.commit().await.map_err(refusal)?;
+        let made = acting.rows.invite(&new, &acting.by.actor()).await;
+        made.map_err(guarded(Refusal::LineSiteUnknown))?;
+        acting.commit().await?;
         let link = format!("{}/enroll#{}", self.context.addresses.portal, code.reveal());
         Ok(MadeInvitation { id: new.id, site, label: new.label, link, expires_at })
     }
@@ -118,15 +118,19 @@ impl ConsoleService {
     /// # Errors
     /// What the person may not; [`Refusal::InvitationUnknown`], or [`Refusal::InvitationUsed`] where it is not open.
     pub(crate) async fn withdraw(&self, by: &Acting, id: &InvitationId) -> Result<(), Refusal> {
-        let rows = self.sight(by, Act::InviteDevice)?.rows;
-        let known = rows.invitation(id).await.map_err(refusal)?;
-        let known = known.filter(|known| by.may(Act::SeeDevices, (&known.tenant, &known.site)));
+        self.noting(by, None, self.withdrawn(by, id).await).await
+    }
+
+    async fn withdrawn(&self, by: &Acting, id: &InvitationId) -> Result<(), Refusal> {
+        // For which site an invitation is never changes.
+        let known = self.sight(by, Act::InviteDevice)?.rows.invitation(id).await.map_err(refusal)?;
+        let mut acting = self.begin(by, Act::InviteDevice).await?;
+        let known = known.filter(|known| acting.by.may(Act::SeeDevices, (&known.tenant, &known.site)));
         let known = known.ok_or(Refusal::InvitationUnknown)?;
-        by.judge(Act::InviteDevice, (&known.tenant, &known.site), None)?;
-        let mut transaction = rows.begin(by.at).await.map_err(refusal)?;
-        let withdrawn = transaction.withdraw_invitation(id, &by.actor()).await;
+        acting.by.judge(Act::InviteDevice, (&known.tenant, &known.site), None)?;
+        let withdrawn = acting.rows.withdraw_invitation(id, &acting.by.actor()).await;
         withdrawn.map_err(guarded(Refusal::InvitationUsed))?;
-        transaction.commit().await.map_err(refusal)
+        acting.commit().await
     }
 }
 

@@ -1,11 +1,12 @@
 //! Devices by what a caller says of them.
 
-use crate::acting::{Acting, Sight};
+use crate::acting::Acting;
+use crate::personal::PersonalText;
 use crate::service::{ConsoleService, refusal};
 use crate::words;
 use tegata_core::policy::Platform;
 use tegata_core::search::SearchQuery;
-use tegata_core::{Act, DeviceState, Language, Refusal, ShortCode, mask};
+use tegata_core::{Act, DeviceState, Language, Refusal, ShortCode};
 use tegata_storage::{DeviceSearch, FoundDevice};
 use tegata_web::japan_date::{day, moment};
 
@@ -26,7 +27,7 @@ pub(crate) struct Hit {
     /// A recorded use at the time that was said.
     pub(crate) used: Option<String>,
     /// Who uses it; masked for those who look into tenants of others.
-    pub(crate) people: String,
+    pub(crate) people: Vec<PersonalText>,
     pub(crate) state: &'static str,
     pub(crate) is_at_work: bool,
     pub(crate) number: String,
@@ -51,7 +52,7 @@ impl ConsoleService {
         let search =
             DeviceSearch { query, sites: sight.within.clone(), short_code, ..DeviceSearch::default() };
         let found = sight.rows.search_devices(&search).await.map_err(refusal)?;
-        let hits = found.hits.iter().map(|found| Hit::of(found, by, &sight, language)).collect();
+        let hits = found.hits.iter().map(|found| Hit::of(found, by, language)).collect();
         Ok(Some(Hits { found: hits, more: found.more }))
     }
 
@@ -64,12 +65,9 @@ impl ConsoleService {
 }
 
 impl Hit {
-    pub(crate) fn of(found: &FoundDevice, by: &Acting, sight: &Sight, language: Language) -> Self {
+    pub(crate) fn of(found: &FoundDevice, by: &Acting, language: Language) -> Self {
         let device = &found.device;
         let state = device.effective_state();
-        let is_foreign = sight.is_everywhere && device.tenant != by.session.tenant;
-        let name = |name: &str| if is_foreign { mask::person_name(name) } else { name.to_owned() };
-        let people: Vec<_> = found.people.iter().map(|person| name(&person.name)).collect();
         Self {
             id: device.id.to_string(),
             label: device.label.clone(),
@@ -80,7 +78,7 @@ impl Hit {
                 |at| day(at, language),
             ),
             used: found.used_at.map(|at| moment(at, language)),
-            people: people.join(language.pick("、", ", ")),
+            people: found.people.iter().map(|person| by.name_of(&device.tenant, &person.name)).collect(),
             state: words::state(state, language),
             is_at_work: state == DeviceState::Active,
             number: words::number(&device.id),

@@ -49,6 +49,7 @@ const LINKS: &[(&str, Act, &str, &str)] = &[
     ("/console/invitations", Act::InviteDevice, "招待", "Invitations"),
     ("/console/people", Act::SeePeople, "利用者", "People"),
     ("/console/sites", Act::SeeDevices, "店舗", "Sites"),
+    ("/console/trail", Act::ReadAudit, "操作の記録", "What happened"),
 ];
 
 impl Frame {
@@ -59,7 +60,7 @@ impl Frame {
             text: language.pick(ja, en),
             is_here: *to == path,
         });
-        let call = by.because.as_ref().map(|because| CallView {
+        let call = by.because().map(|because| CallView {
             reason: because.reason().to_owned(),
             ticket: because.ticket().to_owned(),
         });
@@ -112,7 +113,8 @@ pub(crate) fn onward(path: &str, language: Language) -> Response {
     Redirect::to(&in_language(path, language)).into_response()
 }
 
-fn in_language(path: &str, language: Language) -> String {
+/// An address of ours in a language.
+pub(crate) fn in_language(path: &str, language: Language) -> String {
     let joint = if path.contains('?') { '&' } else { '?' };
     format!("{path}{joint}lang={}", language.tag())
 }

@@ -1,8 +1,10 @@
 //! Entries of the audit log as sentences for people. What is routine for a device (tokens, certificates that it uses) is left out.
 
-use crate::service::refusal;
+use crate::acting::Acting;
+use crate::personal::{NameReader, PersonalText};
+use crate::sentences::sentence;
 use serde_json::Value;
-use std::collections::HashMap;
+use std::fmt;
 use tegata_core::{Language, PersonId, Refusal};
 use tegata_storage::{AuditEntry, ScopedLedger};
 use tegata_web::japan_date::moment;
@@ -11,22 +13,38 @@ use tegata_web::japan_date::moment;
 pub(crate) struct HistoryLine {
     pub(crate) at: String,
     pub(crate) what: String,
-    /// By whom, where that was a person.
-    pub(crate) by: Option<String>,
+    pub(crate) by: Option<ActorText>,
     pub(crate) note: Option<String>,
+    /// For what somebody of support acted.
+    pub(crate) call: Option<String>,
+}
+
+/// By whom something was done, where that was somebody.
+#[derive(Clone)]
+pub(crate) enum ActorText {
+    Person(PersonalText),
+    /// Somebody or something that is no person whom the reader knows.
+    Other(String),
+}
+
+impl fmt::Display for ActorText {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Person(name) => name.fmt(formatter),
+            Self::Other(text) => formatter.write_str(text),
+        }
+    }
 }
 
 /// Reads entries, and looks up the names of those who acted.
 pub(crate) struct HistoryReader<'a> {
-    rows: &'a ScopedLedger,
+    names: NameReader<'a>,
     language: Language,
-    masks_names: bool,
-    names: HashMap<String, Option<String>>,
 }
 
 impl<'a> HistoryReader<'a> {
-    pub(crate) fn new(rows: &'a ScopedLedger, language: Language, masks_names: bool) -> Self {
-        Self { rows, language, masks_names, names: HashMap::new() }
+    pub(crate) fn new(by: &'a Acting, rows: &'a ScopedLedger, language: Language) -> Self {
+        Self { names: NameReader::new(by, rows), language }
     }
 
     /// The sentences of entries, without those that are routine.
@@ -41,41 +59,64 @@ impl<'a> HistoryReader<'a> {
     /// The sentence of one entry; nothing where it is routine or cannot be read.
     pub(crate) async fn line(&mut self, entry: &AuditEntry) -> Result<Option<HistoryLine>, Refusal> {
         let Ok(value) = serde_json::from_str::<Value>(&entry.entry) else { return Ok(None) };
-        let Some(what) = what(value["action"].as_str().unwrap_or_default(), &value["detail"], self.language)
-        else {
-            return Ok(None);
-        };
+        match what(value["action"].as_str().unwrap_or_default(), &value["detail"], self.language) {
+            Some(what) => self.told(entry, &value, what).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The sentence of one entry, whatever it is about.
+    pub(crate) async fn any_line(&mut self, entry: &AuditEntry) -> Result<HistoryLine, Refusal> {
+        let value: Value = serde_json::from_str(&entry.entry).unwrap_or_default();
+        let action = value["action"].as_str().unwrap_or_default();
+        let sentence = || sentence(action, self.language).unwrap_or(action).to_owned();
+        let what = what(action, &value["detail"], self.language).unwrap_or_else(sentence);
+        self.told(entry, &value, what).await
+    }
+
+    async fn told(
+        &mut self,
+        entry: &AuditEntry,
+        value: &Value,
+        what: String,
+    ) -> Result<HistoryLine, Refusal> {
         let by = self.who(value["actor"].as_str().unwrap_or_default()).await?;
         let note = ["note", "why"].iter().find_map(|name| value["detail"][name].as_str());
         let note = note.filter(|note| !note.is_empty()).map(str::to_owned);
-        Ok(Some(HistoryLine { at: moment(entry.at, self.language), what, by, note }))
+        let because = &value["because"];
+        let call = because["reason"].as_str().zip(because["ticket"].as_str());
+        let call = call.map(|(reason, ticket)| format!("{reason} [{ticket}]"));
+        Ok(HistoryLine { at: moment(entry.at, self.language), what, by, note, call })
     }
 
-    /// Who acted. People of the vendor are not a tenant's to see by name.
-    async fn who(&mut self, actor: &str) -> Result<Option<String>, Refusal> {
+    async fn who(&mut self, actor: &str) -> Result<Option<ActorText>, Refusal> {
         let language = self.language;
         let Some((kind, name)) = actor.split_once(':') else { return Ok(None) };
+        let other = |text: &str| Some(ActorText::Other(text.to_owned()));
         Ok(match kind {
-            "person" => Some(
-                self.name(name)
-                    .await?
-                    .unwrap_or_else(|| language.pick("サポート担当者", "the vendor's support").to_owned()),
-            ),
-            "operator" => Some(language.pick("運用者（コマンド）", "an operator, by command").to_owned()),
-            "client" => Some(name.to_owned()),
+            "person" => match PersonId::parse(name) {
+                Some(id) => Some(self.person(&id).await?),
+                None => None,
+            },
+            "operator" => other(language.pick("運用者（コマンド）", "an operator, by command")),
+            "client" => other(name),
             _ => None,
         })
     }
 
-    async fn name(&mut self, id: &str) -> Result<Option<String>, Refusal> {
-        if let Some(known) = self.names.get(id) {
-            return Ok(known.clone());
+    /// Whom an entry names besides: of whom it is.
+    pub(crate) async fn named(&mut self, id: &str) -> Result<Option<PersonalText>, Refusal> {
+        match PersonId::parse(id) {
+            Some(id) => self.names.name(&id).await,
+            None => Ok(None),
         }
-        let Some(person) = PersonId::parse(id) else { return Ok(None) };
-        let known = self.rows.person(&person).await.map_err(refusal)?;
-        let name = known.filter(|_| !self.masks_names).map(|person| person.name);
-        self.names.insert(id.to_owned(), name.clone());
-        Ok(name)
+    }
+
+    /// Somebody who acted. People of the vendor are not a tenant's to see by name.
+    pub(crate) async fn person(&mut self, id: &PersonId) -> Result<ActorText, Refusal> {
+        let unknown = || self.language.pick("サポート担当者", "the vendor's support").to_owned();
+        let known = self.names.name(id).await?;
+        Ok(known.map_or_else(|| ActorText::Other(unknown()), ActorText::Person))
     }
 }
 
@@ -94,7 +135,10 @@ fn what(action: &str, detail: &Value, language: Language) -> Option<String> {
                 Language::En => format!("Renamed from “{before}” to “{after}”"),
             })
         }
-        "device.assigned" => pick("使う人を決めました", "Assigned to people"),
+        "device.assigned" if detail["people"].as_array().is_some_and(Vec::is_empty) => {
+            pick("使う人の限定をやめました（店舗の全員が使えます）", "For everybody at its site again")
+        }
+        "device.assigned" => pick("使える人を限りました", "For the people named alone"),
         "device.signed_out" => pick("サインアウトさせました", "Signed out"),
         "certificate.issued" => pick("証明書を発行しました", "Certificate issued"),
         "certificate.revoked" => pick("証明書を失効させました", "Certificate revoked"),

@@ -4,6 +4,8 @@
 //! |---|---|
 //! | who is acting, and how far they reach | [`acting`], over the one table of [`tegata_core::access`] |
 //! | what they do | [`acts`]: one function for pages and API, in one transaction with its audit entry |
+//! | where support says why it acts | [`asking`] |
+//! | how names of people are shown | [`personal`] |
 //! | who has confirmed it, and when | [`confirmations`] |
 //! | what they see | [`pages`] in their [`frame`], and [`api`] for programs |
 //! | how this crate learns who is signed in | [`people`]: it keeps no sessions itself |
@@ -14,15 +16,25 @@
 mod acting;
 mod acts;
 mod api;
+mod asking;
 mod assets;
+mod checking;
 mod confirmations;
+mod csv;
 mod deciding;
+mod entrances;
 mod finding;
 mod frame;
 mod history;
 mod pages;
 mod people;
+mod personal;
+mod sentences;
 mod service;
+#[cfg(test)]
+mod tests;
+mod trail;
+mod views;
 mod words;
 
 pub use people::{FormSeal, PersonLookup, SignedInPeople, SignedInPerson};
@@ -45,6 +57,12 @@ pub fn device_routes(service: ConsoleService) -> Router {
         .route("/console/call/end", post(pages::call::end))
         .route("/console/devices", get(pages::devices::show))
         .route("/console/devices.csv", get(pages::devices_csv::show))
+        .route("/console/trail", get(pages::trail::show))
+        .route("/console/trail.csv", get(pages::trail_csv::show))
+        .route("/console/views", post(pages::views::save))
+        .route("/console/views/forget", post(pages::views::forget))
+        .route("/console/entrances", get(pages::entrances::show))
+        .route("/console/entrances.csv", get(pages::entrances_csv::show))
         .route("/console/devices/{device}", get(pages::device::show))
         .route("/console/devices/{device}/suspend", post(pages::device::suspend))
         .route("/console/devices/{device}/resume", post(pages::device::resume))
@@ -59,6 +77,7 @@ pub fn device_routes(service: ConsoleService) -> Router {
         .route("/console/invitations", get(pages::invitations::show).post(pages::invitations::invite))
         .route("/console/invitations/{invitation}/withdraw", post(pages::invitations::withdraw))
         .route("/console/people", get(pages::people::show))
+        .route("/console/people/{person}/check", get(pages::checking::show).post(pages::checking::check))
         .route("/console/sites", get(pages::sites::show))
         .with_state(service)
         .merge(assets::routes())

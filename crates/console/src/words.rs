@@ -4,7 +4,7 @@ use tegata_core::{DeviceId, DeviceState, Language, PersonRole};
 
 pub(crate) const fn state(state: DeviceState, language: Language) -> &'static str {
     match state {
-        DeviceState::Active => language.pick("使えます", "In use"),
+        DeviceState::Active => language.pick("有効", "In use"),
         DeviceState::Suspended => language.pick("一時停止中", "Suspended"),
         DeviceState::Revoked => language.pick("失効（元に戻せません）", "Revoked for ever"),
         DeviceState::Retired => language.pick("使用終了", "Retired"),

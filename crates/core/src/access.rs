@@ -12,6 +12,7 @@ pub use table::Act;
 
 use crate::id::{PersonId, SiteId, TenantId};
 use crate::refusal::Refusal;
+use serde::Serialize;
 
 /// How far somebody reaches with an act. Each reach includes those before it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -55,7 +56,7 @@ pub struct ActTarget<'a> {
 }
 
 /// Why somebody who works for the vendor acts (guideline 10④: maintenance is matched with what was asked for).
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct Justification {
     reason: String,
     ticket: String,

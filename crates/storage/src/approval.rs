@@ -197,7 +197,10 @@ impl Transaction {
             .execute(connection)
             .await?;
         });
-        let detail = json!({"approval": new.id, "invitation": new.invitation, "platform": new.platform});
+        let (tenant, label) = self.asked_for(&new.id).await?;
+        let detail = json!({
+            "tenant": tenant, "approval": new.id, "invitation": new.invitation, "platform": new.platform, "label": label,
+        });
         self.audit(actor, "approval.asked", None, detail).await?;
         Ok(ApprovalState::Waiting)
     }
@@ -227,7 +230,23 @@ impl Transaction {
             granted,
             "it does not wait any more, its invitation is not open, or another key was approved for it",
         )?;
-        self.audit(actor, "approval.granted", None, json!({"approval": id})).await
+        let (tenant, label) = self.asked_for(id).await?;
+        let detail = json!({"tenant": tenant, "approval": id, "label": label});
+        self.audit(actor, "approval.granted", None, detail).await
+    }
+
+    /// Whose an approval is, and for what it was asked.
+    async fn asked_for(&mut self, id: &ApprovalId) -> Result<(String, String)> {
+        Ok(on_transaction!(self.engine, connection => {
+            sqlx::query_as(
+                "SELECT i.tenant, i.label FROM approval a JOIN invitation i ON i.id = a.invitation \
+                 WHERE a.id = $1 AND ($2 IS NULL OR i.tenant = $2)",
+            )
+            .bind(id.as_str())
+            .bind(self.scope.bound())
+            .fetch_one(connection)
+            .await?
+        }))
     }
 
     /// What was granted before there was a key is for this one, as long as its invitation is open: whoever asked made it
@@ -282,7 +301,9 @@ impl Transaction {
             .rows_affected()
         });
         changed_one(declined, "it does not wait any more")?;
-        self.audit(actor, "approval.declined", None, json!({"approval": id, "reason": reason})).await
+        let (tenant, label) = self.asked_for(id).await?;
+        let detail = json!({"tenant": tenant, "approval": id, "label": label, "reason": reason});
+        self.audit(actor, "approval.declined", None, detail).await
     }
 
     /// Forgets whatever was asked and over before: requests and addresses are not kept for longer than they are needed.

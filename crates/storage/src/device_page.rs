@@ -60,6 +60,8 @@ pub struct DevicePage {
     pub unseen_since: Option<Timestamp>,
     /// In use, and without a certificate that lasts longer than this.
     pub ends_before: Option<Timestamp>,
+    /// Those alone that share their name with another one of their site, both in use or suspended.
+    pub namesakes: bool,
     /// The order of the list.
     pub sort: DeviceSort,
     /// Where the page before ended.
@@ -116,7 +118,9 @@ macro_rules! page {
                 seen_at!(),
                 ", d.created_at) < $7) AND ($8 IS NULL OR (d.state = 'active' AND COALESCE(",
                 ends_at!(),
-                ", 0) < $8)) AND t.id <> $12 AND ($10 IS NULL OR ",
+                ", 0) < $8)) AND t.id <> $12 AND ($13 = 0 OR (d.state IN ('active', 'suspended') AND EXISTS \
+                 (SELECT 1 FROM device o WHERE o.site = d.site AND o.label = d.label AND o.id <> d.id \
+                 AND o.state IN ('active', 'suspended')))) AND ($10 IS NULL OR ",
                 $behind,
                 ") ORDER BY ",
                 $order,
@@ -199,6 +203,7 @@ impl ScopedLedger {
                 .bind(after.map(|cursor| cursor.key.clone()))
                 .bind(after.map(|cursor| cursor.device.as_str().to_owned()))
                 .bind(TenantId::system().as_str().to_owned())
+                .bind(i64::from(page.namesakes))
                 .fetch_all(connection)
                 .await?
         });

@@ -72,6 +72,6 @@ pub fn member_of(name: &str, value: &str) -> String {
 }
 
 /// PostgreSQL escapes with a backslash unless told otherwise, SQLite with nothing.
-fn containing(text: &str) -> String {
+pub(crate) fn containing(text: &str) -> String {
     format!("%{}%", text.replace('!', "!!").replace('%', "!%").replace('_', "!_"))
 }

@@ -173,7 +173,8 @@ impl Transaction {
         });
         changed_one(inserted, "the site does not belong to the tenant")?;
         let detail = json!({
-            "invitation": new.id, "tenant": new.tenant, "site": new.site, "role": new.role, "expires_at": new.expires_at,
+            "invitation": new.id, "tenant": new.tenant, "site": new.site, "role": new.role, "label": new.label,
+            "expires_at": new.expires_at,
         });
         self.audit(actor, "invitation.added", None, detail).await
     }
@@ -219,19 +220,19 @@ impl Transaction {
 
     /// Takes an unused invitation back.
     pub async fn withdraw_invitation(&mut self, id: &InvitationId, actor: &Actor) -> Result<()> {
-        let withdrawn = on_transaction!(self.engine, connection => {
-            sqlx::query(
+        let withdrawn: Option<(String, String)> = on_transaction!(self.engine, connection => {
+            sqlx::query_as(
                 "UPDATE invitation SET state = 'withdrawn' WHERE id = $1 AND state = 'open' \
-                 AND ($2 IS NULL OR tenant = $2)",
+                 AND ($2 IS NULL OR tenant = $2) RETURNING tenant, label",
             )
                 .bind(id.as_str())
                 .bind(self.scope.bound())
-                .execute(connection)
+                .fetch_optional(connection)
                 .await?
-                .rows_affected()
         });
-        changed_one(withdrawn, "the invitation is not open")?;
-        self.audit(actor, "invitation.withdrawn", None, json!({"invitation": id})).await
+        let (tenant, label) = withdrawn.ok_or(LedgerError::Guard("the invitation is not open"))?;
+        let detail = json!({"tenant": tenant, "invitation": id, "label": label});
+        self.audit(actor, "invitation.withdrawn", None, detail).await
     }
 
     /// Claims an open invitation for a key and a device as it names it; one of any number of claimants wins.

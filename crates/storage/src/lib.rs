@@ -26,6 +26,7 @@ mod device;
 mod device_change;
 mod device_page;
 mod engine;
+mod entrance;
 mod error;
 mod feed;
 mod group_commit;
@@ -67,6 +68,7 @@ mod reselection;
 mod responder;
 mod revocation_log;
 mod rows;
+mod saved_view;
 mod scep;
 mod scim_token;
 mod scope;
@@ -81,6 +83,7 @@ mod tenant;
 mod tenant_tables;
 mod token;
 mod token_key;
+mod trail;
 mod transaction;
 mod why;
 
@@ -111,6 +114,7 @@ pub use device::{Device, DeviceAction, DeviceFilter, ListedDevice};
 pub use device_change::DeviceChange;
 pub use device_page::{DeviceCursor, DevicePage, DeviceSort, LedgerDevice};
 pub use engine::{Patience, Replication, RowSecurity};
+pub use entrance::{DeviceEntrance, EntranceCursor, EntrancePage, EntranceSpell};
 pub use error::{LedgerError, Result};
 pub use group_commit::Operation;
 pub use guess::{GUESS_SLOTS, WrongGuesses};
@@ -164,6 +168,7 @@ pub use registrar::{NewRegistrar, StoredRegistrar};
 pub use reselection::AnnouncedReselection;
 pub use responder::StoredResponder;
 pub use revocation_log::{LogError, LogPlace, LogReport};
+pub use saved_view::SavedView;
 pub use scep::ScepTransaction;
 pub use scim_token::{NewScimToken, ScimToken};
 pub use scope::{Principal, Scope, ScopedLedger, ScopedTransaction, TenantScope};
@@ -171,8 +176,8 @@ pub use search::{DeviceSearch, FoundDevice, FoundDevices, FoundPerson, MatchedBy
 pub use server::{FORGOTTEN, RegisteredServer, SIGN_OF_LIFE};
 pub use service_ledger::{ServiceLedger, ServiceOperation, ServiceTransaction};
 pub use session::{
-    ListedSession, LiveSession, ProviderLogout, ProviderSession, ProviderUse, SecondFactorUse, StartSession,
-    StartedSession,
+    ActingPerson, ListedSession, LiveSession, ProviderLogout, ProviderSession, ProviderUse, SecondFactorUse,
+    StartSession, StartedSession,
 };
 pub use status::{CertificateHolder, Freshness, Outdated, STATUS_STALENESS, StatusCache};
 pub use status_list::{StatusHead, StatusPlace};
@@ -181,6 +186,7 @@ pub use tenant::{
 };
 pub use token::IssuedToken;
 pub use token_key::StoredTokenKey;
+pub use trail::{TrailEntries, TrailPage};
 pub use transaction::Transaction;
 pub use why::{NotedRefusal, WhyAnswer};
 

@@ -7,6 +7,7 @@ mod justifying;
 mod provider;
 mod starting;
 
+pub use acting::ActingPerson;
 pub use provider::{ProviderLogout, ProviderSession, ProviderUse};
 pub use starting::{SecondFactorUse, StartSession, StartedSession};
 
@@ -17,7 +18,8 @@ use crate::scope::{ScopedTransaction, on_scoped_read};
 use crate::{Ledger, LedgerError, Result, ScopedLedger};
 use std::time::Duration;
 use tegata_core::{
-    CLOCKS_APART, DeviceId, DeviceUse, PersonId, Refusal, Roles, SessionId, SiteId, TenantId, Timestamp,
+    CLOCKS_APART, DeviceId, DeviceUse, Justification, PersonId, Refusal, Roles, SessionId, SiteId, TenantId,
+    Timestamp,
 };
 
 /// A session that was presented and lasts. [`ScopedLedger::session`] alone makes one.
@@ -46,6 +48,8 @@ pub struct LiveSession {
     pub used_at: Timestamp,
     /// When it ends in any case.
     pub expires_at: Timestamp,
+    /// Why its person acts, where they have said so.
+    pub justification: Option<Justification>,
 }
 
 /// A session in its person's list.
@@ -77,7 +81,7 @@ macro_rules! live_session {
     ($by:literal) => {
         concat!(
             "SELECT s.id, s.tenant, s.person, p.login, p.name, p.roles, s.amr, s.created_at, s.used_at, s.expires_at, \
-             s.authenticated_at, d.tenant AS device_tenant, \
+             s.authenticated_at, s.reason, s.ticket, d.tenant AS device_tenant, \
              (SELECT COUNT(*) FROM person_site w WHERE w.person = p.id AND w.site = d.site) AS works_at_site, \
              (SELECT COUNT(*) FROM device_person a WHERE a.device = d.id) AS assigned, \
              (SELECT COUNT(*) FROM device_person a WHERE a.device = d.id AND a.person = p.id) AS assigned_this \
@@ -88,6 +92,7 @@ macro_rules! live_session {
         )
     };
 }
+pub(crate) use live_session;
 
 impl Ledger {
     /// The session that a token or a family of refresh tokens names, as [`ScopedLedger::session`] has it.
@@ -187,6 +192,8 @@ struct SessionRow {
     used_at: i64,
     expires_at: i64,
     authenticated_at: Option<i64>,
+    reason: Option<String>,
+    ticket: Option<String>,
     device_tenant: String,
     works_at_site: i64,
     assigned: i64,
@@ -221,6 +228,10 @@ impl SessionRow {
             authenticated_at: self.authenticated_at.unwrap_or(self.created_at).into(),
             used_at: self.used_at.into(),
             expires_at: self.expires_at.into(),
+            justification: self
+                .reason
+                .zip(self.ticket)
+                .and_then(|(reason, ticket)| Justification::new(&reason, &ticket)),
         }))
     }
 }

@@ -52,6 +52,7 @@ tables! {
     "device_person" "x.person IN (SELECT o.id FROM person o WHERE o.tenant = $1)"
     "device_change" "x.tenant = $1"
     "kept_answer" "x.person IN (SELECT o.id FROM person o WHERE o.tenant = $1)"
+    "saved_view" "x.person IN (SELECT o.id FROM person o WHERE o.tenant = $1)"
     "file_check" "x.person IN (SELECT o.id FROM person o WHERE o.tenant = $1)"
     "search_name" "x.tenant = $1"
     "search_gram" "x.tenant = (SELECT o.search_number FROM tenant o WHERE o.id = $1)"

@@ -14,7 +14,7 @@ use serde::Serialize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use tegata_core::feed::{Change, Event};
-use tegata_core::{DeviceId, Timestamp};
+use tegata_core::{DeviceId, Justification, Timestamp};
 use tokio::sync::Notify;
 
 /// A write transaction. Dropping it without [`Transaction::commit`] undoes everything.
@@ -30,6 +30,8 @@ pub struct Transaction {
     pub(crate) shared: Arc<LedgerShared>,
     /// Whose rows it sees and changes.
     pub(crate) scope: Scope,
+    /// Why whoever acts in it does so: its entries say it.
+    pub(crate) because: Option<Justification>,
 }
 
 /// What all transactions of an opened ledger share.
@@ -53,6 +55,8 @@ struct ChainedEntry<'a, D> {
     action: &'static str,
     device: Option<&'a DeviceId>,
     detail: D,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    because: Option<&'a Justification>,
 }
 
 /// Where the chains were when something began that may be undone alone.
@@ -98,6 +102,7 @@ impl Transaction {
             pending,
             shared,
             scope: Scope::Installation,
+            because: None,
         })
     }
 
@@ -172,7 +177,15 @@ impl Transaction {
             self.write_entries().await?;
         }
         let (seq, at) = (self.head.audit_seq + 1, self.now);
-        let chained = ChainedEntry { seq, at, actor: &actor.to_string(), action, device, detail };
+        let chained = ChainedEntry {
+            seq,
+            at,
+            actor: &actor.to_string(),
+            action,
+            device,
+            detail,
+            because: self.because.as_ref(),
+        };
         let text = serde_json::to_string(&chained).map_err(|_| LedgerError::Unreadable("an audit entry"))?;
         let hash = next_hash(&self.head.audit_hash, &text);
         self.head.audit_seq = seq;

@@ -97,6 +97,9 @@ fn example(schema: &Value, description: &Value, name: &str) -> Value {
         let wanted = properties.iter().filter(|(name, _)| required.contains(name.as_str()));
         return wanted.map(|(name, schema)| (name.clone(), example(schema, description, name))).collect();
     }
+    if let Some(one) = schema["enum"].as_array().and_then(|all| all.first()) {
+        return one.clone();
+    }
     match (schema["type"].as_str(), name) {
         (Some("integer" | "number"), _) => Value::from(0),
         (Some("boolean"), _) => Value::from(false),

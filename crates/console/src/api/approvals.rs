@@ -1,6 +1,6 @@
 //! Devices that wait for an approval.
 
-use crate::acting::{Acting, ActingProgram};
+use crate::acting::{Acting, ActingJson, ActingProgram};
 use crate::api::refusals::{ACTING, CHANGING, SIGNED_IN};
 use crate::deciding::Decision;
 use crate::service::ConsoleService;
@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use tegata_core::policy::Platform;
 use tegata_core::{ApprovalId, InvitationId, PersonId, Refusal, SiteId, TenantId, Timestamp};
 use tegata_storage::Approval;
+use tegata_web::WebResult;
 use tegata_web::api::{BODY, CALLER, PlatformSchema, REQUEST, WRITING};
-use tegata_web::{StrictJson, WebResult};
 use utoipa::ToSchema;
 
 tegata_web::refusals! {
@@ -92,9 +92,7 @@ pub(crate) async fn approve(
     responses((status = NO_CONTENT, description = "It is declined, durably"), DecideRefusals))]
 pub(crate) async fn decline(
     State(service): State<ConsoleService>,
-    ActingProgram(by): ActingProgram,
-    Path(approval): Path<ApprovalId>,
-    StrictJson(body): StrictJson<DeclineBody>,
+    ActingJson { by, body, rest: Path(approval) }: ActingJson<DeclineBody, Path<ApprovalId>>,
 ) -> WebResult<StatusCode> {
     service.decide(&by, &approval, Decision::Decline { reason: body.reason.trim() }).await?;
     Ok(StatusCode::NO_CONTENT)

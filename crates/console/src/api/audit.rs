@@ -1,13 +1,15 @@
-//! What happened to a device, as the audit log has it.
+//! What happened to a device or at a tenant, as the audit log has it.
 
 use crate::acting::Acting;
 use crate::api::refusals::{ACTING, SIGNED_IN};
 use crate::service::{ConsoleService, refusal};
+use crate::trail::TrailQuery;
 use axum::Json;
 use axum::extract::{Path, Query, State};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tegata_core::{Act, DeviceId, Refusal};
+use tegata_storage::AuditEntry;
 use tegata_web::WebResult;
 use tegata_web::api::{CALLER, REQUEST};
 use utoipa::{IntoParams, ToSchema};
@@ -36,6 +38,45 @@ pub(crate) struct AuditPage {
     next: Option<u64>,
 }
 
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct TrailListQuery {
+    /// Whoever reaches all tenants names one; others read their own.
+    tenant: Option<String>,
+    /// About this device alone.
+    device: Option<String>,
+    /// By this person, or about them.
+    person: Option<String>,
+    /// From this day of Japan on, such as 2026-11-30.
+    from: Option<String>,
+    /// Until this day of Japan, which belongs to it.
+    until: Option<String>,
+    /// Entries before this one: the `next` of the page before.
+    before: Option<String>,
+}
+
+/// What happened at a tenant, the newest first, without routine tokens.
+///
+/// A page may be empty and yet have a `next`: then nothing fits among the newest thousands.
+#[utoipa::path(get, path = "/api/v1/audit", operation_id = "auditOfTenant", params(TrailListQuery),
+    responses((status = OK, description = "A page of entries", body = AuditPage), AuditRefusals))]
+pub(crate) async fn of_tenant(
+    State(service): State<ConsoleService>,
+    by: Acting,
+    Query(asked): Query<TrailListQuery>,
+) -> WebResult<Json<AuditPage>> {
+    let TrailListQuery { tenant, device, person, from, until, before } = asked;
+    let asked = TrailQuery { tenant, device, person, from, until, before };
+    let sight = service.sight(&by, Act::ReadAudit)?;
+    let page = asked.page(&by, &sight, PAGE)?.ok_or(Refusal::RequestMalformed)?;
+    let found = sight.rows.trail(&page).await.map_err(refusal)?;
+    Ok(Json(AuditPage { entries: found.entries.iter().map(read).collect(), next: found.next }))
+}
+
+fn read(entry: &AuditEntry) -> Value {
+    serde_json::from_str(&entry.entry).unwrap_or(Value::Null)
+}
+
 /// What happened to a device.
 #[utoipa::path(get, path = "/api/v1/devices/{device}/audit", operation_id = "auditOfDevice",
     params(AuditQuery, ("device" = String, Path, description = "Its identifier")),
@@ -51,6 +92,5 @@ pub(crate) async fn of_device(
     let entries = rows.history_of(&device, before.unwrap_or(u64::MAX), PAGE).await.map_err(refusal)?;
     let is_full = entries.len() >= PAGE as usize;
     let next = entries.last().filter(|_| is_full).map(|entry| entry.seq);
-    let read = |entry: &tegata_storage::AuditEntry| serde_json::from_str(&entry.entry).unwrap_or(Value::Null);
     Ok(Json(AuditPage { entries: entries.iter().map(read).collect(), next }))
 }

@@ -1,6 +1,6 @@
 //! Devices: a list in pages, one of them, and what is done to it.
 
-use crate::acting::{Acting, ActingProgram};
+use crate::acting::{Acting, ActingJson};
 use crate::acts::{DeviceChanged, DeviceCommand, DeviceOutcome, DeviceRequest, RepeatableRequest, tag_of};
 use crate::api::refusals::{ACTING, CHANGING, SIGNED_IN};
 use crate::pages::devices::{ListQuery, written};
@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 use tegata_core::policy::Platform;
 use tegata_core::{Act, DeviceId, DeviceState, Refusal, Role, SiteId, StopCause, TenantId, Timestamp};
 use tegata_storage::LedgerDevice;
+use tegata_web::WebResult;
 use tegata_web::api::{BODY, CALLER, DeviceStateSchema, PlatformSchema, REQUEST, RoleSchema, WRITING};
-use tegata_web::{StrictJson, WebResult};
 use utoipa::{IntoParams, ToSchema};
 
 /// Devices on one page, where nobody says otherwise, and at most.
@@ -61,6 +61,8 @@ pub(crate) struct DeviceListQuery {
     stale_days: Option<String>,
     /// In use, and whose last certificate ends within so many days.
     due_days: Option<String>,
+    /// Says true for those alone that share their name with another one of their site, both in use or suspended.
+    namesakes: Option<String>,
     /// number, place, unseen or changed.
     sort: Option<String>,
     /// Where the page before ended: its `next`.
@@ -176,10 +178,8 @@ pub(crate) async fn show(
     responses((status = OK, description = "It is suspended, durably", body = DeviceChanged), ActRefusals))]
 pub(crate) async fn suspend(
     State(service): State<ConsoleService>,
-    ActingProgram(by): ActingProgram,
-    Path(device): Path<DeviceId>,
     headers: HeaderMap,
-    StrictJson(body): StrictJson<ActBody>,
+    ActingJson { by, body, rest: Path(device) }: ActingJson<ActBody, Path<DeviceId>>,
 ) -> WebResult<Response> {
     service.act_by_program(&by, &device, (DeviceCommand::Suspend, &body.note, body.own), &headers).await
 }
@@ -192,10 +192,8 @@ pub(crate) async fn suspend(
     responses((status = OK, description = "It goes on", body = DeviceChanged), ActRefusals))]
 pub(crate) async fn resume(
     State(service): State<ConsoleService>,
-    ActingProgram(by): ActingProgram,
-    Path(device): Path<DeviceId>,
     headers: HeaderMap,
-    StrictJson(body): StrictJson<ActBody>,
+    ActingJson { by, body, rest: Path(device) }: ActingJson<ActBody, Path<DeviceId>>,
 ) -> WebResult<Response> {
     service.act_by_program(&by, &device, (DeviceCommand::Resume, &body.note, body.own), &headers).await
 }
@@ -208,10 +206,8 @@ pub(crate) async fn resume(
     responses((status = OK, description = "It is revoked, durably", body = DeviceChanged), ActRefusals))]
 pub(crate) async fn revoke(
     State(service): State<ConsoleService>,
-    ActingProgram(by): ActingProgram,
-    Path(device): Path<DeviceId>,
     headers: HeaderMap,
-    StrictJson(body): StrictJson<RevokeBody>,
+    ActingJson { by, body, rest: Path(device) }: ActingJson<RevokeBody, Path<DeviceId>>,
 ) -> WebResult<Response> {
     let cause = match body.cause.as_deref() {
         Some(word) => Some(StopCause::parse(word).ok_or(Refusal::RequestMalformed)?),
@@ -264,6 +260,7 @@ impl DeviceListQuery {
             platform: self.platform.clone(),
             stale_days: self.stale_days.clone(),
             due_days: self.due_days.clone(),
+            namesakes: self.namesakes.clone(),
             sort: self.sort.clone(),
             after: self.cursor.clone(),
         }

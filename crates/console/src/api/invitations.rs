@@ -1,6 +1,6 @@
 //! Invitations for one device each. Lists of them are a registered client's.
 
-use crate::acting::{Acting, ActingProgram};
+use crate::acting::{Acting, ActingJson, ActingProgram};
 use crate::api::refusals::{ACTING, CHANGING, SIGNED_IN};
 use crate::deciding::DAYS;
 use crate::service::ConsoleService;
@@ -9,8 +9,8 @@ use axum::extract::{Path, Query, State};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use tegata_core::{InvitationId, Refusal, Role, SiteId, TenantId, Timestamp};
+use tegata_web::WebResult;
 use tegata_web::api::{BODY, CALLER, REQUEST, RoleSchema, WRITING};
-use tegata_web::{StrictJson, WebResult};
 use utoipa::{IntoParams, ToSchema};
 
 tegata_web::refusals! {
@@ -112,9 +112,7 @@ pub(crate) async fn list(
     responses((status = CREATED, description = "The link, once", body = MadeInvitationReport), InviteRefusals))]
 pub(crate) async fn invite(
     State(service): State<ConsoleService>,
-    ActingProgram(by): ActingProgram,
-    Path(site): Path<SiteId>,
-    StrictJson(body): StrictJson<InviteBody>,
+    ActingJson { by, body, rest: Path(site) }: ActingJson<InviteBody, Path<SiteId>>,
 ) -> WebResult<(StatusCode, Json<MadeInvitationReport>)> {
     let made = service.invite(&by, (&site, &body.label, body.days.unwrap_or(DAYS))).await?;
     let report = MadeInvitationReport {

@@ -1,14 +1,14 @@
 //! Who is signed in, and why they act.
 
-use crate::acting::{Acting, ActingProgram};
+use crate::acting::{Acting, ActingJson};
 use crate::api::refusals::{ACTING, CHANGING, SIGNED_IN};
 use crate::service::ConsoleService;
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use tegata_core::{Act, Justification, PersonId, Refusal, SiteId, TenantId};
+use tegata_web::WebResult;
 use tegata_web::api::{BODY, CALLER, REQUEST, WRITING};
-use tegata_web::{StrictJson, WebResult};
 use utoipa::ToSchema;
 
 tegata_web::refusals! {
@@ -65,7 +65,7 @@ pub(crate) async fn show(by: Acting) -> Json<SessionReport> {
         sites: by.holder.sites.clone(),
         roles: by.session.roles.iter().map(tegata_core::PersonRole::as_str).collect(),
         acts,
-        justification: by.because.as_ref().map(|because| JustificationJson {
+        justification: by.because().map(|because| JustificationJson {
             reason: because.reason().to_owned(),
             ticket: because.ticket().to_owned(),
         }),
@@ -81,8 +81,7 @@ pub(crate) async fn show(by: Acting) -> Json<SessionReport> {
     responses((status = NO_CONTENT, description = "It is kept with the session"), JustifyRefusals))]
 pub(crate) async fn justify(
     State(service): State<ConsoleService>,
-    ActingProgram(by): ActingProgram,
-    StrictJson(said): StrictJson<JustificationJson>,
+    ActingJson { by, body: said, .. }: ActingJson<JustificationJson>,
 ) -> WebResult<http::StatusCode> {
     let because = Justification::new(&said.reason, &said.ticket).ok_or(Refusal::ReasonMissing)?;
     service.keep_justification(&by, Some(&because)).await?;

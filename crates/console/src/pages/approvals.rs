@@ -1,15 +1,16 @@
 //! Devices that wait for somebody's approval: what they say of themselves, and the decision.
 
-use crate::acting::{Acting, ActingForm, ActingPage, SealedForm};
+use crate::acting::{Acting, SealedForm};
+use crate::asking::{JustifiedForm, JustifiedPage};
 use crate::deciding::Decision;
 use crate::frame::{Frame, onward, refused};
-use crate::pages::home::TypedCall;
+use crate::history::{ActorText, HistoryReader};
 use crate::service::{ConsoleService, refusal};
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::response::Response;
 use serde::Deserialize;
-use tegata_core::{Act, ApprovalId, Language, PersonId, Refusal};
+use tegata_core::{Act, ApprovalId, Language, Refusal};
 use tegata_storage::{Approval, ScopedLedger};
 use tegata_web::japan_date::moment;
 use tegata_web::{ReaderLanguage, WebResult};
@@ -31,7 +32,7 @@ struct WaitingView {
     address: Option<String>,
     asked: String,
     until: String,
-    invited_by: Option<String>,
+    invited_by: Option<ActorText>,
     /// Whether the reader may decide: whoever invited it may not.
     may_decide: bool,
     is_own: bool,
@@ -55,7 +56,7 @@ impl SealedForm for DecisionForm {
 pub(crate) async fn show(
     State(service): State<ConsoleService>,
     ReaderLanguage(language): ReaderLanguage,
-    ActingPage(by): ActingPage,
+    JustifiedPage(by): JustifiedPage,
 ) -> WebResult<Response> {
     service.approvals_page(&by, language, None).await
 }
@@ -64,7 +65,7 @@ pub(crate) async fn approve(
     State(service): State<ConsoleService>,
     ReaderLanguage(language): ReaderLanguage,
     Path(approval): Path<String>,
-    ActingForm { by, .. }: ActingForm<DecisionForm>,
+    JustifiedForm { by, .. }: JustifiedForm<DecisionForm>,
 ) -> WebResult<Response> {
     let decided = service.decide(&by, &named(&approval)?, Decision::Approve).await;
     service.after_decision(&by, decided, language).await
@@ -74,7 +75,7 @@ pub(crate) async fn decline(
     State(service): State<ConsoleService>,
     ReaderLanguage(language): ReaderLanguage,
     Path(approval): Path<String>,
-    ActingForm { by, form }: ActingForm<DecisionForm>,
+    JustifiedForm { by, form }: JustifiedForm<DecisionForm>,
 ) -> WebResult<Response> {
     let decided =
         service.decide(&by, &named(&approval)?, Decision::Decline { reason: form.reason.trim() }).await;
@@ -119,13 +120,11 @@ impl ConsoleService {
         language: Language,
         why_not: Option<Refusal>,
     ) -> WebResult<Response> {
-        if by.must_say_why() && by.may_ever(Act::DecideApproval) {
-            return Ok(self.ask_why(by, language, TypedCall::default(), None));
-        }
         let (known, rows) = self.waiting_seen(by).await?;
         let mut waiting = Vec::with_capacity(known.len());
+        let mut reader = HistoryReader::new(by, &rows, language);
         for one in &known {
-            waiting.push(view(by, one, &rows, language).await?);
+            waiting.push(view(by, one, &mut reader, language).await?);
         }
         let frame = Frame::of(by, "/console/approvals", language).refusing(why_not, None);
         let title = language.pick("承認待ちの端末", "Devices that wait for approval");
@@ -136,7 +135,7 @@ impl ConsoleService {
 async fn view(
     by: &Acting,
     one: &Approval,
-    rows: &ScopedLedger,
+    reader: &mut HistoryReader<'_>,
     language: Language,
 ) -> Result<WaitingView, Refusal> {
     let at = (&one.tenant, &one.site);
@@ -149,13 +148,11 @@ async fn view(
         address: one.address.clone(),
         asked: moment(one.asked_at, language),
         until: moment(one.expires_at, language),
-        invited_by: name(one.invited_by.as_ref(), rows).await?,
+        invited_by: match &one.invited_by {
+            Some(person) => Some(reader.person(person).await?),
+            None => None,
+        },
         may_decide: by.judge(Act::DecideApproval, at, one.invited_by.as_ref()).is_ok(),
         is_own: one.invited_by.as_ref() == Some(&by.session.person),
     })
-}
-
-async fn name(person: Option<&PersonId>, rows: &ScopedLedger) -> Result<Option<String>, Refusal> {
-    let Some(person) = person else { return Ok(None) };
-    Ok(rows.person(person).await.map_err(refusal)?.map(|known| known.name))
 }

@@ -1,8 +1,8 @@
 //! Why somebody of the vendor's support acts: said once, and kept with the session until the call is over.
 
-use crate::acting::{ActingForm, SealedForm};
+use crate::acting::{Acting, ActingForm, SealedForm};
+use crate::asking::TypedCall;
 use crate::frame::onward;
-use crate::pages::home;
 use crate::service::{ConsoleService, refusal};
 use axum::extract::State;
 use axum::response::Response;
@@ -50,7 +50,7 @@ pub(crate) async fn begin(
     ActingForm { by, form }: ActingForm<CallForm>,
 ) -> WebResult<Response> {
     let Some(because) = Justification::new(&form.reason, &form.ticket) else {
-        let typed = home::TypedCall { reason: form.reason, ticket: form.ticket, q: form.q };
+        let typed = TypedCall { reason: form.reason, ticket: form.ticket, q: form.q };
         return Ok(service.ask_why(&by, language, typed, Some(Refusal::ReasonMissing)));
     };
     service.keep_justification(&by, Some(&because)).await?;
@@ -71,12 +71,12 @@ impl ConsoleService {
     /// Keeps why somebody acts with their session; nothing ends the call.
     pub(crate) async fn keep_justification(
         &self,
-        by: &crate::acting::Acting,
+        by: &Acting,
         because: Option<&Justification>,
     ) -> Result<(), Refusal> {
-        let mut transaction = self.own_rows(by).begin(by.at).await.map_err(refusal)?;
-        let kept = transaction.justify_session(&by.session.id, because, &by.actor()).await;
+        let mut acting = self.begin_within(self.own_rows(by), by).await?;
+        let kept = acting.rows.justify_session(&by.session.id, because, &acting.by.actor()).await;
         kept.map_err(refusal)?;
-        transaction.commit().await.map_err(refusal)
+        acting.commit().await
     }
 }

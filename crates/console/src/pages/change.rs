@@ -1,10 +1,11 @@
 //! Who has confirmed a change of a device, while it happens and afterwards, and the sheet of an incident.
 
 use crate::acting::Acting;
+use crate::asking::JustifiedPage;
 use crate::confirmations::{Confirmations, known};
 use crate::frame::Frame;
+use crate::history::{ActorText, HistoryReader};
 use crate::pages::device::DeviceView;
-use crate::pages::home::JustifiedPage;
 use crate::service::{ConsoleService, refusal};
 use crate::words;
 use askama::Template;
@@ -42,6 +43,7 @@ struct ChangePage {
 #[template(path = "incident.html")]
 struct IncidentSheet {
     frame: Frame,
+    title: &'static str,
     device: DeviceView,
     change: ChangeView,
     contact: Option<tegata_core::Contact>,
@@ -53,7 +55,7 @@ struct ChangeView {
     event: u64,
     title: &'static str,
     at: String,
-    by: String,
+    by: ActorText,
     reason: Option<String>,
     ticket: Option<String>,
     lines: Vec<SurfaceLine>,
@@ -81,7 +83,7 @@ pub(crate) async fn show(
         frame: Frame::of(&by, "", language),
         may_resume: device.device.state == DeviceState::Suspended && by.may(Act::ResumeDevice, at),
         seen: crate::acts::tag_of(&device.device),
-        change: service.change_view(&change, &rows, language).await?,
+        change: service.change_view(&by, &change, &rows, language).await?,
         device: DeviceView::of(&device, language),
     };
     Ok(service.page(language, page.change.title, &page).into_response())
@@ -97,13 +99,17 @@ pub(crate) async fn sheet(
     let guidance = rows.guidance_of(&device.device.site).await.map_err(refusal)?;
     let page = IncidentSheet {
         frame: Frame::of(&by, "", language),
-        change: service.change_view(&change, &rows, language).await?,
+        title: match change.action.as_str() {
+            "device.resumed" => language.pick("端末の停止を解除した記録", "Record of a device that goes on"),
+            "device.revoked" => language.pick("端末を失効させた記録", "Record of a revoked device"),
+            _ => language.pick("端末の停止の記録", "Record of a stopped device"),
+        },
+        change: service.change_view(&by, &change, &rows, language).await?,
         device: DeviceView::of(&device, language),
         contact: guidance.contact.or_else(|| service.contact.clone()),
         printed: moment(by.at, language),
     };
-    let title = language.pick("端末の停止の記録", "Record of a stopped device");
-    Ok(service.page(language, title, &page).into_response())
+    Ok(service.page(language, page.title, &page).into_response())
 }
 
 /// Server-sent events (WHATWG HTML section 9.2): each tells all that is known by then; the last one says that it is over.
@@ -199,11 +205,12 @@ impl ConsoleService {
 
     async fn change_view(
         &self,
+        by: &Acting,
         change: &DeviceChange,
         rows: &ScopedLedger,
         language: Language,
     ) -> Result<ChangeView, Refusal> {
-        let by = rows.person(&change.person).await.map_err(refusal)?.map(|person| person.name);
+        let by = HistoryReader::new(by, rows, language).person(&change.person).await?;
         let known = known(&self.confirmations, change);
         Ok(ChangeView {
             event: change.event,
@@ -213,7 +220,7 @@ impl ConsoleService {
                 _ => language.pick("止めました", "It is stopped"),
             },
             at: second(change.at, language),
-            by: by.unwrap_or_else(|| language.pick("サポート担当者", "The vendor's support").to_owned()),
+            by,
             reason: change.reason.clone(),
             ticket: change.ticket.clone(),
             lines: lines(&known, language),

@@ -1,9 +1,11 @@
 //! The page of one device: what it is, what can be done to it, and what was.
 
-use crate::acting::{Acting, ActingForm, ActingPage, SealedForm};
+use crate::acting::{Acting, SealedForm};
 use crate::acts::{DeviceCommand, DeviceOutcome, DeviceRequest, last_change, tag_of};
+use crate::asking::{JustifiedForm, JustifiedPage};
 use crate::frame::{Frame, onward, refused};
 use crate::history::{HistoryLine, HistoryReader};
+use crate::personal::PersonalText;
 use crate::service::{ConsoleService, refusal};
 use crate::words;
 use askama::Template;
@@ -12,7 +14,7 @@ use axum::response::Response;
 use serde::Deserialize;
 use tegata_core::policy::Platform;
 use tegata_core::{Act, DeviceId, DeviceState, Language, Refusal, Role, StopCause};
-use tegata_storage::{LedgerDevice, ScopedLedger};
+use tegata_storage::{FoundPerson, LedgerDevice, ScopedLedger};
 use tegata_web::japan_date::{day, moment};
 use tegata_web::{ReaderLanguage, WebResult};
 
@@ -26,6 +28,8 @@ struct DevicePage {
     device: DeviceView,
     may: DeviceActs,
     may_rename: bool,
+    /// Whether whoever suspends may let it go on again.
+    may_undo: bool,
     /// Whether it is the device in hand.
     is_own: bool,
     /// What the device looks like now: whoever acts says what they saw.
@@ -33,6 +37,8 @@ struct DevicePage {
     /// The newest change that somebody has made here: who has confirmed it.
     change: Option<u64>,
     causes: Vec<CauseView>,
+    /// Who uses it, where the reader may see people.
+    people: Vec<UserView>,
     history: Vec<HistoryLine>,
 }
 
@@ -59,6 +65,14 @@ struct DeviceActs {
     suspend: bool,
     resume: bool,
     revoke: bool,
+}
+
+/// Somebody who uses the device.
+struct UserView {
+    id: String,
+    name: PersonalText,
+    /// Whether what a caller says can be compared with what is on file: of those whom the reader sees masked.
+    is_masked: bool,
 }
 
 /// A cause to choose from.
@@ -93,7 +107,7 @@ impl SealedForm for DeviceForm {
 pub(crate) async fn show(
     State(service): State<ConsoleService>,
     ReaderLanguage(language): ReaderLanguage,
-    ActingPage(by): ActingPage,
+    JustifiedPage(by): JustifiedPage,
     Path(device): Path<String>,
 ) -> WebResult<Response> {
     let device = device_named(&device)?;
@@ -104,7 +118,7 @@ pub(crate) async fn suspend(
     state: State<ConsoleService>,
     language: ReaderLanguage,
     device: Path<String>,
-    form: ActingForm<DeviceForm>,
+    form: JustifiedForm<DeviceForm>,
 ) -> WebResult<Response> {
     act(state, language, device, form, |_| Some(DeviceCommand::Suspend)).await
 }
@@ -113,7 +127,7 @@ pub(crate) async fn resume(
     state: State<ConsoleService>,
     language: ReaderLanguage,
     device: Path<String>,
-    form: ActingForm<DeviceForm>,
+    form: JustifiedForm<DeviceForm>,
 ) -> WebResult<Response> {
     act(state, language, device, form, |_| Some(DeviceCommand::Resume)).await
 }
@@ -122,7 +136,7 @@ pub(crate) async fn revoke(
     state: State<ConsoleService>,
     language: ReaderLanguage,
     device: Path<String>,
-    form: ActingForm<DeviceForm>,
+    form: JustifiedForm<DeviceForm>,
 ) -> WebResult<Response> {
     let command = |form: &DeviceForm| match form.cause.as_deref() {
         None => Some(DeviceCommand::Revoke(None)),
@@ -135,7 +149,7 @@ pub(crate) async fn rename(
     State(service): State<ConsoleService>,
     ReaderLanguage(language): ReaderLanguage,
     Path(device): Path<String>,
-    ActingForm { by, form }: ActingForm<DeviceForm>,
+    JustifiedForm { by, form }: JustifiedForm<DeviceForm>,
 ) -> WebResult<Response> {
     let device = device_named(&device)?;
     match service.rename_device(&by, (&device, &form.label), form.seen.as_deref()).await {
@@ -152,7 +166,7 @@ async fn act(
     State(service): State<ConsoleService>,
     ReaderLanguage(language): ReaderLanguage,
     Path(device): Path<String>,
-    ActingForm { by, form }: ActingForm<DeviceForm>,
+    JustifiedForm { by, form }: JustifiedForm<DeviceForm>,
     command: impl Fn(&DeviceForm) -> Option<DeviceCommand>,
 ) -> WebResult<Response> {
     let device = device_named(&device)?;
@@ -204,11 +218,8 @@ impl ConsoleService {
         language: Language,
         why_not: Option<Refusal>,
     ) -> WebResult<Response> {
-        if by.must_say_why() {
-            return Ok(self.ask_why(by, language, crate::pages::home::TypedCall::default(), None));
-        }
         let (known, rows) = self.seen_device(by, id).await?;
-        let mut reader = HistoryReader::new(&rows, language, false);
+        let mut reader = HistoryReader::new(by, &rows, language);
         let entries = rows.history_of(id, u64::MAX, ENTRIES).await.map_err(refusal)?;
         let history = reader.lines(&entries).await?;
         let first = match last_change(&rows, &known.device).await? {
@@ -230,9 +241,11 @@ impl ConsoleService {
                 revoke: device.state.may_become(DeviceState::Revoked) && by.may(Act::RevokeDevice, at),
             },
             may_rename: by.may(Act::InviteDevice, at),
+            may_undo: by.may(Act::ResumeDevice, at),
             is_own: *id == by.device,
             seen: tag_of(device),
             change,
+            people: if by.may(Act::SeePeople, at) { users(by, &known, &rows).await? } else { Vec::new() },
             causes: causes(language),
             history,
             device: DeviceView::of(&known, language),
@@ -269,11 +282,23 @@ impl DeviceView {
 /// Who came first, as in `佐藤 花子（2026年11月30日 9:00）：一時停止しました`.
 fn came_first(line: &HistoryLine, language: Language) -> String {
     let HistoryLine { at, what, by, .. } = line;
-    let by = by.as_deref().unwrap_or(language.pick("別の担当者", "somebody else"));
+    let otherwise = || language.pick("別の担当者", "somebody else").to_owned();
+    let by = by.as_ref().map_or_else(otherwise, ToString::to_string);
     match language {
         Language::Ja => format!("{by}（{at}）：{what}"),
         Language::En => format!("{by}, {at}: {what}"),
     }
+}
+
+/// Who uses a device, as somebody may see them.
+async fn users(by: &Acting, known: &LedgerDevice, rows: &ScopedLedger) -> Result<Vec<UserView>, Refusal> {
+    let tenant = &known.device.tenant;
+    let view = |person: FoundPerson| UserView {
+        id: person.id.to_string(),
+        name: by.name_of(tenant, &person.name),
+        is_masked: *tenant != by.session.tenant,
+    };
+    Ok(rows.users_of(&known.device.id).await.map_err(refusal)?.into_iter().map(view).collect())
 }
 
 fn causes(language: Language) -> Vec<CauseView> {

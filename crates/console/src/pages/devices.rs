@@ -1,9 +1,10 @@
 //! The list of devices: filtered, sorted, in pages.
 
 use crate::acting::{Acting, Sight};
-use crate::frame::Frame;
+use crate::asking::JustifiedPage;
+use crate::frame::{Frame, in_language};
 use crate::pages::device::DeviceView;
-use crate::pages::home::JustifiedPage;
+use crate::pages::entrances::EntranceQuery;
 use crate::service::{ConsoleService, refusal};
 use crate::words;
 use askama::Template;
@@ -14,7 +15,7 @@ use std::time::Duration;
 use tegata_core::encoding::{base64url, from_base64url};
 use tegata_core::policy::Platform;
 use tegata_core::{Act, DeviceId, DeviceState, Language, Refusal, SiteId, TenantId, Timestamp};
-use tegata_storage::{DeviceCursor, DevicePage, DeviceSort, Site};
+use tegata_storage::{DeviceCursor, DevicePage, DeviceSort, SavedView, Site};
 use tegata_web::{ReaderLanguage, WebResult};
 
 /// Devices on one page.
@@ -31,11 +32,22 @@ struct DevicesPage {
     devices: Vec<DeviceView>,
     next: Option<String>,
     csv: String,
+    /// Where it is asked who could enter on a day.
+    entrances: String,
     sites: Vec<SiteChoice>,
     states: Vec<WordChoice>,
     platforms: Vec<WordChoice>,
     sorts: Vec<WordChoice>,
     shows_tenant: bool,
+    /// What is shown, without where a page ended.
+    query: String,
+    views: Vec<ViewLink>,
+}
+
+/// A view that the reader keeps.
+struct ViewLink {
+    name: String,
+    path: String,
 }
 
 struct SiteChoice {
@@ -65,6 +77,9 @@ pub(crate) struct ListQuery {
     pub(crate) stale_days: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) due_days: Option<String>,
+    /// Says `true` for those alone that share their name with another one of their site.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) namesakes: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) sort: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -87,6 +102,7 @@ pub(crate) async fn show(
         devices: devices.iter().map(|device| DeviceView::of(device, language)).collect(),
         next: end.map(|end| asked.path("/console/devices", Some(&end), language)),
         csv: asked.path("/console/devices.csv", None, language),
+        entrances: in_words("/console/entrances", &asked.place(), language),
         sites: site_choices(&sites, &asked),
         states: choices(
             DeviceState::ALL,
@@ -100,6 +116,8 @@ pub(crate) async fn show(
         ),
         sorts: choices(SORTS, |(word, _, ja, en)| (word, language.pick(ja, en)), asked.sort.as_deref()),
         shows_tenant,
+        query: ListQuery { after: None, ..asked.clone() }.words(),
+        views: service.views_of(&by).await?.into_iter().map(|view| ViewLink::of(view, language)).collect(),
         asked,
     };
     let title = language.pick("端末の一覧", "Devices");
@@ -133,21 +151,37 @@ impl ListQuery {
             platform: parsed(self.platform.as_deref(), Platform::parse)?,
             unseen_since: days(&self.stale_days)?.map(|days| now.minus(days)),
             ends_before: days(&self.due_days)?.map(|days| now.plus(days)),
+            namesakes: parsed(self.namesakes.as_deref(), |text| text.parse().ok())?.unwrap_or(false),
             sort: sort.map_or(by_default, |(_, sort, ..)| *sort),
             after: parsed(self.after.as_deref(), cursor)?,
             limit,
         })
     }
 
+    /// All that it says, as an address has it.
+    fn words(&self) -> String {
+        serde_urlencoded::to_string(self).unwrap_or_default()
+    }
+
+    /// Its place alone, for whoever asks something else about it.
+    fn place(&self) -> EntranceQuery {
+        let (tenant, site) = (self.tenant.clone(), self.site.clone().filter(|site| !site.is_empty()));
+        EntranceQuery { tenant, site, ..EntranceQuery::default() }
+    }
+
     fn path(&self, path: &str, after: Option<&DeviceCursor>, language: Language) -> String {
-        let asked = Self { after: after.map(written), ..self.clone() };
-        let query = serde_urlencoded::to_string(&asked).unwrap_or_default();
-        format!("{path}?{query}{}lang={}", if query.is_empty() { "" } else { "&" }, language.tag())
+        in_words(path, &Self { after: after.map(written), ..self.clone() }, language)
     }
 }
 
+/// The address of what is asked for.
+pub(crate) fn in_words(path: &str, asked: &impl Serialize, language: Language) -> String {
+    let query = serde_urlencoded::to_string(asked).unwrap_or_default();
+    format!("{path}?{query}{}lang={}", if query.is_empty() { "" } else { "&" }, language.tag())
+}
+
 /// A word that is missing or empty restricts nothing; one that cannot be read is a mistake.
-fn parsed<T>(text: Option<&str>, read: impl Fn(&str) -> Option<T>) -> Result<Option<T>, Refusal> {
+pub(crate) fn parsed<T>(text: Option<&str>, read: impl Fn(&str) -> Option<T>) -> Result<Option<T>, Refusal> {
     let text = text.filter(|text| !text.is_empty());
     text.map(|text| read(text).ok_or(Refusal::RequestMalformed)).transpose()
 }
@@ -178,6 +212,13 @@ impl ConsoleService {
         };
         sites.retain(|site| !site.tenant.is_system() && by.may(Act::SeeDevices, (&site.tenant, &site.id)));
         Ok(sites)
+    }
+}
+
+impl ViewLink {
+    fn of(view: SavedView, language: Language) -> Self {
+        let SavedView { name, query } = view;
+        Self { name, path: in_language(&format!("/console/devices?{query}"), language) }
     }
 }
 

@@ -1,18 +1,18 @@
 //! The list of devices as a file for a spreadsheet. It is read and sent page by page, so that its length costs no memory and holds
-//! no reading of the ledger open.
+//! no reading of the ledger open. Before each page it is asked whether its reader may still see it.
 
-use crate::acting::ActingPage;
+use crate::acting::Acting;
+use crate::asking::JustifiedPage;
+use crate::csv;
 use crate::pages::devices::ListQuery;
 use crate::service::ConsoleService;
 use crate::words;
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
 use axum::extract::{Query, State};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use futures_util::stream;
-use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use std::io;
 use tegata_core::policy::Platform;
-use tegata_core::spreadsheet::neutralized;
 use tegata_core::{Act, Language, Timestamp};
 use tegata_storage::{DevicePage, LedgerDevice, ScopedLedger};
 use tegata_web::{ReaderLanguage, WebResult};
@@ -20,11 +20,10 @@ use tegata_web::{ReaderLanguage, WebResult};
 /// Devices that are read at a time.
 const PAGE: u32 = 500;
 
-/// Excel reads UTF-8 where the file says so.
-const MARK: &str = "\u{feff}";
-
-/// What is still to be sent.
+/// What is still to be sent, and to whom.
 struct CsvRest {
+    service: ConsoleService,
+    by: Acting,
     rows: ScopedLedger,
     page: DevicePage,
     language: Language,
@@ -34,24 +33,23 @@ struct CsvRest {
 pub(crate) async fn show(
     State(service): State<ConsoleService>,
     ReaderLanguage(language): ReaderLanguage,
-    ActingPage(by): ActingPage,
+    JustifiedPage(by): JustifiedPage,
     Query(asked): Query<ListQuery>,
 ) -> WebResult<Response> {
     let sight = service.sight(&by, Act::SeeDevices)?;
     let page = asked.page(&sight, by.at, PAGE)?;
-    let rest = CsvRest { rows: sight.rows, page, language, is_first: true };
-    let body = Body::from_stream(stream::unfold(Some(rest), next));
-    let headers = [
-        (CONTENT_TYPE, "text/csv; charset=utf-8"),
-        (CONTENT_DISPOSITION, "attachment; filename=\"devices.csv\""),
-        (CACHE_CONTROL, "no-store"),
-    ];
-    Ok((headers, body).into_response())
+    let rest = CsvRest { service, by, rows: sight.rows, page, language, is_first: true };
+    Ok(csv::file("devices.csv", stream::unfold(Some(rest), next)))
 }
 
-/// A file that cannot be read to its end is cut off, and not ended as if it were whole.
+/// A file that cannot be read to its end is cut off, and not ended as if it were whole; so is one whose reader was signed out
+/// meanwhile, or may see less now.
 async fn next(rest: Option<CsvRest>) -> Option<(io::Result<Bytes>, Option<CsvRest>)> {
     let mut rest = rest?;
+    if let Err(refusal) = rest.service.sees_still(&rest.by, Act::SeeDevices).await {
+        tracing::info!(code = refusal.code(), "a list of devices ends with the right to see it");
+        return Some((Err(io::Error::other("the right to see the list has ended")), None));
+    }
     let (devices, end) = match rest.rows.device_page(&rest.page).await {
         Ok(page) => page,
         Err(error) => {
@@ -61,7 +59,7 @@ async fn next(rest: Option<CsvRest>) -> Option<(io::Result<Bytes>, Option<CsvRes
     };
     let mut text = String::new();
     if std::mem::take(&mut rest.is_first) {
-        text.push_str(MARK);
+        text.push_str(csv::MARK);
         text.push_str(&head(rest.language));
     }
     for device in &devices {
@@ -97,13 +95,13 @@ fn head(language: Language) -> String {
             "identifier",
         ],
     };
-    written(&names)
+    csv::line(&names)
 }
 
 fn line(known: &LedgerDevice, language: Language) -> String {
     let device = &known.device;
     let time = |at: Option<Timestamp>| at.map(|at| at.whole_second().to_string()).unwrap_or_default();
-    written(&[
+    csv::line(&[
         &device.tenant_name,
         &device.site_name,
         &device.label,
@@ -114,25 +112,4 @@ fn line(known: &LedgerDevice, language: Language) -> String {
         &time(known.ends_at),
         device.id.as_str(),
     ])
-}
-
-/// RFC 4180, and nothing that a spreadsheet calculates.
-fn written(cells: &[&str]) -> String {
-    let cells: Vec<_> = cells.iter().map(|cell| quoted(&neutralized(cell))).collect();
-    format!("{}\r\n", cells.join(","))
-}
-
-fn quoted(cell: &str) -> String {
-    let is_plain = !cell.contains(['"', ',', '\r', '\n']);
-    if is_plain { cell.to_owned() } else { format!("\"{}\"", cell.replace('"', "\"\"")) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_name_with_commas_quotes_or_a_formula_stays_one_text() {
-        assert_eq!(written(&["受付,1", "a\"b", "=1+1", "本店"]), "\"受付,1\",\"a\"\"b\",'=1+1,本店\r\n");
-    }
 }

@@ -1,9 +1,9 @@
 //! Invitations that wait, and a new one. Its link is shown once.
 
-use crate::acting::{Acting, ActingForm, ActingPage, SealedForm};
+use crate::acting::{Acting, SealedForm};
+use crate::asking::{JustifiedForm, JustifiedPage};
 use crate::deciding::{DAYS, MOST_DAYS, MadeInvitation};
 use crate::frame::{Frame, onward, refused};
-use crate::pages::home::TypedCall;
 use crate::service::{ConsoleService, refusal};
 use askama::Template;
 use axum::extract::{Path, Query, State};
@@ -99,7 +99,7 @@ impl SealedForm for WithdrawForm {
 pub(crate) async fn show(
     State(service): State<ConsoleService>,
     ReaderLanguage(language): ReaderLanguage,
-    ActingPage(by): ActingPage,
+    JustifiedPage(by): JustifiedPage,
     Query(PlaceQuery { tenant, site }): Query<PlaceQuery>,
 ) -> WebResult<Response> {
     let typed = TypedInvitation {
@@ -114,7 +114,7 @@ pub(crate) async fn show(
 pub(crate) async fn invite(
     State(service): State<ConsoleService>,
     ReaderLanguage(language): ReaderLanguage,
-    ActingForm { by, form }: ActingForm<InvitationForm>,
+    JustifiedForm { by, form }: JustifiedForm<InvitationForm>,
 ) -> WebResult<Response> {
     let days = form.days.unwrap_or(DAYS).clamp(1, MOST_DAYS);
     let made = match &form.site {
@@ -137,7 +137,7 @@ pub(crate) async fn withdraw(
     State(service): State<ConsoleService>,
     ReaderLanguage(language): ReaderLanguage,
     Path(invitation): Path<String>,
-    ActingForm { by, .. }: ActingForm<WithdrawForm>,
+    JustifiedForm { by, .. }: JustifiedForm<WithdrawForm>,
 ) -> WebResult<Response> {
     // Nothing is said of what an address names before it is known who asks.
     let invitation = InvitationId::parse(&invitation).ok_or(Refusal::InvitationUnknown)?;
@@ -170,9 +170,6 @@ impl ConsoleService {
         typed: TypedInvitation,
         why_not: Option<Refusal>,
     ) -> WebResult<Response> {
-        if by.must_say_why() {
-            return Ok(self.ask_why(by, language, TypedCall::default(), None));
-        }
         let open = self.open_invitations_seen(by, typed.tenant.as_ref()).await?;
         let sight = self.sight(by, Act::InviteDevice)?;
         let sites = self.sites_seen(by, &sight, typed.tenant.as_ref()).await?;

@@ -1,14 +1,15 @@
 //! The people of a tenant. The vendor's support sees its own people's names, and those of tenants masked.
 
 use crate::acting::Acting;
+use crate::asking::JustifiedPage;
 use crate::frame::Frame;
-use crate::pages::home::JustifiedPage;
+use crate::personal::PersonalText;
 use crate::service::{ConsoleService, refusal};
 use crate::words;
 use askama::Template;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use tegata_core::{Act, ActTarget, Language, Refusal, SiteId};
+use tegata_core::{Act, Language, Refusal};
 use tegata_storage::{BreakGlass, Person, PersonState};
 use tegata_web::{ReaderLanguage, WebResult};
 
@@ -20,8 +21,8 @@ struct PeoplePage {
 }
 
 struct PersonView {
-    name: String,
-    login: String,
+    name: PersonalText,
+    login: PersonalText,
     roles: String,
     sites: String,
     state: &'static str,
@@ -34,7 +35,7 @@ pub(crate) async fn show(
     JustifiedPage(by): JustifiedPage,
 ) -> WebResult<Response> {
     let people = service.people_seen(&by).await?;
-    let people = people.iter().map(|person| PersonView::of(person, language)).collect();
+    let people = people.iter().map(|person| PersonView::of(person, &by, language)).collect();
     let body = PeoplePage { frame: Frame::of(&by, "/console/people", language), people };
     Ok(service.page(language, language.pick("利用者", "People"), &body).into_response())
 }
@@ -44,22 +45,13 @@ impl ConsoleService {
     pub(crate) async fn people_seen(&self, by: &Acting) -> Result<Vec<Person>, Refusal> {
         by.reach(Act::SeePeople)?;
         let mut people = self.own_rows(by).people().await.map_err(refusal)?;
-        people.retain(|person| {
-            let sites: Vec<SiteId> = person.sites.iter().map(|site| site.id.clone()).collect();
-            let target = ActTarget {
-                tenant: &person.tenant,
-                sites: &sites,
-                person: Some((&person.id, &person.roles)),
-                requested_by: None,
-            };
-            by.holder.may(Act::SeePeople, &target, by.because.as_ref()).is_ok()
-        });
+        people.retain(|person| by.may_see(person).is_ok());
         Ok(people)
     }
 }
 
 impl PersonView {
-    fn of(person: &Person, language: Language) -> Self {
+    fn of(person: &Person, by: &Acting, language: Language) -> Self {
         let roles: Vec<_> = person.roles.iter().map(|role| words::role(role, language)).collect();
         let sites: Vec<_> = person.sites.iter().map(|site| site.name.as_str()).collect();
         let state = match (person.state, person.break_glass, person.is_set_up) {
@@ -67,11 +59,11 @@ impl PersonView {
             (_, Some(BreakGlass::Ready), _) => language.pick("緊急用", "For emergencies"),
             (_, Some(BreakGlass::Used), _) => language.pick("緊急用（使用済み）", "For emergencies (used)"),
             (PersonState::Active, None, false) => language.pick("設定待ち", "Not set up yet"),
-            (PersonState::Active, None, true) => language.pick("使えます", "Active"),
+            (PersonState::Active, None, true) => language.pick("有効", "Active"),
         };
         Self {
-            name: person.name.clone(),
-            login: person.login.clone(),
+            name: by.name_of(&person.tenant, &person.name),
+            login: by.login_of(&person.tenant, &person.login),
             roles: roles.join(language.pick("、", ", ")),
             sites: sites.join(language.pick("、", ", ")),
             is_active: person.state == PersonState::Active,

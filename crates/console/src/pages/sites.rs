@@ -1,7 +1,7 @@
 //! Companies, where somebody reaches several, and the sites of one; each leads to its devices.
 
+use crate::asking::JustifiedPage;
 use crate::frame::Frame;
-use crate::pages::home::JustifiedPage;
 use crate::service::{ConsoleService, refusal};
 use askama::Template;
 use axum::extract::{Query, State};
@@ -21,6 +21,7 @@ struct SitesPage {
     tenants: Vec<PlaceView>,
     sites: Vec<PlaceView>,
     may_invite: bool,
+    may_read_log: bool,
     more: bool,
 }
 
@@ -57,6 +58,7 @@ pub(crate) async fn show(
         frame: Frame::of(&by, "/console/sites", language),
         more: sites.len().max(tenants.len()) > MOST,
         may_invite: by.may_ever(Act::InviteDevice),
+        may_read_log: by.may_ever(Act::ReadAudit),
         tenants: tenants.into_iter().take(MOST).map(PlaceView::of_tenant).collect(),
         sites: sites.into_iter().take(MOST).map(PlaceView::of_site).collect(),
     };

@@ -1,9 +1,9 @@
 //! Why somebody cannot enter: what a code means that they read out, and what to tell them.
 
-use crate::acting::ActingPage;
+use crate::acting::Acting;
+use crate::asking::JustifiedPage;
 use crate::finding::{Hit, Hits};
 use crate::frame::Frame;
-use crate::pages::home::TypedCall;
 use crate::service::{ConsoleService, refusal};
 use askama::Template;
 use axum::extract::{Query, State};
@@ -52,12 +52,9 @@ pub(crate) struct WhyQuery {
 pub(crate) async fn show(
     State(service): State<ConsoleService>,
     ReaderLanguage(language): ReaderLanguage,
-    ActingPage(by): ActingPage,
+    JustifiedPage(by): JustifiedPage,
     Query(WhyQuery { code }): Query<WhyQuery>,
 ) -> WebResult<Response> {
-    if by.must_say_why() {
-        return Ok(service.ask_why(&by, language, TypedCall { q: code, ..TypedCall::default() }, None));
-    }
     let sight = service.sight(&by, Act::SeeDevices)?;
     let answer = sight.rows.why(&SpokenCode::parse(&code), by.at).await.map_err(refusal)?;
     let is_seen = |found: &&tegata_storage::FoundDevice| {
@@ -79,7 +76,7 @@ pub(crate) async fn show(
         }),
         in_the_log: answer.in_the_log,
         hits: (!devices.is_empty()).then(|| Hits {
-            found: devices.iter().map(|found| Hit::of(found, &by, &sight, language)).collect(),
+            found: devices.iter().map(|found| Hit::of(found, &by, language)).collect(),
             more: false,
         }),
     };
@@ -88,7 +85,7 @@ pub(crate) async fn show(
 }
 
 impl RuleView {
-    fn of(rule: Refusal, by: &crate::acting::Acting, language: Language) -> Self {
+    fn of(rule: Refusal, by: &Acting, language: Language) -> Self {
         let remedies = rule.remedies().iter().filter(|act| by.may_ever(**act));
         Self {
             code: rule.code(),
@@ -99,20 +96,37 @@ impl RuleView {
     }
 }
 
-/// What the reader can do on a page of the console.
+/// What the reader can do on a page of the console, or whom they ask where there is no such page.
 const fn remedy(act: Act, language: Language) -> Option<&'static str> {
     Some(match act {
-        Act::ResumeDevice => language.pick("端末の停止を解除する", "Let the device go on"),
-        Act::InviteDevice => language.pick("新しい招待を作る", "Make a new invitation"),
-        Act::DecideApproval => language.pick("承認待ちの端末を承認する", "Decide on the device that waits"),
-        Act::SetPolicy => language.pick("登録のルールを見直す", "Change the rules of enrollment"),
-        Act::DisablePerson => language.pick("利用者の停止を解除する", "Let the person sign in again"),
-        Act::AssignDevice => language.pick("端末を使う人を見直す", "Say who may use the device"),
-        Act::ChangePerson => language.pick("利用者の店舗を見直す", "Change the sites of the person"),
-        Act::ResetPerson => {
-            language.pick("利用者に新しい設定用リンクを渡す", "Give the person a new setup link")
+        Act::ResumeDevice => {
+            language.pick("端末の画面で、停止を解除する", "Let the device go on, on its page")
         }
-        Act::SuspendTenant => language.pick("会社の停止を解除する", "Let the company go on"),
+        Act::InviteDevice => language.pick("「招待」で、新しい招待を作る", "Make a new invitation"),
+        Act::DecideApproval => language
+            .pick("「承認待ち」で、端末を承認する", "Decide on the device that waits, under Approvals"),
+        Act::SetPolicy => language.pick(
+            "登録のルールの見直しを、運用者に依頼する",
+            "Ask the operator to change the rules of enrollment",
+        ),
+        Act::DisablePerson => language.pick(
+            "利用者の停止の解除を、運用者に依頼する",
+            "Ask the operator to let the person sign in again",
+        ),
+        Act::AssignDevice => language.pick(
+            "端末を使う人の見直しを、運用者に依頼する",
+            "Ask the operator to say who may use the device",
+        ),
+        Act::ChangePerson => language.pick(
+            "利用者の店舗や役割の見直しを、運用者に依頼する",
+            "Ask the operator to change the sites or roles of the person",
+        ),
+        Act::ResetPerson => language.pick(
+            "利用者の新しい設定用リンクを、運用者に依頼する",
+            "Ask the operator for a new setup link for the person",
+        ),
+        Act::SuspendTenant => language
+            .pick("会社の利用停止の解除を、運用者に依頼する", "Ask the operator to let the company go on"),
         _ => return None,
     })
 }

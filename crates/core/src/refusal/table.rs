@@ -427,6 +427,16 @@ refusals! {
         ja: "画面を開いたあとに、別の人がこの端末を変更しました", "何も変更していません。端末の画面を開き直し、いまの内容を確かめてから、もう一度操作してください。";
         en: "Somebody has changed the device meanwhile", "Nothing was changed. Load the device again, see what it is now, and repeat what you did.";
     }
+    /// A view of the list of devices whose name or restrictions are none.
+    ViewUnfit "D-20" 400 {
+        ja: "この表示は保存できません", "1文字以上64文字以内の名前を付けて、端末の一覧の画面から保存し直してください。";
+        en: "This view cannot be kept", "Give it a name of 1 to 64 characters, and save it from the list of devices.";
+    }
+    /// Somebody keeps as many views as one may.
+    ViewsFull "D-21" 409 {
+        ja: "保存できる表示は20件までです", "使わない表示を削除してから、もう一度保存してください。";
+        en: "No more than 20 views are kept", "Forget one that you do not use, and save this one again.";
+    }
 
     // S: The server itself.
     /// The ledger or a key cannot be reached: nothing was done.
@@ -624,7 +634,7 @@ refusals! {
     }
     /// The product asks for more than the sign-in proves.
     SignInTooWeak "T-13" 403 {
-        ja: "このサービスには、より確かなサインインが必要です", "緊急用コードではなく、認証アプリの確認コードでサインインしてください。";
+        ja: "いまのサインインの方法では、このサービスを使えません", "一度サインアウトしてから、認証アプリの確認コードでサインインし直してください。緊急用コードでは使えません。";
         en: "The product asks for a stronger sign-in", "Sign in with the code of your authenticator app, not with an emergency code.";
     }
     /// A request to sign out that names another's sign-in, or an address to go on to that was not registered.
@@ -726,7 +736,7 @@ refusals! {
     }
     /// Somebody would decide on their own request.
     OwnRequest "U-22" 403 {
-        ja: "ご自身に関わる申請は承認できません", "ほかの管理者に依頼してください。";
+        ja: "ご自身に関わることは、ご自身では決められません", "ほかの管理者に承認を依頼してください。";
         en: "Nobody decides on a request of their own", "Ask another administrator to decide.";
     }
     /// Somebody asks more often what is on file than a conversation needs.
@@ -846,7 +856,7 @@ refusals! {
     }
     /// The tenant lets its provider make accounts, and the provider names no site where the person works.
     PersonWithoutSite "U-56" 403 {
-        ja: "会社の認証サービスが、この会社の店舗をひとつも示していません", "勤務先の店舗が登録されているか、会社の管理者に確かめてもらってください。";
+        ja: "どの店舗で働いているかが登録されていないため、サインインできません", "会社の管理者に「U-56 と表示された」と伝え、勤務先の店舗を登録してもらってください。";
         en: "Your company's sign-in service names no site of this company for you", "Ask your company's administrator whether the site where you work is registered for you.";
     }
     /// A logout token that is not believed, or was used before.

@@ -3,11 +3,11 @@
 use super::ScopedLedger;
 use super::extent::Scope;
 use crate::{
-    Actor, Approval, Device, DeviceAction, DeviceChange, EmergencyCode, KeptAnswer, Ledger, License, Lineage,
-    LossReports, NewInvitation, NewKitting, NewPerson, NewPersonLink, NewPersonPasskey, NewScimToken, OnFile,
-    PeoplePolicy, PersonUpdate, PolicyPlace, ProvedPassword, ProviderLogout, Result, ReviewAnswer,
-    ReviewEffect, RevocationEffect, SignInPolicy, Site, StartSession, StartedSession, TenantAction,
-    Transaction,
+    ActingPerson, Actor, Approval, Device, DeviceAction, DeviceChange, EmergencyCode, KeptAnswer, Ledger,
+    License, Lineage, LossReports, NewInvitation, NewKitting, NewPerson, NewPersonLink, NewPersonPasskey,
+    NewScimToken, OnFile, PeoplePolicy, PersonUpdate, PolicyPlace, ProvedPassword, ProviderLogout, Result,
+    ReviewAnswer, ReviewEffect, RevocationEffect, SignInPolicy, Site, StartSession, StartedSession,
+    TenantAction, Transaction,
 };
 use tegata_core::feed::TokenHolder;
 use tegata_core::renewal::RenewalRules;
@@ -70,6 +70,8 @@ scoped_writes! {
     justify_session(session: &SessionId, because: Option<&Justification>, actor: &Actor) -> ();
     approval_in_hand(id: &ApprovalId) -> Option<Approval>;
     answer_before(person: &PersonId, key: &str) -> Option<KeptAnswer>;
+    save_view(person: &PersonId, name: &Name, query: &str) -> ();
+    forget_view(person: &PersonId, name: &str) -> ();
     keep_answer(person: &PersonId, key: &str, kept: &KeptAnswer) -> ();
     report_lost(reporter: &DeviceId, device: &DeviceId) -> u64;
     revoke_certificate(
@@ -118,6 +120,7 @@ scoped_writes! {
     end_provider_sessions(logout: &ProviderLogout<'_>, actor: &Actor) -> u64;
     start_session(new: &StartSession) -> StartedSession;
     require_session(person: &PersonId, session: &SessionId) -> ();
+    act_as(session: &SessionId, device: &DeviceId) -> ActingPerson;
     end_session(person: &PersonId, session: &SessionId, actor: &Actor) -> ();
     end_other_sessions(person: &PersonId, kept: &SessionId, actor: &Actor) -> u64;
 }

@@ -107,6 +107,12 @@ impl ScopedLedger {
         Ok(listed.collect())
     }
 
+    /// Who uses a device: those whom it is for; where it is for everybody, who signed in last.
+    pub async fn users_of(&self, device: &DeviceId) -> Result<Vec<FoundPerson>> {
+        let mut people = self.people_of(std::slice::from_ref(device)).await?;
+        Ok(people.remove(device).unwrap_or_default())
+    }
+
     async fn found_rows(&self, ids: &[DeviceId]) -> Result<HashMap<DeviceId, FoundRow>> {
         let mut found = HashMap::with_capacity(ids.len());
         for some in ids.chunks(MOST) {

@@ -2,24 +2,9 @@
 
 use crate::actor::Actor;
 use crate::engine::on_transaction;
-use crate::scope::on_scoped_read;
-use crate::{LedgerError, Result, ScopedLedger, Transaction};
+use crate::{LedgerError, Result, Transaction};
 use serde_json::json;
 use tegata_core::{Justification, SessionId};
-
-impl ScopedLedger {
-    /// What was said last in this session of why its person acts.
-    pub async fn justification_of(&self, session: &SessionId) -> Result<Option<Justification>> {
-        let row: Option<(Option<String>, Option<String>)> = on_scoped_read!(self, connection => {
-            sqlx::query_as("SELECT reason, ticket FROM session WHERE id = $1 AND ($2 IS NULL OR tenant = $2)")
-                .bind(session.as_str())
-                .bind(self.scope.bound())
-                .fetch_optional(connection)
-                .await?
-        });
-        Ok(row.and_then(|(reason, ticket)| Justification::new(&reason?, &ticket?)))
-    }
-}
 
 impl Transaction {
     /// Keeps with a session why its person acts from now on; nothing ends the call.

@@ -7,9 +7,42 @@ use futures_util::future::join;
 use std::time::Duration;
 use tegata_core::RevocationReason::KeyCompromise;
 use tegata_core::{DeviceId, Timestamp};
-use tegata_storage::{AuditFault, AuditLink, AuditRetention, DeviceAction, IssuanceRight, IssuedToken};
+use tegata_storage::{
+    AuditFault, AuditLink, AuditRetention, DeviceAction, IssuanceRight, IssuedToken, TrailPage,
+};
 
 on_both_engines! {
+    async fn a_tenant_reads_its_own_log_in_pages_by_day_device_and_person(fixture: LedgerFixture) {
+        let [one, other] = [fixture.enroll(day(1)).await.0, fixture.enroll(day(2)).await.0];
+        for number in 3..6 {
+            fixture.act(&one, DeviceAction::Suspend, day(number)).await.unwrap();
+            fixture.act(&one, DeviceAction::Resume, day(number)).await.unwrap();
+        }
+        fixture.act(&other, DeviceAction::Suspend, day(6)).await.unwrap();
+        let rows = fixture.ledger.everything();
+        let all = TrailPage {
+            tenant: fixture.tenant.clone(), device: None, person: None, from: None, until: None, before: None, limit: 3,
+        };
+        let actions = async |mut page: TrailPage| {
+            let mut actions = Vec::new();
+            loop {
+                let found = rows.trail(&page).await.unwrap();
+                actions.extend(found.entries.iter().map(|entry| crate::fixture::action(&entry.entry)));
+                let Some(next) = found.next else { return actions };
+                page.before = Some(next);
+            }
+        };
+        let everything = actions(all.clone()).await;
+        assert_eq!(everything[..2], ["device.suspended", "device.resumed"], "the newest first");
+        assert!(everything.iter().any(|action| action == "site.added"), "{everything:?}");
+        let of_one = actions(TrailPage { device: Some(one), ..all.clone() }).await;
+        assert_eq!(of_one.iter().filter(|action| *action == "device.suspended").count(), 3);
+        let on_a_day = TrailPage { from: Some(day(4)), until: Some(day(5)), ..all.clone() };
+        assert_eq!(actions(on_a_day).await, ["device.resumed", "device.suspended"]);
+        let nobody = TrailPage { person: Some(tegata_core::PersonId::random(&fixture.entropy)), ..all };
+        assert!(actions(nobody).await.is_empty());
+    }
+
     async fn one_change_is_one_entry(fixture: LedgerFixture) {
         let before = fixture.audited().await;
         let (device, first) = fixture.enroll(day(0)).await;

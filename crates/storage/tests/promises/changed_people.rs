@@ -7,8 +7,10 @@ use crate::passkeys::new_passkey;
 use crate::people::{add, is_guard, lasts, new, other_tenant, refused, set_up, sign_out, start};
 use crate::restoring::KeptAnswer;
 use std::time::Duration;
-use tegata_core::{LoginId, Name, PersonId, PersonRole, Refusal, Roles, SessionId, SiteId};
-use tegata_storage::{BreakGlass, PersonState, PersonUpdate, Principal, Result, ScopedLedger};
+use tegata_core::{Justification, LoginId, Name, PersonId, PersonRole, Refusal, Roles, SessionId, SiteId};
+use tegata_storage::{
+    Actor, BreakGlass, DeviceAction, PersonState, PersonUpdate, Principal, Result, ScopedLedger,
+};
 
 on_both_engines! {
     async fn a_person_who_moves_is_signed_out_where_they_work_no_longer(fixture: LedgerFixture) {
@@ -95,6 +97,33 @@ on_both_engines! {
         drop(late);
         let has = async |code: &[u8]| rows(fixture).has_person_code(&person, code, day(1)).await.unwrap();
         assert!(has(b"recovery 9").await && !has(b"recovery 1").await);
+    }
+
+    async fn whoever_acts_stands_as_the_ledger_has_them_now_and_says_why(fixture: LedgerFixture) {
+        let person = set_up(fixture, "tanaka").await;
+        let device = fixture.enroll(day(0)).await.0;
+        let token = start(fixture, &person, &device, 1, day(1)).await.unwrap();
+        let session = rows(fixture).session(&token, &device, day(1)).await.unwrap().unwrap();
+        let because = Justification::new("紛失の電話", "T-7").unwrap();
+        let mut transaction = rows(fixture).begin(day(1)).await.unwrap();
+        transaction.justify_session(&session.id, Some(&because), &operator()).await.unwrap();
+        transaction.commit().await.unwrap();
+        let roles = Roles::new([PersonRole::SiteManager]);
+        let demoted = PersonUpdate { roles: Some(roles.clone()), ..PersonUpdate::default() };
+        change(fixture, &person, &demoted).await.unwrap();
+        let before = fixture.audited().await;
+        let mut transaction = rows(fixture).begin(day(1)).await.unwrap();
+        let acting = transaction.act_as(&session.id, &device).await.unwrap();
+        assert_eq!((&acting.session.roles, acting.sites.as_slice()), (&roles, std::slice::from_ref(&fixture.site)));
+        transaction.act_on_device(&device, DeviceAction::Suspend, "見当たらない", &Actor::Person(person)).await.unwrap();
+        transaction.commit().await.unwrap();
+        let entry = fixture.ledger.audit_entries(before, 9).await.unwrap().pop().unwrap().entry;
+        for said in ["device.suspended", "\"note\":\"見当たらない\"", "\"because\":{\"reason\":\"紛失の電話\",\"ticket\":\"T-7\"}"] {
+            assert!(entry.contains(said), "{said}: {entry}");
+        }
+        let mut late = rows(fixture).begin(day(1)).await.unwrap();
+        let outcome = late.act_as(&session.id, &device).await;
+        assert_eq!(refused(&outcome), Some(Refusal::SignInNeeded), "the device in hand was stopped");
     }
 
     async fn whoever_was_thrown_out_changes_nothing_by_a_request_under_way(fixture: LedgerFixture) {

@@ -8,7 +8,9 @@ use std::collections::HashSet;
 use tegata_core::feed::{Change, Denial};
 use tegata_core::{CertificateState, DeviceId, DeviceState, RevocationReason, SiteId, Standing};
 use tegata_storage::DeviceAction::{Resume, Retire, Revoke, Suspend};
-use tegata_storage::{DeviceAction, DevicePage, DeviceSort, IssuanceRight};
+use tegata_storage::{
+    DeviceAction, DevicePage, DeviceSort, EntrancePage, EntranceSpell, IssuanceRight, TenantAction,
+};
 
 const LOST: DeviceAction = Revoke(RevocationReason::KeyCompromise);
 
@@ -35,6 +37,39 @@ on_both_engines! {
                 assert_eq!(stands, if moved.is_ok() { to } else { from });
             }
         }
+    }
+
+    async fn who_could_enter_on_a_day_is_known_of_every_day_since(fixture: LedgerFixture) {
+        let [stopped, _] = [fixture.enroll(day(0)).await.0, fixture.enroll(day(1)).await.0];
+        fixture.act(&stopped, Suspend, day(2)).await.unwrap();
+        fixture.act(&stopped, Resume, day(4)).await.unwrap();
+        fixture.act_on_tenant(TenantAction::Suspend, day(6)).await.unwrap();
+        fixture.act_on_tenant(TenantAction::Resume, day(7)).await.unwrap();
+        fixture.act(&stopped, LOST, day(8)).await.unwrap();
+        let rows = fixture.ledger.everything();
+        let entered = async |from: u32, until: u32| {
+            let within = EntranceSpell { from: day(from), until: day(until) };
+            let (mut found, mut page) = (Vec::new(), EntrancePage {
+                site: fixture.site.clone(), within, after: None, limit: 1,
+            });
+            loop {
+                let (entrances, end) = rows.entrances(&page).await.unwrap();
+                found.extend(entrances.into_iter().map(|one| (one.device.id == stopped, one.spells)));
+                let Some(end) = end else { return found };
+                page.after = Some(end);
+            }
+        };
+        let devices = async |from, until| entered(from, until).await.iter().map(|(is_stopped, _)| *is_stopped).collect::<Vec<_>>();
+        assert_eq!(devices(0, 1).await, [true], "the other had no certificate yet");
+        assert_eq!(devices(1, 2).await.len(), 2);
+        assert_eq!(devices(2, 4).await, [false]);
+        assert_eq!(devices(4, 6).await.len(), 2);
+        assert_eq!(devices(6, 7).await, [false; 0], "their tenant was suspended");
+        assert_eq!(devices(8, 9).await, [false]);
+        let found = entered(1, 9).await;
+        let spells = &found.iter().find(|(is_stopped, _)| *is_stopped).unwrap().1;
+        let expected = [(1, 2), (4, 6), (7, 8)].map(|(from, until)| EntranceSpell { from: day(from), until: day(until) });
+        assert_eq!(*spells, expected);
     }
 
     async fn pages_of_the_list_show_every_device_once_in_each_order(fixture: LedgerFixture) {
@@ -68,6 +103,15 @@ on_both_engines! {
         assert_eq!(only(DevicePage { within: Some(vec![other.clone(), site]), ..all() }).await, 7);
         assert_eq!(only(DevicePage { within: Some(vec![other]), ..all() }).await, 0);
         assert_eq!(only(DevicePage { within: Some(vec![]), ..all() }).await, 0, "no sites are no devices");
+        let namesakes = DevicePage { namesakes: true, ..all() };
+        assert_eq!(only(namesakes.clone()).await, 7, "all are called alike");
+        let called = tegata_core::Name::label("奥の棚").unwrap();
+        let first = rows.device_page(&DevicePage { limit: 1, ..all() }).await.unwrap().0[0].device.id.clone();
+        let rename = async |transaction: &mut tegata_storage::Transaction| {
+            transaction.rename_device(&first, &called, &crate::fixture::operator()).await
+        };
+        fixture.write(day(6), rename).await.unwrap();
+        assert_eq!(only(namesakes).await, 6);
         assert_eq!(only(DevicePage { unseen_since: Some(day(1)), ..all() }).await, 3);
         assert_eq!(only(DevicePage { ends_before: Some(day(300)), ..all() }).await, 0);
         assert_eq!(only(DevicePage { ends_before: Some(day(4000)), ..all() }).await, 5, "of those in use");

@@ -19,11 +19,11 @@ use tegata_core::{
 };
 use tegata_storage::{
     Actor, CreatesPeople, DeviceAction, DeviceChange, DeviceFilter, DevicePage, DeviceSearch, EmergencyCode,
-    KeptAnswer, License, Lineage, LossReports, NewApproval, NewCredential, NewInvitation, NewKitting,
-    NewPerson, NewPersonLink, NewPersonPasskey, NewScimToken, OnFile, PeopleFilter, PeoplePolicy,
-    PersonUpdate, PolicyPlace, Principal, ProvedPassword, ProviderLogout, ProviderUse, Result, ReviewAnswer,
-    Scope, ScopedLedger, SecondFactorUse, SignInAccounts, SignInPolicy, Site, StartSession, Tenant,
-    TenantAction, Transaction, UsedChallenge,
+    EntrancePage, EntranceSpell, KeptAnswer, License, Lineage, LossReports, NewApproval, NewCredential,
+    NewInvitation, NewKitting, NewPerson, NewPersonLink, NewPersonPasskey, NewScimToken, OnFile,
+    PeopleFilter, PeoplePolicy, PersonUpdate, PolicyPlace, Principal, ProvedPassword, ProviderLogout,
+    ProviderUse, Result, ReviewAnswer, Scope, ScopedLedger, SecondFactorUse, SignInAccounts, SignInPolicy,
+    Site, StartSession, Tenant, TenantAction, TrailPage, Transaction, UsedChallenge,
 };
 
 /// What one tenant has, by name.
@@ -66,6 +66,9 @@ const SUBJECT: &str = "staff-1";
 
 /// What the person's authenticator calls its passkey.
 const PASSKEY: &[u8] = b"a passkey";
+
+/// What the person calls a view of the list.
+const VIEW: &str = "長く使われていない端末";
 
 /// What another product has hashed of the administrator's password, and what the directory calls the site.
 const FOREIGN_HASH: &str = "a foreign hash";
@@ -128,6 +131,28 @@ async fn answers(fixture: &LedgerFixture, scope: &Scope, of: &Possessions) -> An
     answers
 }
 
+async fn about_the_console(
+    rows: &ScopedLedger,
+    of: &Possessions,
+    note: &mut (impl FnMut(&'static str, &dyn Debug) + Send),
+) {
+    let within = EntranceSpell { from: day(0), until: day(2) };
+    let at_site = EntrancePage { site: of.site.clone(), within, after: None, limit: 5 };
+    note("entrances", &rows.entrances(&at_site).await);
+    note("users_of", &rows.users_of(&of.device).await);
+    note("saved_views", &rows.saved_views(&of.person).await);
+    let trail = TrailPage {
+        tenant: of.tenant.clone(),
+        device: None,
+        person: None,
+        from: None,
+        until: None,
+        before: None,
+        limit: 5,
+    };
+    note("trail", &rows.trail(&trail).await.map(|trail| trail.entries));
+}
+
 async fn reads(rows: &ScopedLedger, of: &Possessions) -> Answers {
     let mut answers = Answers::new();
     let mut note = |name, answer: &dyn Debug| assert!(answers.insert(name, format!("{answer:?}")).is_none());
@@ -141,9 +166,10 @@ async fn reads(rows: &ScopedLedger, of: &Possessions) -> Answers {
     note("ledger_device", &rows.ledger_device(&of.device).await);
     let page = DevicePage { tenant: Some(of.tenant.clone()), limit: 5, ..DevicePage::default() };
     note("device_page", &rows.device_page(&page).await);
+    about_the_console(rows, of, &mut note).await;
     note("last_change_of", &rows.last_change_of(&of.device).await);
     note("device_change", &rows.device_change(of.change).await);
-    note("justification_of", &rows.justification_of(&of.session).await);
+    note("acting_person", &rows.acting_person(&of.session, &of.device, day(1)).await);
     note("devices_numbered", &rows.devices_numbered(&of.device.as_str()[..8]).await);
     note("find_certificates", &rows.find_certificates(of.certificate.as_bytes()).await);
     let said = |text: &str| SearchQuery::parse(text, day(1));
@@ -327,12 +353,26 @@ async fn write_each(fixture: &LedgerFixture, rows: &ScopedLedger, of: &Possessio
     write!(set_people_policy(&tenant, &people_policy, actor));
     write!(answer_review(&of.review, &of.person, ReviewAnswer::Confirmed, &of.admin, actor));
     write_about_providers(rows, of, answers).await;
+    write_of_the_console(rows, of, answers).await;
     use_session(fixture, rows, of, answers).await;
 }
 
 fn scim_token(id: ScimTokenId, tenant: &TenantId) -> NewScimToken {
     let (name, roles) = (Name::of_place("Entra ID").unwrap(), Roles::new([PersonRole::Staff]));
     NewScimToken { id, tenant: tenant.clone(), name, roles, expires_at: day(9) }
+}
+
+async fn write_of_the_console(rows: &ScopedLedger, of: &Possessions, answers: &mut Answers) {
+    macro_rules! write {
+        ($name:ident($($argument:expr),*)) => {{
+            let mut transaction = rows.begin(day(2)).await.unwrap();
+            let answer = transaction.$name($($argument),*).await;
+            assert!(answers.insert(stringify!($name), format!("{answer:?}")).is_none());
+        }};
+    }
+    write!(act_as(&of.session, &of.device));
+    write!(save_view(&of.person, &Name::label("侵入").unwrap(), "state=active"));
+    write!(forget_view(&of.person, VIEW));
 }
 
 async fn write_about_providers(rows: &ScopedLedger, of: &Possessions, answers: &mut Answers) {
@@ -588,6 +628,7 @@ impl Possessions {
                 transaction.note_device_change(&change(self, self.change)).await?;
                 let kept = KeptAnswer { request_hash: kept, answer: "{}".into() };
                 transaction.keep_answer(&self.person, "a key", &kept).await?;
+                transaction.save_view(&self.person, &Name::label(VIEW).unwrap(), "stale_days=30").await?;
                 transaction.add_person(&linked, actor).await?;
                 transaction.link_person(&link(self), actor).await?;
                 transaction.set_sign_in_policy(&self.tenant, policy, actor).await?;

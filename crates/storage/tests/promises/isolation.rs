@@ -22,6 +22,7 @@ const DEFINING: &[&str] = &[
     "setup_link.person",
     "passkey.person",
     "kept_answer.person",
+    "saved_view.person",
     "person_device.person",
     "device_person.person",
     "imported_password.person",

@@ -52,6 +52,7 @@ const WALLED: &[(&str, i64)] = &[
     ("acme_order", 0),
     ("device_change", 0),
     ("kept_answer", 0),
+    ("saved_view", 0),
     // That it was made, and its site; the events of the feed are about others.
     ("audit", 2),
     ("feed", 0),

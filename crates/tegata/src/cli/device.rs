@@ -1,5 +1,6 @@
 //! `tegata device …`: find, show, stop, sign out, and see the proof that it is stopped.
 
+mod entrances;
 mod list;
 mod lookup;
 mod show;
@@ -32,6 +33,8 @@ pub enum DeviceCommand {
         #[command(flatten)]
         output: OutputFormat,
     },
+    /// Which could enter on a day, and when: by their certificates and every stop of them and their tenant
+    Entrances(entrances::EntrancesOptions),
     /// Stop it for now; `resume` lets it go on with the same certificate
     Suspend(stop::StopDeviceOptions),
     /// Let a suspended one go on
@@ -60,6 +63,7 @@ pub async fn run(
         DeviceCommand::History { device, lines, output } => {
             show::history(&rows(&ledger, None), device, *lines, output.json).await
         }
+        DeviceCommand::Entrances(options) => entrances::entrances(&ledger, options, system).await,
         DeviceCommand::Suspend(stop) => stop::act(&ledger, stop, DeviceAction::Suspend, system).await,
         DeviceCommand::Resume(stop) => stop::act(&ledger, stop, DeviceAction::Resume, system).await,
         DeviceCommand::Revoke(options) => stop::revoke(&ledger, options, system).await,

@@ -11,6 +11,8 @@ pub struct HistoryEvent {
     actor: String,
     action: String,
     detail: Value,
+    /// Why whoever acted did so, as they said before.
+    because: Option<String>,
 }
 
 /// A line for people.
@@ -105,6 +107,7 @@ impl HistoryEvent {
             actor: text("actor")?,
             action: text("action")?,
             detail: value.get("detail").cloned().unwrap_or_default(),
+            because: because(&value["because"]),
         })
     }
 
@@ -122,9 +125,11 @@ impl HistoryEvent {
         self.at
     }
 
-    /// What was noted about it, if anything.
-    pub fn note(&self) -> Option<&str> {
-        ["note", "why"].iter().find_map(|name| self.text(name)).filter(|note| !note.is_empty())
+    /// What was noted about it, and why whoever acted did so, if anything was said.
+    pub fn note(&self) -> Option<String> {
+        let noted = ["note", "why"].iter().find_map(|name| self.text(name)).filter(|note| !note.is_empty());
+        let said: Vec<_> = noted.into_iter().chain(self.because.as_deref()).collect();
+        (!said.is_empty()).then(|| said.join("; "))
     }
 
     /// Who did it and when, as in `by operator root at 2026-11-30T08:00:00Z, who noted "ticket 7"`.
@@ -194,6 +199,12 @@ fn who(actor: &str) -> String {
     }
 }
 
+/// Reason and ticket of somebody of the vendor's support, as in `a lost tablet [T-1024]`.
+fn because(said: &Value) -> Option<String> {
+    let (reason, ticket) = said["reason"].as_str().zip(said["ticket"].as_str())?;
+    Some(format!("{reason} [{ticket}]"))
+}
+
 fn spaced(word: &str) -> String {
     word.replace('_', " ")
 }
@@ -243,6 +254,21 @@ mod tests {
     fn an_action_that_nobody_described_is_still_readable() {
         let text = lines(&[event(1, "client:till-cloud", "site.moved_on", &json!({}))]);
         assert_eq!(text, ["site: moved on, by client till-cloud"]);
+    }
+
+    #[test]
+    fn what_support_said_of_its_call_stands_beside_the_note() {
+        let entry = json!({
+            "actor": "person:p", "action": "device.suspended", "detail": {"note": "by the till"},
+            "because": {"reason": "a lost tablet", "ticket": "T-7"},
+        });
+        let event = HistoryEvent::parse(&AuditEntry {
+            seq: 1,
+            at: Timestamp::from_seconds(0),
+            entry: entry.to_string(),
+        });
+        let note = event.expect("an entry").note();
+        assert_eq!(note.as_deref(), Some("by the till; a lost tablet [T-7]"));
     }
 
     #[test]

@@ -1,0 +1,67 @@
+//! Views of the list of devices that people keep: how it is narrowed and sorted, under a name.
+
+use crate::acting::Acting;
+use crate::pages::devices::ListQuery;
+use crate::service::{ConsoleService, refusal};
+use tegata_core::{Name, Refusal};
+use tegata_storage::{LedgerError, SavedView};
+
+/// The longest query that is kept, in bytes: one with every restriction is shorter.
+const LONGEST: usize = 1000;
+
+impl ConsoleService {
+    /// The views that somebody keeps, by name.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub(crate) async fn views_of(&self, by: &Acting) -> Result<Vec<SavedView>, Refusal> {
+        self.own_rows(by).saved_views(&by.session.person).await.map_err(refusal)
+    }
+
+    /// Keeps a view, in the place of one of this name. Gives its query as it is kept.
+    ///
+    /// # Errors
+    /// [`Refusal::ViewUnfit`] for a name or a query that is none, [`Refusal::ViewsFull`].
+    pub(crate) async fn save_view(&self, by: &Acting, name: &str, query: &str) -> Result<String, Refusal> {
+        let name = Name::label(name).map_err(|_| Refusal::ViewUnfit)?;
+        let query = kept(query)?;
+        let mut acting = self.begin_within(self.own_rows(by), by).await?;
+        match acting.rows.save_view(&by.session.person, &name, &query).await {
+            Ok(()) => acting.commit().await.map(|()| query),
+            Err(LedgerError::Guard(_)) => Err(Refusal::ViewsFull),
+            Err(error) => Err(refusal(error)),
+        }
+    }
+
+    /// Forgets a view. That there is none any more is what was asked for.
+    ///
+    /// # Errors
+    /// The ledger cannot be written.
+    pub(crate) async fn forget_view(&self, by: &Acting, name: &str) -> Result<(), Refusal> {
+        let mut acting = self.begin_within(self.own_rows(by), by).await?;
+        match acting.rows.forget_view(&by.session.person, name).await {
+            Ok(()) => acting.commit().await,
+            Err(LedgerError::Guard(_)) => Ok(()),
+            Err(error) => Err(refusal(error)),
+        }
+    }
+}
+
+/// What of a query is known, without the place where a page ended.
+fn kept(query: &str) -> Result<String, Refusal> {
+    let asked: ListQuery = serde_urlencoded::from_str(query).map_err(|_| Refusal::ViewUnfit)?;
+    let kept = serde_urlencoded::to_string(ListQuery { after: None, ..asked });
+    kept.ok().filter(|kept| kept.len() <= LONGEST).ok_or(Refusal::ViewUnfit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_view_keeps_restrictions_and_nothing_else() {
+        assert_eq!(kept("state=active&lang=ja&after=xyz&sort=unseen"), Ok("state=active&sort=unseen".into()));
+        assert_eq!(kept(""), Ok(String::new()));
+        assert_eq!(kept(&format!("site={}", "x".repeat(2000))), Err(Refusal::ViewUnfit));
+    }
+}
