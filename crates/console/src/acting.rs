@@ -83,7 +83,7 @@ impl Acting {
         Self { session, holder, form, device, at }
     }
 
-    /// The same person as the ledger has them at another moment.
+    /// This person, as the ledger has them at another moment.
     fn anew(&self, person: ActingPerson, at: Timestamp) -> Self {
         Self::of(person, self.form.clone(), self.device.clone(), at)
     }
@@ -244,7 +244,7 @@ const fn is_of_the_person(refusal: Refusal) -> bool {
 }
 
 impl ActingTransaction {
-    /// Makes it durable.
+    /// Makes it durable, with its audit entries.
     ///
     /// # Errors
     /// Nothing was changed.

@@ -9,7 +9,7 @@ use tegata_web::japan_date::in_japan;
 /// The day that is asked about, and what there is of it by now.
 #[derive(Clone)]
 pub(crate) struct AskedDay {
-    /// As in `2026-11-30`.
+    /// Written like `2026-11-30`.
     pub(crate) text: String,
     pub(crate) within: EntranceSpell,
 }
@@ -31,19 +31,26 @@ impl AskedDay {
         if is_over && entrance.spells == [self.within] {
             return language.pick("終日", "All day").to_owned();
         }
-        let clock = |at: Timestamp| {
-            let time = in_japan(at);
-            format!("{}:{:02}", time.hour(), time.minute())
-        };
-        let end = |at: Timestamp| match (at == self.within.until, is_over) {
+        let end = |at: Timestamp, in_seconds: bool| match (at == self.within.until, is_over) {
             (true, true) => "24:00".to_owned(),
             (true, false) => language.pick("現在", "now").to_owned(),
-            (false, _) => clock(at),
+            (false, _) => clock(at, in_seconds),
         };
-        let spell = |spell: &EntranceSpell| format!("{}〜{}", clock(spell.from), end(spell.until));
+        let spell = |spell: &EntranceSpell| {
+            let EntranceSpell { from, until } = *spell;
+            let in_seconds = clock(from, false) == end(until, false);
+            format!("{}〜{}", clock(from, in_seconds), end(until, in_seconds))
+        };
         let spells: Vec<_> = entrance.spells.iter().map(spell).collect();
         spells.join(language.pick("、", ", "))
     }
+}
+
+/// The time of day in Japan; to the second where it began and was over within a minute.
+fn clock(at: Timestamp, in_seconds: bool) -> String {
+    let time = in_japan(at);
+    let seconds = if in_seconds { format!(":{:02}", time.second()) } else { String::new() };
+    format!("{}:{:02}{seconds}", time.hour(), time.minute())
 }
 
 pub(crate) fn today(now: Timestamp) -> String {

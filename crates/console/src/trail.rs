@@ -24,7 +24,7 @@ pub(crate) struct TrailQuery {
     /// The first day, as in `2026-11-30`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) from: Option<String>,
-    /// The last day.
+    /// The last day that is asked about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) until: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]

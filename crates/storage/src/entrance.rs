@@ -16,7 +16,7 @@ use tegata_core::{DeviceId, DeviceState, SiteId, TenantState, Timestamp};
 /// A stretch of time in which a device could enter.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct EntranceSpell {
-    /// When it begins.
+    /// The moment when it begins.
     pub from: Timestamp,
     /// When it is over; that moment does not belong to it.
     pub until: Timestamp,
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn a_device_could_enter_while_a_certificate_was_good_and_nothing_stopped_it() {
+    fn a_device_could_enter_while_nothing_stopped_a_good_certificate() {
         let certificates = [spell(-50, 6), spell(4, 500)];
         let none = vec![];
         assert_eq!(

@@ -6,17 +6,17 @@ mod ending;
 mod justifying;
 mod provider;
 mod starting;
+mod using;
 
 pub use acting::ActingPerson;
 pub use provider::{ProviderLogout, ProviderSession, ProviderUse};
 pub use starting::{SecondFactorUse, StartSession, StartedSession};
 
 use crate::credential::assignment;
-use crate::engine::{on_read, on_transaction};
+use crate::engine::on_read;
 use crate::person::read_roles;
-use crate::scope::{ScopedTransaction, on_scoped_read};
+use crate::scope::on_scoped_read;
 use crate::{Ledger, LedgerError, Result, ScopedLedger};
-use std::time::Duration;
 use tegata_core::{
     CLOCKS_APART, DeviceId, DeviceUse, Justification, PersonId, Refusal, Roles, SessionId, SiteId, TenantId,
     Timestamp,
@@ -154,25 +154,6 @@ impl ScopedLedger {
             .fetch_all(connection)
             .await?
         }))
-    }
-
-    /// Writes down that a session is used, and until when it lasts if it is not used again. Bookkeeping, as of days on which
-    /// devices were seen: no entry of the audit log.
-    pub async fn use_session(&self, session: &SessionId, idle: Duration, now: Timestamp) -> Result<()> {
-        let mut transaction = ScopedTransaction::begin(&self.ledger, &self.scope, now).await?.whole();
-        on_transaction!(transaction.engine, connection => {
-            sqlx::query(
-                "UPDATE session SET used_at = $2, idle_until = $3 WHERE id = $1 AND used_at < $2 \
-                 AND ($4 IS NULL OR tenant = $4)",
-            )
-            .bind(session.as_str())
-            .bind(now.millis())
-            .bind(now.plus(idle).millis())
-            .bind(self.scope.bound())
-            .execute(connection)
-            .await?;
-        });
-        transaction.commit().await
     }
 }
 

@@ -28,7 +28,7 @@ pub struct TrailPage {
     pub person: Option<PersonId>,
     /// Written from then on.
     pub from: Option<Timestamp>,
-    /// Written before.
+    /// Written before that moment.
     pub until: Option<Timestamp>,
     /// Before this entry: the `next` of the page before.
     pub before: Option<u64>,

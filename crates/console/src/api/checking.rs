@@ -24,7 +24,7 @@ tegata_web::refusals! {
 #[serde(deny_unknown_fields)]
 pub(crate) struct CheckBody {
     what: FactOnFile,
-    /// As it was said: width, case and spaces make no difference.
+    /// What was said: width, case and spaces make no difference.
     #[schema(min_length = 1, max_length = 200)]
     said: String,
 }

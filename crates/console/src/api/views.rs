@@ -65,7 +65,7 @@ pub(crate) async fn save(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Forgets a view.
+/// Forgets a view of the list.
 #[utoipa::path(delete, path = "/api/v1/views/{name}", operation_id = "forgetView",
     params(("name" = String, Path, description = "What the person calls it")),
     responses((status = NO_CONTENT, description = "There is none of this name any more"), ViewRefusals))]

@@ -21,7 +21,7 @@ use tegata_web::{ReaderLanguage, WebResult};
 const PAGE: u32 = 500;
 
 /// What is still to be sent, and to whom.
-struct CsvRest {
+struct DevicesRest {
     service: ConsoleService,
     by: Acting,
     rows: ScopedLedger,
@@ -38,13 +38,13 @@ pub(crate) async fn show(
 ) -> WebResult<Response> {
     let sight = service.sight(&by, Act::SeeDevices)?;
     let page = asked.page(&sight, by.at, PAGE)?;
-    let rest = CsvRest { service, by, rows: sight.rows, page, language, is_first: true };
+    let rest = DevicesRest { service, by, rows: sight.rows, page, language, is_first: true };
     Ok(csv::file("devices.csv", stream::unfold(Some(rest), next)))
 }
 
 /// A file that cannot be read to its end is cut off, and not ended as if it were whole; so is one whose reader was signed out
 /// meanwhile, or may see less now.
-async fn next(rest: Option<CsvRest>) -> Option<(io::Result<Bytes>, Option<CsvRest>)> {
+async fn next(rest: Option<DevicesRest>) -> Option<(io::Result<Bytes>, Option<DevicesRest>)> {
     let mut rest = rest?;
     if let Err(refusal) = rest.service.sees_still(&rest.by, Act::SeeDevices).await {
         tracing::info!(code = refusal.code(), "a list of devices ends with the right to see it");

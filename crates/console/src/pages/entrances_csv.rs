@@ -23,7 +23,7 @@ use tegata_web::{ReaderLanguage, WebResult};
 const PAGE: u32 = 500;
 
 /// What is still to be sent, and to whom.
-struct CsvRest {
+struct EntrancesRest {
     service: ConsoleService,
     by: Acting,
     rows: ScopedLedger,
@@ -44,7 +44,7 @@ pub(crate) async fn show(
     let day = AskedDay::parse(asked.date.as_deref(), by.at)?;
     let (tenant, site) = (asked.tenant()?, asked.site()?);
     let (sight, sites) = service.sites_of_entrances(&by, tenant.as_ref(), site.as_ref()).await?;
-    let rest = CsvRest {
+    let rest = EntrancesRest {
         service,
         by,
         rows: sight.rows,
@@ -58,7 +58,7 @@ pub(crate) async fn show(
 }
 
 /// A file whose reader was signed out meanwhile, or that cannot be read to its end, is cut off.
-async fn next(rest: Option<CsvRest>) -> Option<(io::Result<Bytes>, Option<CsvRest>)> {
+async fn next(rest: Option<EntrancesRest>) -> Option<(io::Result<Bytes>, Option<EntrancesRest>)> {
     let mut rest = rest?;
     match rest.piece().await {
         Ok(text) => {
@@ -72,7 +72,7 @@ async fn next(rest: Option<CsvRest>) -> Option<(io::Result<Bytes>, Option<CsvRes
     }
 }
 
-impl CsvRest {
+impl EntrancesRest {
     async fn piece(&mut self) -> Result<String, Refusal> {
         self.service.sees_still(&self.by, Act::SeeDevices).await?;
         let mut text = String::new();

@@ -19,7 +19,7 @@ use tegata_web::{ReaderLanguage, WebResult};
 const PAGE: u32 = 500;
 
 /// What is still to be sent, and to whom.
-struct CsvRest {
+struct TrailRest {
     service: ConsoleService,
     by: Acting,
     rows: ScopedLedger,
@@ -36,12 +36,12 @@ pub(crate) async fn show(
 ) -> WebResult<Response> {
     let sight = service.sight(&by, Act::ExportAudit)?;
     let page = asked.page(&by, &sight, PAGE)?.ok_or(Refusal::RequestMalformed)?;
-    let rest = CsvRest { service, by, rows: sight.rows, page, language, is_first: true };
+    let rest = TrailRest { service, by, rows: sight.rows, page, language, is_first: true };
     Ok(csv::file("trail.csv", stream::unfold(Some(rest), next)))
 }
 
 /// A file whose reader was signed out meanwhile, or that cannot be read to its end, is cut off.
-async fn next(rest: Option<CsvRest>) -> Option<(io::Result<Bytes>, Option<CsvRest>)> {
+async fn next(rest: Option<TrailRest>) -> Option<(io::Result<Bytes>, Option<TrailRest>)> {
     let mut rest = rest?;
     match rest.piece().await {
         Ok((text, is_last)) => Some((Ok(text.into()), (!is_last).then_some(rest))),
@@ -52,7 +52,7 @@ async fn next(rest: Option<CsvRest>) -> Option<(io::Result<Bytes>, Option<CsvRes
     }
 }
 
-impl CsvRest {
+impl TrailRest {
     async fn piece(&mut self) -> Result<(String, bool), Refusal> {
         self.service.sees_still(&self.by, Act::ExportAudit).await?;
         let mut text = String::new();

@@ -11,7 +11,7 @@ use tegata_core::{CLOCKS_APART, DeviceId, PersonId, Refusal, SessionId, SiteId, 
 pub struct ActingPerson {
     /// Their session, with their roles and why they act.
     pub session: LiveSession,
-    /// Where they work.
+    /// Where they work, by identifier.
     pub sites: Vec<SiteId>,
 }
 
