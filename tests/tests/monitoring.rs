@@ -1,10 +1,14 @@
 //! Operators see how the server is doing, and hear when a revocation does not bite, before anybody is hurt.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 use std::time::Duration;
+use tegata_tests::installation::text_of;
+use tegata_tests::python;
 use tegata_tests::stopwatch::eventually;
-use tegata_tests::{Curl, CurlAnswer, RunningInstallation, ports, run};
+use tegata_tests::{Curl, CurlAnswer, Process, RunningInstallation, ports, run, self_signed_server};
 
 /// Long enough for a first round with its deadlines.
 const ROUND: Duration = Duration::from_secs(40);
@@ -168,6 +172,93 @@ fn metrics_are_off_unless_they_are_asked_for_and_stay_on_the_machine() {
     fs::write(&file, text.replacen(&section, "", 1)).expect("a file");
     watched.installation.start_again();
     assert!(Curl::to(&format!("{}/metrics", watched.address)).attempt().is_err(), "nobody listens there");
+}
+
+#[test]
+fn who_is_responsible_hears_by_mail_and_others_when_it_comes_back() {
+    let mut installation = RunningInstallation::start();
+    let device = installation.enroll("受付PC");
+    installation.kill();
+    let folder = installation.folder("mail-server");
+    let ca = self_signed_server(&folder);
+    let argument = json!({
+        "certificate": ca, "key": folder.join("server.key"), "user": "tegata", "password": "correct horse",
+    });
+    let python = python::environment(&["aiosmtpd==1.4.6"]).join("python");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/clients/mail_server.py");
+    let mut command = Command::new(python);
+    command.arg(script).arg(argument.to_string());
+    let mut server = Process::start("mail_server.py", &mut command, &folder.join("log"));
+    let port = &server.line_as_json()["port"];
+    let file = installation.data().join("tegata.toml");
+    let text = fs::read_to_string(&file).expect("the configuration");
+    let mail = format!(
+        "[mail]\nfrom = \"tegata@example.jp\"\nsender_name = \"てがたくん\"\nserver = \"localhost\"\nport = {port}\n\
+         ca = {ca:?}\nuser = \"tegata\"\npassword = \"mail-password\"\n\n[[product]]"
+    );
+    fs::write(&file, text.replacen("[[product]]", &mail, 1)).expect("a file");
+    let password = installation.data().join("mail-password");
+    fs::write(&password, "correct horse\n").expect("a file");
+    fs::set_permissions(&password, fs::Permissions::from_mode(0o600)).expect("a mode");
+    // As if it had been enrolled eleven months ago.
+    let moved = format!(
+        "UPDATE certificate SET not_before = not_before - 86400000 * 350, not_after = not_after - 86400000 * 350 \
+         WHERE device = '{}'",
+        device.device
+    );
+    sql(&installation, &moved);
+    let site = text_of(&installation.listed(&["site", "list"])[0], "site");
+    let tell = |address: &str, more: &[&str]| {
+        let add = [&["notices", "add", address, "--hour", "0"], more].concat();
+        text_of(&installation.tell(&add), "recipient")
+    };
+    let gone = tell("gone@example.jp", &["--level", "site", "--site", &site]);
+    tell("office@example.jp", &["--level", "head-office", "--digest-hour", "0", "--language", "en"]);
+    installation.start_again();
+    // The mailbox of the site is gone, the day's work arrives at the head office, and then what the site did not hear.
+    let mut taken = Vec::new();
+    while taken.len() < 2 {
+        let heard = server.line_as_json();
+        if heard["refused"].is_null() {
+            taken.push(heard);
+        }
+    }
+    taken.sort_by_key(|mail| !text_of(mail, "subject").contains("renew"));
+    let [notice, digest] = &taken[..] else { panic!("{taken:?}") };
+    assert!(text_of(digest, "subject").contains("today"), "{digest}");
+    assert_eq!(notice["subject"], "Please renew your devices: 1");
+    for mail in &taken {
+        assert_eq!(
+            (&mail["user"], &mail["tls"], &mail["to"][0]),
+            (&json!("tegata"), &json!(true), &json!("office@example.jp"))
+        );
+        assert_eq!(mail["by"], "てがたくん <tegata@example.jp>");
+    }
+    for part in ["plain", "html"] {
+        let text = text_of(notice, part);
+        assert!(text.contains("受付PC") && text.contains(&installation.device), "{text}");
+    }
+    let recipients = installation.listed(&["notices", "recipients"]);
+    let site_manager = recipients.as_array().expect("a list").iter().find(|one| one["recipient"] == *gone);
+    assert_eq!(site_manager.expect("it is there")["state"], "bounced");
+    let states: Vec<_> = installation
+        .listed(&["notices", "list"])
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|mail| (text_of(mail, "address"), text_of(mail, "state")))
+        .collect();
+    let count = |address: &str, state: &str| {
+        states.iter().filter(|one| **one == (address.into(), state.into())).count()
+    };
+    assert_eq!(
+        (count("gone@example.jp", "failed"), count("office@example.jp", "sent")),
+        (1, 2),
+        "{states:?}"
+    );
+    let work = installation.tell(&["digest"]);
+    assert_eq!(work["work"], true);
+    assert!(!installation.log().contains("example.jp"), "no address is logged");
 }
 
 fn sql(installation: &RunningInstallation, statement: &str) -> String {

@@ -114,6 +114,10 @@ identifier! {
     ScimTokenId;
     /// A periodic review of the people of a site or a tenant.
     ReviewId;
+    /// Somebody who is told of renewals and of the day's work by mail.
+    RecipientId;
+    /// A mail, from its writing on: also what stands before the @ of its Message-ID.
+    MailId;
 }
 
 /// The tenant that an installation keeps for itself, for the canary's devices.

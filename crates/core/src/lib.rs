@@ -7,6 +7,7 @@
 //! |---|---|
 //! | who is who | [`id`], [`certificate`], [`device`] |
 //! | when a certificate may be used | [`certificate::standing`] |
+//! | when it is renewed, and who is told | [`renewal`], [`notice`], [`mail_address`] |
 //! | what people call things | [`name`], [`spreadsheet`] |
 //! | who may enroll a first device | [`policy`] |
 //! | what people may do, and on which devices | [`access`], [`device_use`], [`login_id`] |
@@ -40,13 +41,16 @@ pub mod feed;
 pub mod guidance;
 pub mod header_name;
 pub mod id;
+pub mod japan_date;
 pub mod jws;
 pub mod key_id;
 pub mod language;
 pub mod login_id;
+pub mod mail_address;
 pub mod mask;
 pub mod name;
 pub mod network;
+pub mod notice;
 pub mod policy;
 pub mod proxied;
 pub mod refusal;
@@ -75,15 +79,17 @@ pub use external_key::{ExternalKey, NotAnExternalKey};
 pub use guidance::{Contact, Guidance, ProductLink, UnfitGuidance};
 pub use id::{
     AcmeAccountId, AcmeOrderId, ApprovalId, AuthorizationCode, DeviceId, FamilyId, InitialAccessToken,
-    Installation, InvitationId, InvitationListId, IssuerId, KittingId, PasskeyId, PersonId,
-    RegistrationAccessToken, RequestReference, ReviewId, ScimSecret, ScimTokenId, ServerId, SessionId,
-    SetupCode, SiteId, TenantId,
+    Installation, InvitationId, InvitationListId, IssuerId, KittingId, MailId, PasskeyId, PersonId,
+    RecipientId, RegistrationAccessToken, RequestReference, ReviewId, ScimSecret, ScimTokenId, ServerId,
+    SessionId, SetupCode, SiteId, TenantId,
 };
 pub use key_id::KeyId;
 pub use language::Language;
 pub use login_id::{LoginId, NotALoginId};
+pub use mail_address::{MailAddress, NotAMailAddress};
 pub use name::{Name, NotAName};
 pub use network::{Network, NotANetwork};
+pub use notice::{NoticeLevel, NoticeStep};
 pub use policy::{EffectivePolicy, EnrollmentPolicy, Platform};
 pub use refusal::Refusal;
 pub use short_code::ShortCode;

@@ -158,8 +158,8 @@ async fn show(
     language: Language,
 ) -> Result<DeviceView, Refusal> {
     let device = service.device(facts).await?;
-    let due_at = service.planned_for(facts).await?.from;
-    let due = due_at <= service.now();
+    let plan = service.planned_for(facts).await?;
+    let (due_at, due) = (plan.from, service.has_come(&plan));
     let guidance = service.guidance(&facts.site).await;
     Ok(DeviceView {
         subject: service.common_name(

@@ -25,6 +25,7 @@ mod probe;
 mod profiles;
 mod progress;
 mod refusal_explanation;
+mod renewal_plan;
 mod renewal_token;
 mod requester;
 mod scep;
@@ -80,7 +81,7 @@ fn portal_api() -> OpenApiRouter<EnrollmentService> {
 fn device_api() -> OpenApiRouter<EnrollmentService> {
     OpenApiRouter::new()
         .routes(routes!(site_devices::report))
-        .routes(routes!(api::renew))
+        .routes(routes!(api::renew, renewal_plan::get))
         .routes(routes!(api::deliver))
         .routes(routes!(api::hand_over))
         .routes(routes!(progress::of_renewal))

@@ -4,6 +4,7 @@ use crate::enrollment_service::EnrollmentService;
 use tegata_core::renewal::{PlannedRenewal, RenewalRules, RenewalSubject};
 use tegata_core::{Refusal, SiteId, Timestamp};
 use tegata_storage::CertificateHolder;
+use tegata_web::japan_date::in_japan;
 
 impl EnrollmentService {
     /// When a site wants its renewals. Rules that cannot be read cost the choice of the hour, and nothing else: it is then as
@@ -31,6 +32,12 @@ impl EnrollmentService {
             not_after: holder.not_after,
         };
         Ok(self.context.renewal.plan(&rules, &subject))
+    }
+
+    /// Whether the day of a plan has come: the page offers the renewal from the morning on that the calendar names, and not from
+    /// the hour on that was chosen to spread machines.
+    pub(crate) fn has_come(&self, plan: &PlannedRenewal) -> bool {
+        in_japan(plan.from).date() <= in_japan(self.now()).date()
     }
 
     async fn made_at(&self, holder: &CertificateHolder) -> Result<Timestamp, Refusal> {

@@ -5,6 +5,7 @@ mod clients;
 mod identity_providers;
 mod keys;
 mod listeners;
+mod mail;
 mod proxy;
 mod receivers;
 mod shares;
@@ -23,6 +24,7 @@ pub use clients::{ClientCa, ClientMethod, ClientRegistration, ClientsConfig, Inv
 pub use identity_providers::{IdentityProviderConfig, ProviderAuthMethod, SignInClientConfig};
 pub use keys::{KeysConfig, NewKeys, Pkcs11Config};
 pub use listeners::{DeviceConfig, MetricsConfig, PortalConfig, PublicConfig};
+pub use mail::{LONGEST_SENDER_NAME, MailConfig, MailTls};
 pub use proxy::{HeaderFormat, ProxyConfig};
 pub use receivers::{PushConfig, ReceiverConfig};
 pub use shares::SharesConfig;
@@ -86,6 +88,9 @@ pub struct Config {
     /// Who is sent security events.
     #[serde(rename = "receiver", default)]
     pub receivers: Vec<ReceiverConfig>,
+    /// `[mail]`: how notices are sent.
+    #[serde(default)]
+    pub mail: MailConfig,
     /// Whom staff call where neither their site nor their tenant says so.
     pub contact: Option<Contact>,
     /// Where the paths begin; not in the file.
@@ -221,6 +226,7 @@ impl Config {
         }
         self.products.iter().try_for_each(ProductConfig::check)?;
         self.audit.check()?;
+        self.mail.check()?;
         self.identity_providers.iter().try_for_each(IdentityProviderConfig::check)?;
         ReceiverConfig::check_all(&self.receivers, &self.registered)?;
         self.tokens.check()

@@ -5,13 +5,19 @@
 //! of them stop another, keeps the leases of those that one server does at a time, and says in the ledger what became of them.
 //!
 //! What a pass does is no matter of this crate, apart from those that need the ledger alone: [`RenewalPass`],
-//! [`AuditRetentionPass`], [`PeoplePass`] and [`SearchIndexPass`].
+//! [`AuditRetentionPass`], [`PeoplePass`], [`SearchIndexPass`], and those that write and send mail: [`NoticePass`], [`DigestPass`],
+//! [`MailPass`].
 
 mod audit_retention;
 mod beat;
+mod digest;
+mod digest_pass;
 mod driver;
 mod environment;
 mod leases;
+mod mail_pass;
+mod mail_writer;
+mod notices;
 mod overview;
 mod pass;
 mod people;
@@ -23,12 +29,17 @@ mod scheduler;
 mod search_index;
 
 pub use audit_retention::AuditRetentionPass;
+pub use digest::{Digest, DigestScope};
+pub use digest_pass::DigestPass;
 pub use environment::PassObserver;
 pub use leases::LEASE;
+pub use mail_pass::{MailPass, MailRound};
+pub use mail_writer::MailWriter;
+pub use notices::{NoticePass, NoticeRound};
 pub use overview::{PassCondition, PassOverview, overview};
 pub use pass::{Lease, Pass, PassError, PassFuture, PassReport, Schedule};
 pub use people::{PeoplePass, PeopleRound};
-pub use plan::{PlannedCertificate, plan};
-pub use renewal::{RenewalPass, RenewalReport, due, renew};
+pub use plan::{DueCounts, PlannedCertificate, plan};
+pub use renewal::{RenewalPass, RetirementReport, due, due_counts, retire};
 pub use scheduler::{Scheduler, SchedulerContext};
 pub use search_index::SearchIndexPass;

@@ -1,14 +1,16 @@
-//! The renewal pass: who is due, what retires, what is given up.
+//! The renewal pass: what retires, what is given up, and how many are due.
 //!
 //! Exclusive to save work. Each of its statements moves only rows that are still in the state it is about, so two servers at once
-//! do the work of one. It notifies nobody; the log and the state of the pass say what it found.
+//! do the work of one. What is due is told by [`NoticePass`](crate::NoticePass); this one counts it, for the log and the state of
+//! the pass.
 
 use crate::pass::{Pass, PassError, PassFuture, PassReport, Schedule};
-use crate::plan::plan;
+use crate::plan::{DueCounts, count_due, plan};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tegata_core::Timestamp;
 use tegata_core::renewal::RenewalPolicy;
-use tegata_storage::{DueRenewal, Ledger, Principal, Result};
+use tegata_storage::{DueRenewal, Ledger, Principal, Result, ScopedLedger};
 
 /// After this time a reserved certificate is given up. Far longer than any honest issuing takes.
 const ABANDON_AFTER: Duration = Duration::from_mins(10);
@@ -19,30 +21,29 @@ const FORGET_AFTER: Duration = Duration::from_hours(7 * 24);
 /// How often it is done.
 const PERIOD: Duration = Duration::from_mins(1);
 
-/// [`renew`], once a minute.
+/// How often what is due is counted: days are what it is made of, and it reads a row of each device that is due.
+const RECOUNT: Duration = Duration::from_mins(10);
+
+/// [`retire`] once a minute, and [`count_due`] now and then.
 pub struct RenewalPass {
     ledger: Ledger,
     policy: RenewalPolicy,
+    counted: Mutex<Option<(Timestamp, DueCounts)>>,
 }
 
-/// What a run found and did.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct RenewalReport {
+/// What a run did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct RetirementReport {
     /// Old generations whose grace had ended: they are refused from now on.
     pub retired: usize,
     /// Certificates that were reserved and never completed: on the CRL from now on.
     pub abandoned: usize,
     /// Families of refresh tokens that were over: forgotten.
     pub forgotten: usize,
-    /// Newest certificates that should be renewed now, the most urgent first.
-    pub due: Vec<DueRenewal>,
-    /// Newest certificates that ended without a successor, the oldest first: these devices are locked out and need a
-    /// new invitation.
-    pub overdue: Vec<DueRenewal>,
 }
 
-/// Retires, gives up and forgets what it is time for, and finds who is due.
-pub async fn renew(ledger: &Ledger, policy: &RenewalPolicy, now: Timestamp) -> Result<RenewalReport> {
+/// Retires, gives up and forgets what it is time for.
+pub async fn retire(ledger: &Ledger, now: Timestamp) -> Result<RetirementReport> {
     let mut transaction = ledger.begin(now).await?;
     let retired = transaction.retire_due().await?;
     let abandoned = transaction.abandon_reserved(now.minus(ABANDON_AFTER)).await?;
@@ -52,8 +53,7 @@ pub async fn renew(ledger: &Ledger, policy: &RenewalPolicy, now: Timestamp) -> R
     transaction.forget_ended_sign_ins().await?;
     transaction.forget_authorizations().await?;
     transaction.commit().await?;
-    let (due, overdue) = due(ledger, policy, now).await?;
-    Ok(RenewalReport { retired, abandoned, forgotten, due, overdue })
+    Ok(RetirementReport { retired, abandoned, forgotten })
 }
 
 /// Which devices should renew now, by the rules of their places, and which are too late. Changes nothing.
@@ -62,38 +62,53 @@ pub async fn due(
     policy: &RenewalPolicy,
     now: Timestamp,
 ) -> Result<(Vec<DueRenewal>, Vec<DueRenewal>)> {
-    let everything = ledger.within(Principal::system("renewal").scope());
-    let (planned, overdue) = plan(&everything, policy, now, now).await?;
+    let (planned, overdue) = plan(&everything(ledger), policy, now, now).await?;
     let mut due: Vec<_> = planned.into_iter().map(|planned| planned.certificate).collect();
     due.sort_by_key(|certificate| certificate.not_after);
     Ok((due, overdue))
 }
 
+/// How many devices should renew now, and how many are too late.
+pub async fn due_counts(ledger: &Ledger, policy: &RenewalPolicy, now: Timestamp) -> Result<DueCounts> {
+    count_due(&everything(ledger), policy, now).await
+}
+
+pub(crate) fn everything(ledger: &Ledger) -> ScopedLedger {
+    ledger.within(Principal::system("renewal").scope())
+}
+
 impl RenewalPass {
     /// A pass over this ledger by these rules.
     pub fn new(ledger: Ledger, policy: RenewalPolicy) -> Self {
-        Self { ledger, policy }
+        Self { ledger, policy, counted: Mutex::default() }
     }
 
     async fn once(&self, now: Timestamp) -> std::result::Result<PassReport, PassError> {
-        let report = renew(&self.ledger, &self.policy, now).await?;
-        let (due, overdue) = (report.due.len(), report.overdue.len());
-        // Worth a line when somebody may have to act on it, or something was done.
-        if report.retired + report.abandoned + due + overdue > 0 {
-            tracing::info!(
-                retired = report.retired,
-                abandoned = report.abandoned,
-                due,
-                overdue,
-                "renewal pass"
-            );
+        let RetirementReport { retired, abandoned, forgotten } = retire(&self.ledger, now).await?;
+        let DueCounts { due, overdue } = self.counts(now).await?;
+        // Worth a line when something was done.
+        if retired + abandoned > 0 {
+            tracing::info!(retired, abandoned, due, overdue, "renewal pass");
         }
         Ok(PassReport::nothing()
-            .with("retired", report.retired)
-            .with("abandoned", report.abandoned)
-            .with("forgotten", report.forgotten)
+            .with("retired", retired)
+            .with("abandoned", abandoned)
+            .with("forgotten", forgotten)
             .with("due", due)
             .with("overdue", overdue))
+    }
+
+    async fn counts(&self, now: Timestamp) -> Result<DueCounts> {
+        let known = *self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, counts)) = known.filter(|(at, _)| *at <= now && now.since(*at) < RECOUNT) {
+            return Ok(counts);
+        }
+        let counts = due_counts(&self.ledger, &self.policy, now).await?;
+        if counts.due + counts.overdue > 0 {
+            tracing::info!(due = counts.due, overdue = counts.overdue, "renewals");
+        }
+        *self.counted.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, counts));
+        Ok(counts)
     }
 }
 

@@ -78,6 +78,8 @@ crossings! {
     "person_link.person" "person_link a JOIN person b ON b.id = a.person"
     "session.person" "session a JOIN person b ON b.id = a.person"
     "session.device" "session a JOIN device b ON b.id = a.device"
+    "notice_recipient.site" "notice_recipient a JOIN site b ON b.id = a.site"
+    "notice_recipient.person" "notice_recipient a JOIN person b ON b.id = a.person"
     "device_change.device" "device_change a JOIN device b ON b.id = a.device"
 }
 

@@ -48,6 +48,8 @@ mod license;
 mod logout_notice;
 mod lookup;
 mod loss_report;
+mod mail;
+mod notice_recipient;
 mod on_file;
 mod pass;
 mod passkey;
@@ -102,7 +104,7 @@ pub use authorization::{
 };
 pub use certificate::{
     Certificate, DueRenewal, EndedCertificate, HeldCertificate, IssuanceRight, Lineage, ReserveSerial,
-    RevocationEffect, SerialStatus, StoreCertificate, TakenOver,
+    RevocationEffect, SerialStatus, SiteProgress, StoreCertificate, TakenOver,
 };
 pub use client::{InitialToken, NewClient, NewInitialToken, RemovedClient, StoredClient};
 pub use commits::{COMMIT_BOUNDS, CommitCounts};
@@ -139,6 +141,8 @@ pub use logout_notice::{
     LOGOUT_PATIENCE, LOGOUTS_OF_A_CLIENT, LogoutNotice, LogoutOutcome, LogoutReceiver, NoteLogout,
 };
 pub use loss_report::{LossReport, LossReports, REPORTS_A_DAY, SiteDevice};
+pub use mail::{Mail, MailCounts, MailKind, MailOutcome, MailState, NewMail, NotedSteps, RenewalNotice};
+pub use notice_recipient::NoticeRecipient;
 pub use on_file::OnFile;
 pub use pass::{LeavePasses, PassLease, PassOutcome, PassState, ReportPasses};
 pub use passkey::{

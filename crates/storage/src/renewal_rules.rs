@@ -10,7 +10,8 @@ use tegata_core::SiteId;
 use tegata_core::renewal::RenewalRules;
 
 impl ScopedLedger {
-    /// What places say, where they say anything: by tenant, what holds for whole tenants first.
+    /// What places say, where they say anything: by tenant, what holds for whole tenants first. A place whose rules a newer
+    /// version has written says nothing here: it must not stop the plan of all others.
     pub async fn renewal_rules(&self) -> Result<Vec<(PolicyPlace, RenewalRules)>> {
         let rows: Vec<PlaceRow> = on_scoped_read!(self, connection => {
             sqlx::query_as(
@@ -23,7 +24,7 @@ impl ScopedLedger {
             .fetch_all(connection)
             .await?
         });
-        by_place(rows, |text| read(Some(text)))
+        by_place(rows, |text| Ok(known(Some(text))))
     }
 
     /// What holds for the renewals of a site: its own rules with those of its tenant. Nothing of a site that is not there.
@@ -39,7 +40,7 @@ impl ScopedLedger {
             .await?
         });
         let Some((site, tenant)) = row else { return Ok(RenewalRules::default()) };
-        Ok(read(site.as_deref())?.within(&read(tenant.as_deref())?))
+        Ok(known(site.as_deref()).within(&known(tenant.as_deref())))
     }
 }
 
@@ -107,4 +108,12 @@ const UNREADABLE: LedgerError = LedgerError::Unreadable("the rules of renewals")
 
 fn read(text: Option<&str>) -> Result<RenewalRules> {
     Ok(text.map(serde_json::from_str).transpose().map_err(|_| UNREADABLE)?.unwrap_or_default())
+}
+
+/// Rules for whoever plans by them. They are wishes: what cannot be read is none.
+fn known(text: Option<&str>) -> RenewalRules {
+    read(text).unwrap_or_else(|error| {
+        tracing::warn!(%error, "rules of renewals that this version does not know count as none");
+        RenewalRules::default()
+    })
 }

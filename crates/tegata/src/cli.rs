@@ -9,6 +9,7 @@ pub mod client;
 pub mod confirm;
 pub mod dev;
 pub mod device;
+pub mod digest;
 pub mod documentation;
 pub mod enroll;
 pub mod gate;
@@ -22,6 +23,7 @@ pub mod issuer;
 pub mod key;
 pub mod license;
 pub mod moment;
+pub mod notices;
 pub mod output;
 pub mod passes;
 pub mod person;
@@ -51,6 +53,7 @@ use clap::{Parser, Subcommand};
 use client::ClientCommand;
 use dev::DevOptions;
 use device::DeviceCommand;
+use digest::DigestOptions;
 use documentation::{CompletionsOptions, ManOptions};
 use enroll::EnrollOptions;
 use gate::GateOptions;
@@ -61,6 +64,7 @@ use invite::InviteOptions;
 use issuer::IssuerCommand;
 use key::KeyCommand;
 use license::LicenseCommand;
+use notices::NoticesCommand;
 use output::OutputFormat;
 use passes::PassesCommand;
 use person::PersonCommand;
@@ -172,6 +176,11 @@ pub enum Command {
     /// When certificates are renewed: list, plan, rules, pause, all at once
     #[command(subcommand)]
     Renewals(RenewalsCommand),
+    /// Who is told of renewals by mail, and what they were sent
+    #[command(subcommand)]
+    Notices(NoticesCommand),
+    /// What there is to do today: what waits for a decision, what ends, what fails
+    Digest(DigestOptions),
     /// Run a gate that answers a proxy's question whether a request may pass
     Gate(Box<GateOptions>),
     /// Write a script that completes these commands in a shell
@@ -183,7 +192,11 @@ pub enum Command {
 impl Command {
     /// Whether it runs until it is stopped.
     pub const fn serves(&self) -> bool {
-        matches!(self, Self::Dev(_) | Self::Serve(_) | Self::Gate(_))
+        match self {
+            Self::Dev(_) | Self::Serve(_) | Self::Gate(_) => true,
+            Self::Renew(options) => options.every.is_some(),
+            _ => false,
+        }
     }
 
     /// Threads that run connections, if it says how many.
@@ -224,6 +237,8 @@ impl Cli {
             Command::Audit(command) => audit::run(place, command, system).await,
             Command::Revocations(command) => revocations::run(place, command, system).await,
             Command::Renewals(command) => renewals::run(place, command, system).await,
+            Command::Notices(command) => notices::run(place, command, system).await,
+            Command::Digest(options) => digest::run(place, options, system).await,
             Command::Passes(command) => passes::run(place, command, system).await,
             Command::Invite(options) => invite::run(place, options, system).await,
             Command::Enroll(options) => enroll::run(options, system).await,

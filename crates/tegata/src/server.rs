@@ -13,6 +13,7 @@ pub mod hierarchy;
 pub mod identity_providers;
 pub mod listener_certificates;
 pub mod listeners;
+pub mod mail;
 pub mod metrics;
 pub mod oauth;
 pub mod passes;

@@ -29,7 +29,7 @@ mod form;
 pub mod forwarded;
 pub mod host;
 mod installation_secret;
-pub mod japan_date;
+pub use tegata_core::japan_date;
 pub mod json;
 pub mod language;
 pub mod leaf;

@@ -3,7 +3,7 @@
 //! `tegata-bench TEGATA [--json] [--large] [--only=ROWS]` starts that program and the limit server, puts the same load
 //! on both in turn, and reads what each of them used from `/proc`; `--large` adds what takes minutes. `tegata-bench
 //! limit …` and `tegata-bench still …` are the limit servers themselves, `tegata-bench gate …` is a gate that nginx asks, `tegata-bench lists …`,
-//! `tegata-bench devices …` and `tegata-bench denied …` are processes whose memory is measured.
+//! `tegata-bench devices …`, `tegata-bench renewals …` and `tegata-bench denied …` are processes whose memory is measured.
 
 mod answers;
 mod choice;
@@ -22,6 +22,7 @@ mod lists;
 mod load;
 mod parcel;
 mod population;
+mod renewals;
 mod report;
 mod revocations;
 mod rounds;
@@ -53,6 +54,7 @@ async fn main() -> ExitCode {
         ["still", answer] => still::serve(answer.as_ref()).await,
         ["lists", shards] => lists::make_once(shards),
         ["devices", url] => search::list_once(url).await,
+        ["renewals", url] => renewals::count_once(url).await,
         ["denied", file] => denied::load_once(file.as_ref()),
         [tegata, ref options @ ..] => match Choice::of(options) {
             Ok(choice) => compare(tegata.into(), choice).await,
@@ -71,13 +73,21 @@ async fn main() -> ExitCode {
 
 async fn compare(program: PathBuf, choice: Choice<'_>) -> BenchOutcome<()> {
     let sign_us = cpu::signature()?;
-    let mut report =
-        if choice.is_only("search") { BenchReport::default() } else { measure(&program, &choice).await? };
+    let mut report = if choice.is_only("search") || choice.is_only("renewals") {
+        BenchReport::default()
+    } else {
+        measure(&program, &choice).await?
+    };
     if choice.large {
         report.rows.extend(ledgers::rows(&program).await?);
     }
     if choice.large || choice.names("search") {
         let (delays, memory) = search::rows(choice.devices).await?;
+        report.delays.extend(delays);
+        report.memory.extend(memory);
+    }
+    if choice.large || choice.names("renewals") {
+        let (delays, memory) = renewals::rows(choice.devices).await?;
         report.delays.extend(delays);
         report.memory.extend(memory);
     }

@@ -169,14 +169,14 @@ pub async fn list_once(url: &str) -> BenchOutcome<()> {
 }
 
 /// A schema of its own on a server of PostgreSQL.
-struct OwnSchema {
+pub struct OwnSchema {
     server: String,
     name: String,
-    url: String,
+    pub url: String,
 }
 
 impl OwnSchema {
-    async fn make(server: &str) -> BenchOutcome<Self> {
+    pub async fn make(server: &str) -> BenchOutcome<Self> {
         let name = format!("bench_{}", std::process::id());
         let joint = if server.contains('?') { '&' } else { '?' };
         let url = format!("{server}{joint}options[search_path]={name}");
@@ -185,7 +185,7 @@ impl OwnSchema {
         Ok(own)
     }
 
-    async fn remove(self) -> BenchOutcome<()> {
+    pub async fn remove(self) -> BenchOutcome<()> {
         self.administer("DROP SCHEMA").await
     }
 

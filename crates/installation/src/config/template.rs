@@ -54,7 +54,7 @@ impl ConfigTemplate<'_> {
         let scep = if self.scep { "[scep]\nenabled = true\n" } else { "# [scep]\n# enabled = true\n" };
         let (proxy, receivers, audit) =
             (super::proxy::TEMPLATE, super::receivers::TEMPLATE, super::audit::TEMPLATE);
-        let shares = super::shares::TEMPLATE;
+        let (shares, mail) = (super::shares::TEMPLATE, super::mail::TEMPLATE);
         let token = self.token.map_or_else(String::new, token_section);
         format!(
             r#"# Tegata. Unknown keys are refused with their line. Relative paths begin at this folder.
@@ -144,6 +144,7 @@ grace_days = 7
 # name = "本部システム担当"
 # phone = "03-1234-5678"
 
+{mail}
 # What tokens are for. The first is the default when a client names no resource.
 [[product]]
 audience = {audience}

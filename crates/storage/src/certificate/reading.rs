@@ -99,29 +99,6 @@ pub struct EndedCertificate {
     pub reason: Option<RevocationReason>,
 }
 
-/// A certificate whose renewal the operator should know of.
-#[derive(Clone, PartialEq, Eq, Debug, sqlx::FromRow)]
-#[allow(missing_docs)]
-pub struct DueRenewal {
-    #[sqlx(try_from = "String")]
-    pub device: DeviceId,
-    #[sqlx(try_from = "String")]
-    pub tenant: TenantId,
-    #[sqlx(try_from = "String")]
-    pub site: SiteId,
-    pub label: String,
-    pub tenant_name: String,
-    pub site_name: String,
-    pub generation: i64,
-    /// When its serial number was reserved: what it begins with may be earlier.
-    #[sqlx(try_from = "i64")]
-    pub made_at: Timestamp,
-    #[sqlx(try_from = "i64")]
-    pub not_before: Timestamp,
-    #[sqlx(try_from = "i64")]
-    pub not_after: Timestamp,
-}
-
 impl Ledger {
     /// The signed certificate with this thumbprint and its holder.
     pub async fn holding(&self, thumbprint: &Thumbprint) -> Result<Option<HeldCertificate>> {
@@ -267,26 +244,6 @@ impl Ledger {
 }
 
 impl ScopedLedger {
-    /// The newest living certificates of active devices that end before `before`, the earliest end first.
-    pub async fn ending_before(&self, before: Timestamp) -> Result<Vec<DueRenewal>> {
-        Ok(on_scoped_read!(self, connection => {
-            sqlx::query_as(
-                "SELECT c.device, d.tenant, d.site, d.label, t.name AS tenant_name, s.name AS site_name, c.generation, \
-                 c.reserved_at AS made_at, c.not_before, c.not_after \
-                 FROM certificate c JOIN device d ON d.id = c.device JOIN site s ON s.id = d.site \
-                 JOIN tenant t ON t.id = d.tenant \
-                 WHERE c.not_after < $1 AND c.state IN ('issued', 'delivered', 'in_use') AND d.state = 'active' \
-                 AND (t.state = 'active' OR d.role = 'gate') AND ($2 IS NULL OR d.tenant = $2) \
-                 AND NOT EXISTS (SELECT 1 FROM certificate n WHERE n.device = c.device AND n.generation > c.generation \
-                 AND n.state = 'in_use') ORDER BY c.not_after",
-            )
-            .bind(before.millis())
-            .bind(self.scope.bound())
-            .fetch_all(connection)
-            .await?
-        }))
-    }
-
     /// Every certificate with this serial, thumbprint or hash of its public key.
     pub async fn find_certificates(&self, bytes: &[u8]) -> Result<Vec<Certificate>> {
         Ok(on_scoped_read!(self, connection => {

@@ -194,6 +194,11 @@ async fn reads(rows: &ScopedLedger, of: &Possessions) -> Answers {
     note("renewal_rules", &rows.renewal_rules().await);
     note("renewal_rules_of", &rows.renewal_rules_of(&of.site).await);
     note("ending_before", &rows.ending_before(Timestamp::END).await);
+    let mut ending = Vec::new();
+    rows.each_ending_before(Timestamp::END, |one| ending.push(one)).await.unwrap();
+    note("each_ending_before", &ending);
+    note("made_before", &rows.made_before(&place, Timestamp::END, day(1)).await);
+    note("renewed_since", &rows.renewed_since(&place, day(0), day(1)).await);
     note("devices_of_site", &rows.devices_of_site(&of.site).await);
     note("loss_reports", &rows.loss_reports(&of.tenant).await);
     note("loss_report_on", &rows.loss_report_on(&of.lost).await);

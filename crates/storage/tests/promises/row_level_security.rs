@@ -51,6 +51,9 @@ const WALLED: &[(&str, i64)] = &[
     ("acme_account", 0),
     ("acme_order", 0),
     ("device_change", 0),
+    ("notice_recipient", 0),
+    ("mail", 0),
+    ("renewal_notice", 0),
     ("kept_answer", 0),
     ("saved_view", 0),
     // That it was made, and its site; the events of the feed are about others.

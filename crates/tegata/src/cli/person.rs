@@ -14,6 +14,7 @@ pub use adding::first_operator;
 use crate::cli::installation_args::InstallationArgs;
 use clap::Subcommand;
 use lookup::NamedPerson;
+pub use lookup::find as find_person;
 use stopping::PersonChange;
 use tegata_installation::{Failure, SystemContext};
 

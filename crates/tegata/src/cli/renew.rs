@@ -1,5 +1,7 @@
 //! `tegata renew`: the next generation by the present one, with a fresh key that is made here and stays here.
 
+mod due;
+
 use super::output::OutputFormat;
 use super::printed_certificate::PrintedCertificate;
 use crate::client::folder::{CertificateOrigin, finish_interrupted, identity_in, pending_key, store};
@@ -8,7 +10,8 @@ use crate::client::{EnrolledCertificate, attempt, connect, post, previous, read,
 use clap::Args;
 use http::Uri;
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 use tegata_core::encoding::base64;
 use tegata_core::{HttpOrigin, Refusal};
 use tegata_installation::{Failure, FailureContext, SystemContext};
@@ -23,6 +26,12 @@ pub struct RenewOptions {
     /// PEM file that verifies the server; without it what `enroll` used
     #[arg(long, value_name = "PEM")]
     pub tls_ca: Option<PathBuf>,
+    /// Renew only where it is time to: as the server plans it for this device, and also when it asks everybody to renew at once
+    #[arg(long)]
+    pub if_due: bool,
+    /// Go on for ever and look so often whether it is time to, as --if-due does: 30m, 6h, 1d
+    #[arg(long, value_name = "INTERVAL", value_parser = due::interval)]
+    pub every: Option<Duration>,
     #[command(flatten)]
     pub token: CompanionOptions,
     #[command(flatten)]
@@ -77,11 +86,44 @@ impl CompanionOptions {
     }
 }
 
-/// Obtains the next generation by the present one.
+/// Obtains the next generation by the present one: now, when it is time to, or again and again.
 pub async fn run(options: &RenewOptions, system: &SystemContext) -> Result<(), Failure> {
+    let Some(every) = options.every else { return look(options, options.if_due, system).await };
+    loop {
+        let wait = match look(options, true, system).await {
+            Ok(()) => every,
+            Err(failure) => {
+                errln!("{failure}");
+                every.min(due::RETRY)
+            }
+        };
+        tokio::time::sleep(due::jittered(wait, system.entropy.as_ref())).await;
+    }
+}
+
+/// Renews, where `if_due` only when it is time to.
+async fn look(options: &RenewOptions, if_due: bool, system: &SystemContext) -> Result<(), Failure> {
     let origin = origin_of(options)?;
     let tls_ca = options.tls_ca.as_deref().or(origin.tls_ca.as_deref());
     finish_interrupted(&options.dir)?;
+    if if_due && !due::is_due(&options.dir, &origin.device, tls_ca, system).await? {
+        // A loop that says every time that there is nothing to do hides what there is.
+        if options.every.is_none() && options.output.json {
+            outln!("{}", json!({"renewed": false}));
+        } else if options.every.is_none() {
+            outln!("it is not yet time to renew");
+        }
+        return Ok(());
+    }
+    renew(options, &origin, tls_ca, system).await
+}
+
+async fn renew(
+    options: &RenewOptions,
+    origin: &CertificateOrigin,
+    tls_ca: Option<&Path>,
+    system: &SystemContext,
+) -> Result<(), Failure> {
     let present = || connect(tls_ca, Some(identity_in(&options.dir)?), system);
     let pkcs8 = pending_key(&options.dir)?;
     let body = json!({"csr": base64(&request(&pkcs8)?), "token": options.token.request()});

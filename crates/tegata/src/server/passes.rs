@@ -4,6 +4,8 @@
 //! |---|---|---|
 //! | `crl:CA` | exclusive | a list replaces another only with a higher number and no less in it |
 //! | `renewal`, `audit-retention`, `people`, `search-index` | exclusive | rows move from the state they are in, under the lock of all writers |
+//! | `notices`, `digests` | exclusive | a mail is written with the day of its recipient, under the lock of all writers |
+//! | `mail` | exclusive | whoever sends a mail has taken it in hand in the ledger |
 //! | `backchannel-logout` | exclusive | a client may hear the same twice; what it has taken is gone |
 //! | `invitation-lists` | none | each step takes lines that still wait, under the lock of all writers |
 //! | `token-keys` | none | whoever changes the succession holds its lock |
@@ -27,6 +29,7 @@ use crate::server::accepting::DeviceTlsSource;
 use crate::server::backchannel_logout::LogoutSender;
 use crate::server::canary::Canary;
 use crate::server::clients::{ClientWatches, StoredClientsPass};
+use crate::server::mail::MailServices;
 use crate::server::services::Services;
 use crate::server::token_keys::TokenKeys;
 use backchannel_logout::BackchannelLogoutPass;
@@ -51,12 +54,13 @@ pub struct OwnedByPasses {
     pub logouts: LogoutSender,
     pub canary: Option<Canary>,
     pub device_tls: Arc<DeviceTlsSource>,
+    pub mail: MailServices,
 }
 
 /// Begins all of them.
 pub fn add_all(scheduler: &Arc<Scheduler>, server: &Server, services: &Services, owned: OwnedByPasses) {
     let (context, authorities) = (&server.context, &server.authorities);
-    let OwnedByPasses { token_keys, client_watches, logouts, canary, device_tls } = owned;
+    let OwnedByPasses { token_keys, client_watches, logouts, canary, device_tls, mail } = owned;
     let publishers = CrlPublishersPass::new(scheduler, authorities, &services.lists, context);
     // Nobody waits for its first turn: the first lists are what everybody waits for.
     publishers.add_missing();
@@ -78,6 +82,7 @@ pub fn add_all(scheduler: &Arc<Scheduler>, server: &Server, services: &Services,
     scheduler.add(ListenerCertificatesPass::new(server));
     add_clients(scheduler, server, client_watches);
     scheduler.add(BackchannelLogoutPass::new(logouts));
+    mail.add_passes(scheduler, server);
     if let Some(canary) = canary {
         scheduler.add(ListenerNamesPass::new(&canary));
         scheduler.add(CanaryPass::new(canary));

@@ -55,7 +55,7 @@ impl RunningServer {
     pub async fn start(server: &Server, bound: Listeners, canary_minutes: u32) -> Result<Self, Failure> {
         let mut token_keys = TokenKeys::new(server.config.clone(), server.ring.clone());
         let parts = startup::read(server, token_keys.first(&server.context).await?).await?;
-        let StartupParts { opened, client_watches, file_watch } = parts;
+        let StartupParts { opened, client_watches, file_watch, mail } = parts;
         tegata_signals::begin_status_lists(&opened.signals).await.doing("cannot begin the status lists")?;
         let services = Services::open(server, opened).await?;
         let canary = Canary::of(server, &services.metrics, &bound, canary_minutes)?;
@@ -79,7 +79,7 @@ impl RunningServer {
         }
         let followers = followers::start(server, &services, &device_tls, file_watch);
         let scheduler = Scheduler::start(scheduler_context(server, previous, &services.metrics));
-        let owned = OwnedByPasses { token_keys, client_watches, logouts, canary, device_tls };
+        let owned = OwnedByPasses { token_keys, client_watches, logouts, canary, device_tls, mail };
         passes::add_all(&scheduler, server, &services, owned);
         Ok(Self { services, listeners, status, followers, scheduler, stop })
     }

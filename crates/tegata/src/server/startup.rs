@@ -7,6 +7,7 @@ use crate::server::bulk;
 use crate::server::clients::{ClientWatches, RegisteredClients};
 use crate::server::identity_providers;
 use crate::server::listener_certificates::{ListenerCertificates, ListenerFileWatch};
+use crate::server::mail::MailServices;
 use crate::server::oauth;
 use crate::server::proxied;
 use crate::server::receivers;
@@ -30,6 +31,8 @@ pub struct StartupParts {
     pub client_watches: ClientWatches,
     /// What keeps up with the files of the listeners' certificates.
     pub file_watch: ListenerFileWatch,
+    /// How mail is written and sent.
+    pub mail: MailServices,
 }
 
 /// The services that a start may be refused for.
@@ -70,7 +73,8 @@ pub async fn read(server: &Server, keys: SigningKeys) -> Result<StartupParts, Fa
         registrars,
         certificates,
     };
-    Ok(StartupParts { opened, client_watches, file_watch })
+    let mail = MailServices::open(&server.config)?;
+    Ok(StartupParts { opened, client_watches, file_watch, mail })
 }
 
 /// Whether an installation would start, apart from its ports, which a running server has.

@@ -25,7 +25,7 @@ pub struct NamedPerson {
 
 impl NamedPerson {
     /// The person that is meant.
-    pub(super) async fn find(&self, ledger: &Ledger) -> Result<Person, Failure> {
+    pub async fn find(&self, ledger: &Ledger) -> Result<Person, Failure> {
         let directory = TenantDirectory::read(ledger).await?;
         let tenant = directory.tenant(self.tenant.as_deref())?;
         find(ledger, &tenant.id, &self.person).await
@@ -33,7 +33,7 @@ impl NamedPerson {
 }
 
 /// The person of a tenant with this login or identifier.
-pub(super) async fn find(ledger: &Ledger, tenant: &TenantId, named: &str) -> Result<Person, Failure> {
+pub async fn find(ledger: &Ledger, tenant: &TenantId, named: &str) -> Result<Person, Failure> {
     let people = rows(ledger, Some(tenant)).people().await.doing(READ)?;
     let (id, key) = (PersonId::parse(named), comparison_key(named));
     let is_meant = |person: &Person| Some(&person.id) == id.as_ref() || comparison_key(&person.login) == key;

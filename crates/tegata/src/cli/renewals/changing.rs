@@ -4,12 +4,12 @@ use super::rules::{RulesChange, place_of};
 use crate::cli::moment::day_or_moment;
 use crate::cli::output::OutputFormat;
 use crate::cli::scope::{ScopeTarget, TenantDirectory, rows};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use tegata_core::Timestamp;
 use tegata_core::renewal::RenewalRules;
 use tegata_installation::{CommittedExt, Failure, FailureContext, SystemContext};
-use tegata_storage::{DueRenewal, Ledger};
+use tegata_storage::{Ledger, SiteProgress};
 
 /// Until when, and why.
 #[derive(clap::Args)]
@@ -40,7 +40,7 @@ pub struct ResumeOptions {
 pub struct NowOptions {
     #[command(flatten)]
     place: ScopeTarget,
-    /// Why, for the audit log. No names of persons. Without: show how far it is
+    /// Why, for the audit log. No names of persons. Without: show how far it is, site by site
     #[arg(long, conflicts_with = "stop")]
     reason: Option<String>,
     /// Ask nobody any more: what is left is renewed when it is due
@@ -89,56 +89,66 @@ pub async fn now(ledger: &Ledger, options: &NowOptions, system: &SystemContext) 
     let Some(since) = since else {
         return Err(Failure::wrong("nobody was asked to renew at once: give --reason to do so"));
     };
-    let certificates = rows.ending_before(Timestamp::END).await.doing(READ)?;
-    let certificates = certificates
-        .into_iter()
-        .filter(|one| one.not_after >= system.now() && meant.holds(&one.tenant, &one.site));
-    let progress = HurryProgress::of(certificates, since);
+    let sites = rows.renewed_since(&place, since, system.now()).await.doing(READ)?;
+    let progress = HurryProgress { sites };
     if options.output.json {
         outln!(
             "{}",
             json!({
                 "tenant": meant.tenant.id, "site": meant.site.map(|site| &site.id), "since": since.whole_second(),
-                "active": !options.stop, "changed": changed, "renewed": progress.renewed, "left": progress.left(),
-                "sites": progress.sites,
+                "active": !options.stop, "changed": changed, "renewed": progress.renewed(), "left": progress.left(),
+                "rate": progress.rate(), "sites": progress.left_by_site(), "by_site": progress.described(),
             })
         );
         return Ok(());
     }
-    outln!("since {}: {} renewed, {} left", since.whole_second(), progress.renewed, progress.left());
-    for (site, left) in &progress.sites {
-        outln!("  {site}  {left}");
-    }
+    progress.print(since);
     Ok(())
 }
 
 /// How far a hurry is.
 struct HurryProgress {
-    renewed: usize,
-    /// How many devices are left, by the site's name.
-    sites: BTreeMap<String, usize>,
+    sites: Vec<SiteProgress>,
 }
 
 impl HurryProgress {
-    /// A device that has made itself a newer certificate is done, whether it was seen with it yet or not.
-    fn of(certificates: impl Iterator<Item = DueRenewal>, since: Timestamp) -> Self {
-        let mut devices = BTreeMap::new();
-        for certificate in certificates {
-            let device = devices.entry(certificate.device).or_insert((certificate.site_name, false));
-            device.1 |= certificate.made_at >= since;
-        }
-        let mut progress = Self { renewed: 0, sites: BTreeMap::new() };
-        for (site, is_done) in devices.into_values() {
-            if is_done {
-                progress.renewed += 1;
-            } else {
-                *progress.sites.entry(site).or_default() += 1;
-            }
-        }
-        progress
+    fn renewed(&self) -> i64 {
+        self.sites.iter().map(|site| site.renewed).sum()
     }
 
-    fn left(&self) -> usize {
-        self.sites.values().sum()
+    fn left(&self) -> i64 {
+        self.sites.iter().map(left).sum()
     }
+
+    /// Of a hundred devices so many are done; nothing is left of none.
+    fn rate(&self) -> i64 {
+        let all = self.renewed() + self.left();
+        if all == 0 { 100 } else { self.renewed() * 100 / all }
+    }
+
+    /// How many devices are left, by the site's name.
+    fn left_by_site(&self) -> BTreeMap<&str, i64> {
+        let mut sites = BTreeMap::new();
+        for site in self.sites.iter().filter(|site| left(site) > 0) {
+            *sites.entry(site.site_name.as_str()).or_default() += left(site);
+        }
+        sites
+    }
+
+    fn described(&self) -> Vec<Value> {
+        let describe = |site: &SiteProgress| json!({"site": site.site, "name": site.site_name, "renewed": site.renewed, "left": left(site)});
+        self.sites.iter().map(describe).collect()
+    }
+
+    fn print(&self, since: Timestamp) {
+        let (renewed, left_over) = (self.renewed(), self.left());
+        outln!("since {}: {renewed} renewed, {left_over} left, {}% done", since.whole_second(), self.rate());
+        for site in self.sites.iter().filter(|site| left(site) > 0) {
+            outln!("  {}  {} of {} left", site.site_name, left(site), site.devices);
+        }
+    }
+}
+
+fn left(site: &SiteProgress) -> i64 {
+    site.devices - site.renewed
 }

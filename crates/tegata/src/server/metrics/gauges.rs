@@ -173,8 +173,8 @@ impl Gauges {
             }
         }
         if now.since(*due_at) >= DUE_PERIOD {
-            let (due, overdue) = tegata_scheduler::due(ledger, &room.context.renewal, now).await?;
-            for (state, count) in [("due", due.len()), ("overdue", overdue.len())] {
+            let counts = tegata_scheduler::due_counts(ledger, &room.context.renewal, now).await?;
+            for (state, count) in [("due", counts.due), ("overdue", counts.overdue)] {
                 self.renewals.get_or_create(&vec![("state", state.into())]).set(number(count as u64));
             }
             self.people(ledger, now).await?;

@@ -1,7 +1,8 @@
 //! Dates and times in Japan's time zone, as pages show them.
 
+use crate::language::Language;
+use crate::timestamp::Timestamp;
 use std::time::Duration;
-use tegata_core::{Language, Timestamp};
 use time::OffsetDateTime;
 
 /// Calendar days are those of Japan, where the readers are.
@@ -35,6 +36,11 @@ pub fn second(at: Timestamp, language: Language) -> String {
         Language::Ja => format!("{day} {hour}:{minute:02}:{second:02}"),
         Language::En => format!("{day} {hour:02}:{minute:02}:{second:02} (Japan)"),
     }
+}
+
+/// For records and names of files: `2026-11-22`.
+pub fn iso_day(at: Timestamp) -> String {
+    day(at, Language::En)
 }
 
 /// The wall clock of Japan; its offset says UTC.

@@ -1,0 +1,15 @@
+//! Why a mail was not taken.
+
+/// Why a mail was not taken. No text here has an address in it.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum MailError {
+    /// There is no such mailbox, or it takes nothing: trying again is of no use.
+    #[error("{0}")]
+    Bounced(String),
+    /// It may go well later.
+    #[error("{0}")]
+    Later(String),
+    /// It cannot be written as mail.
+    #[error("it cannot be written as mail")]
+    Unfit,
+}

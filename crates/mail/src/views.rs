@@ -1,0 +1,109 @@
+//! What templates are given. `docs/notices.md` lists it for whoever writes templates of their own.
+
+use serde::Serialize;
+
+/// A mail about certificates that end.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct RenewalView {
+    /// What the sender is called.
+    pub sender: String,
+    /// Whose devices; nothing where they are of several tenants.
+    pub tenant: Option<String>,
+    /// The day of the mail, as its reader writes it.
+    pub day: String,
+    /// The most urgent first, and not too many of them.
+    pub devices: Vec<RenewalLine>,
+    /// How many there are.
+    pub total: usize,
+    /// How many are not among `devices`.
+    pub more: usize,
+    /// Of all: how many have ended, and how many should be renewed now.
+    pub over: usize,
+    /// How many should be renewed now.
+    pub due: usize,
+    /// The page on which each device renews, to be opened there.
+    pub page: String,
+    /// Whom to call.
+    pub contact: Option<ContactView>,
+}
+
+/// A certificate that ends.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct RenewalLine {
+    /// Whose device.
+    pub tenant: String,
+    /// Where it is.
+    pub site: String,
+    /// What it is called.
+    pub label: String,
+    /// The number that support finds it by.
+    pub number: String,
+    /// The last day.
+    pub ends: String,
+    /// Whole days until then; 0 on the last one and afterwards.
+    pub days: u64,
+    /// The day from which on its page offers the renewal.
+    pub asked: String,
+    /// What is to be done.
+    pub state: RenewalState,
+}
+
+/// What is to be done with a certificate.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RenewalState {
+    /// It has ended: the device needs an invitation.
+    Over,
+    /// Its page offers the renewal.
+    Due,
+    /// Nothing yet.
+    Later,
+}
+
+/// Whom to call.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct ContactView {
+    /// Who answers.
+    pub name: String,
+    /// The number as people write it.
+    pub phone: String,
+    /// As a link takes it.
+    pub tel: String,
+}
+
+/// A mail about the day's work.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct DigestView {
+    /// What the sender is called.
+    pub sender: String,
+    /// Whose work; nothing for everybody's.
+    pub tenant: Option<String>,
+    /// The day, as its reader writes it.
+    pub day: String,
+    /// Whether there is anything to do.
+    pub has_work: bool,
+    /// What there is, in groups; none of them is empty.
+    pub groups: Vec<DigestGroup>,
+    /// Where people act on it.
+    pub console: String,
+}
+
+/// Things of one kind.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct DigestGroup {
+    /// What they have in common, in the reader's language.
+    pub title: String,
+    /// The things.
+    pub items: Vec<DigestItem>,
+}
+
+/// One thing of the day.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct DigestItem {
+    /// A stable word for scripts.
+    pub code: &'static str,
+    /// How many.
+    pub count: u64,
+    /// What there is, in the reader's language.
+    pub text: String,
+}

@@ -1,0 +1,6 @@
+//! What time does to devices, and who hears of it.
+
+#![allow(clippy::unwrap_used)]
+
+mod notices;
+mod three_years;

@@ -1,0 +1,128 @@
+//! Attempts to send a mail, and what becomes of each.
+
+use crate::actor::Actor;
+use crate::engine::on_transaction;
+use crate::{Result, Transaction};
+use serde_json::json;
+use tegata_core::{MailId, Timestamp};
+
+/// What became of an attempt.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum MailOutcome {
+    /// It was taken.
+    Sent,
+    /// It is tried again then.
+    Postponed(String, Timestamp),
+    /// Nobody tries it any more, and others are told.
+    GivenUp(String),
+    /// There is no such address: others are told from now on.
+    Bounced(String),
+}
+
+impl Transaction {
+    /// Takes a mail in hand until then. Gives false where another server has it, or there is nothing to do.
+    pub async fn claim_mail(&mut self, id: &MailId, until: Timestamp) -> Result<bool> {
+        let now = self.now.millis();
+        Ok(on_transaction!(self.engine, connection => {
+            sqlx::query(
+                "UPDATE mail SET attempts = attempts + 1, due_at = $2 WHERE id = $1 AND state = 'waiting' AND due_at <= $3",
+            )
+            .bind(id.as_str())
+            .bind(until.millis())
+            .bind(now)
+            .execute(connection)
+            .await?
+            .rows_affected()
+        }) == 1)
+    }
+
+    /// Writes down what became of an attempt. Where nobody is reached by it, the notices in it are taken back, so that the next
+    /// plan tells others.
+    pub async fn note_mail(&mut self, id: &MailId, outcome: &MailOutcome) -> Result<()> {
+        let now = self.now.millis();
+        match outcome {
+            MailOutcome::Sent => {
+                on_transaction!(self.engine, connection => {
+                    sqlx::query(
+                        "UPDATE mail SET state = 'sent', sent_at = $2, failure = NULL WHERE id = $1 AND state = 'waiting'",
+                    )
+                    .bind(id.as_str())
+                    .bind(now)
+                    .execute(connection)
+                    .await?;
+                });
+                Ok(())
+            }
+            MailOutcome::Postponed(why, due_at) => {
+                on_transaction!(self.engine, connection => {
+                    sqlx::query("UPDATE mail SET due_at = $2, failure = $3 WHERE id = $1 AND state = 'waiting'")
+                        .bind(id.as_str())
+                        .bind(due_at.millis())
+                        .bind(why.as_str())
+                        .execute(connection)
+                        .await?;
+                });
+                Ok(())
+            }
+            MailOutcome::GivenUp(why) => self.fail_mail(id, why).await.map(drop),
+            MailOutcome::Bounced(why) => self.bounce_mail(id, why).await,
+        }
+    }
+
+    /// Gives whether it had not failed before.
+    async fn fail_mail(&mut self, id: &MailId, why: &str) -> Result<bool> {
+        let failed = on_transaction!(self.engine, connection => {
+            let failed = sqlx::query("UPDATE mail SET state = 'failed', failure = $2 WHERE id = $1 AND state <> 'failed'")
+                .bind(id.as_str())
+                .bind(why)
+                .execute(&mut *connection)
+                .await?
+                .rows_affected();
+            sqlx::query("DELETE FROM renewal_notice WHERE mail = $1")
+                .bind(id.as_str())
+                .execute(connection)
+                .await?;
+            failed
+        });
+        if failed > 0 {
+            let detail = json!({"mail": id, "why": why});
+            self.audit(&Actor::System("mail"), "mail.failed", None, detail).await?;
+        }
+        Ok(failed > 0)
+    }
+
+    async fn bounce_mail(&mut self, id: &MailId, why: &str) -> Result<()> {
+        let now = self.now.millis();
+        if !self.fail_mail(id, why).await? {
+            return Ok(());
+        }
+        let bounced = on_transaction!(self.engine, connection => {
+            let bounced = sqlx::query(
+                "UPDATE notice_recipient SET bounced_at = $2, bounce = $3 WHERE bounced_at IS NULL \
+                 AND EXISTS (SELECT 1 FROM mail m WHERE m.id = $1 AND m.recipient = notice_recipient.id \
+                 AND m.address = notice_recipient.address)",
+            )
+            .bind(id.as_str())
+            .bind(now)
+            .bind(why)
+            .execute(&mut *connection)
+            .await?
+            .rows_affected();
+            // Those above are told at their next turn, also where that was over for today.
+            sqlx::query(
+                "UPDATE notice_recipient SET noticed_day = NULL WHERE bounced_at IS NULL AND EXISTS \
+                 (SELECT 1 FROM mail m WHERE m.id = $1 AND m.kind = 'renewal' \
+                 AND (notice_recipient.tenant IS NULL OR m.tenant IS NULL OR notice_recipient.tenant = m.tenant))",
+            )
+            .bind(id.as_str())
+            .execute(connection)
+            .await?;
+            bounced
+        });
+        if bounced > 0 {
+            let detail = json!({"mail": id});
+            self.audit(&Actor::System("mail"), "notice-recipient.bounced", None, detail).await?;
+        }
+        Ok(())
+    }
+}
