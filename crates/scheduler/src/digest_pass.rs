@@ -15,7 +15,7 @@ use tegata_mail::{DigestView, MailTemplate};
 use tegata_storage::{Ledger, MailKind, NewMail, NoticeRecipient, Result};
 
 /// How often there is a look whose hour has come.
-const PERIOD: Duration = Duration::from_secs(15);
+const PERIOD: Duration = Duration::from_secs(5);
 
 /// Many tenants at one hour.
 const LIMIT: Duration = Duration::from_mins(5);

@@ -25,7 +25,7 @@ use tegata_storage::{
 const DAY: Duration = Duration::from_hours(24);
 
 /// How often there is a look whose hour has come.
-const PERIOD: Duration = Duration::from_secs(15);
+const PERIOD: Duration = Duration::from_secs(5);
 
 /// A chain of thousands of devices whose certificates end on one day.
 const LIMIT: Duration = Duration::from_mins(5);
