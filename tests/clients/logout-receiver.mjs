@@ -3,15 +3,17 @@
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 import express from 'express';
-import { createRemoteJWKSet, customFetch, jwtVerify } from 'jose';
+import { createLocalJWKSet, createRemoteJWKSet, customFetch, jwtVerify } from 'jose';
 import { Agent, fetch } from 'undici';
 
-const { port, folder, ca, issuer, client_id, refusals } = JSON.parse(process.argv[2]);
+const { port, folder, ca, issuer, client_id, refusals, known } = JSON.parse(process.argv[2]);
 const dispatcher = new Agent({ connect: { ca: readFileSync(ca) } });
 const fetching = (url, options) => fetch(url, { ...options, dispatcher });
 const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
-const metadata = await (await fetching(`${issuer}/.well-known/openid-configuration`)).json();
-const keys = createRemoteJWKSet(new URL(metadata.jwks_uri), { [customFetch]: fetching });
+const metadata = known?.metadata ?? (await (await fetching(`${issuer}/.well-known/openid-configuration`)).json());
+const keys = known
+  ? createLocalJWKSet(known.jwks)
+  : createRemoteJWKSet(new URL(metadata.jwks_uri), { [customFetch]: fetching });
 const event = 'http://schemas.openid.net/event/backchannel-logout';
 let refused = 0;
 

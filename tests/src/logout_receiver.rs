@@ -35,6 +35,11 @@ impl TestLogoutReceiver {
         self.folder.join("server.pem")
     }
 
+    /// It asks the installation for nothing: this is its metadata, and these are its keys.
+    pub fn knowing(&mut self, metadata: &Value, jwks: &Value) {
+        self.argument["known"] = json!({"metadata": metadata, "jwks": jwks});
+    }
+
     /// Listens.
     pub fn start(&mut self) {
         let mut command = clients::node("logout-receiver.mjs");

@@ -37,6 +37,13 @@ pub struct SignedIn {
     pub access_token: String,
 }
 
+/// The section of a provider by which people sign in there.
+fn section(proof: &str) -> String {
+    format!(
+        "site_claim = \"stores\"\n[identity_provider.sign_in]\nclient_id = \"tegata\"\n{proof}\nmfa_amr = [\"mfa\"]\n"
+    )
+}
+
 impl TestIdentityProvider {
     /// Starts one in a folder.
     #[must_use]
@@ -72,23 +79,39 @@ impl TestIdentityProvider {
         )
     }
 
-    /// Registers an installation as a client that people are sent to sign in by. Gives the section that says so.
+    /// Registers an installation as a client that people are sent to sign in by, and that proves itself by the key of its
+    /// tokens. Gives the section that says so.
+    pub fn register_by_key(&mut self, installation: &RunningInstallation) -> String {
+        let keys = format!("{}/.well-known/jwks.json", installation.portal);
+        let proof = json!({
+            "token_endpoint_auth_method": "private_key_jwt", "token_endpoint_auth_signing_alg": "ES256",
+            "jwks_uri": keys,
+        });
+        self.register_with(installation, &proof);
+        section("token_endpoint_auth_method = \"private_key_jwt\"")
+    }
+
+    /// Registers an installation as a client that people are sent to sign in by, and that has a secret. Gives the section that says
+    /// so.
     pub fn register(&mut self, installation: &RunningInstallation) -> String {
-        let (portal, device) = (&installation.portal, &installation.device);
         write_secret(installation, SECRET);
-        self.ask(&json!({
-            "ca": installation.tls_ca,
-            "client": {
-                "client_id": "tegata", "client_secret": SECRET,
-                "redirect_uris": [format!("{device}/sign-in/provider/callback")],
-                "post_logout_redirect_uris": [format!("{device}/sign-in")],
-                "backchannel_logout_uri": format!("{portal}/backchannel-logout"),
-                "backchannel_logout_session_required": true,
-            },
-        }));
-        "site_claim = \"stores\"\n[identity_provider.sign_in]\nclient_id = \"tegata\"\n\
-         client_secret = \"provider-secret\"\nmfa_amr = [\"mfa\"]\n"
-            .to_owned()
+        self.register_with(installation, &json!({"client_secret": SECRET}));
+        section("client_secret = \"provider-secret\"")
+    }
+
+    fn register_with(&mut self, installation: &RunningInstallation, proof: &Value) {
+        let (portal, device) = (&installation.portal, &installation.device);
+        let mut client = json!({
+            "client_id": "tegata",
+            "redirect_uris": [format!("{device}/sign-in/provider/callback")],
+            "post_logout_redirect_uris": [format!("{device}/sign-in")],
+            "backchannel_logout_uri": format!("{portal}/backchannel-logout"),
+            "backchannel_logout_session_required": true,
+        });
+        for (name, value) in proof.as_object().into_iter().flatten() {
+            client[name] = value.clone();
+        }
+        self.ask(&json!({"ca": installation.tls_ca, "client": client}));
     }
 
     /// Tells the installation that all sessions of a person have ended. Gives how many there were.

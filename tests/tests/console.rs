@@ -158,7 +158,7 @@ fn pictures_of_lists(installation: &RunningInstallation, browser: &mut Browser, 
 
 #[test]
 fn head_office_acts_by_role_and_nobody_overwrites_another() {
-    let installation = RunningInstallation::start();
+    let mut installation = RunningInstallation::start();
     let [desk, lost] = ["本部PC", "受付PC"].map(|label| installation.enroll(label));
     let add = |login: &str, name: &str, role: &str, site: &str| {
         let account = Account::add(&installation, login, name, &["--role", role, "--site", site]);
@@ -185,7 +185,55 @@ fn head_office_acts_by_role_and_nobody_overwrites_another() {
     assert_eq!(described["servers"][0]["url"], *installation.device, "{described}");
     let elsewhere = installation.at_portal("/console").send().expect(303);
     assert_eq!(elsewhere.header("location"), format!("{}/console", installation.device));
+    whoever_answers_for_people_says_who_still_works_here(&mut installation, [&admin, &manager, &staff]);
     installation.command(&["check"]).good();
+}
+
+fn whoever_answers_for_people_says_who_still_works_here(
+    installation: &mut RunningInstallation,
+    [admin, manager, staff]: [&PersonSession; 3],
+) {
+    installation.tell(&["person", "policy", "--review-days", "180"]);
+    // Reviews open with the first round after that.
+    installation.start_again();
+    let listed = || installation.listed(&["person", "review", "list"]);
+    eventually("the review of the site is open", Duration::from_secs(20), || {
+        listed().to_string().contains("sato")
+    });
+    let page = |by: &PersonSession| by.at(installation, "/console/reviews").send();
+    let shown = page(manager).expect(200).text();
+    let review = between(&shown, "data-review=\"", "\"").to_owned();
+    let id = |login: &str| text_of(&installation.tell(&["person", "show", login]), "person");
+    let (sato, tencho, honbu) = (id("sato"), id("tencho"), id("honbu"));
+    let asks = |page: &str, person: &str| page.contains(&format!("name=\"{person}\""));
+    assert!(asks(&shown, &sato) && !asks(&shown, &tencho) && !asks(&shown, &honbu), "staff alone: {shown}");
+    assert!(shown.contains("ほかの管理者が答えます") && shown.contains("本部の管理者が答えます"));
+    assert_eq!(page(staff).status, 403);
+    let answer = |by: &PersonSession, answers: &[(&str, &str)]| {
+        by.send(installation, &format!("/console/reviews/{review}"), answers)
+    };
+    for (answers, status, code) in [
+        (&[(&*sato, "removed"), (&*tencho, "confirmed")][..], 403, "U-22"),
+        (&[(&*sato, "removed"), (&*honbu, "removed")], 403, "U-20"),
+        (&[(&*sato, "perhaps")], 400, "R-01"),
+    ] {
+        let refused = answer(manager, answers);
+        assert!(refused.status == status && refused.text().contains(code), "{code}: {}", refused.text());
+    }
+    assert!(asks(&page(manager).text(), &sato), "all or nothing");
+    answer(manager, &[(&sato, "later")]).expect(303);
+    answer(manager, &[(&sato, "removed")]).expect(303);
+    answer(manager, &[(&sato, "confirmed")]).expect(303);
+    assert_eq!(
+        installation.tell(&["person", "show", "sato"])["state"],
+        "disabled",
+        "whoever was answered for"
+    );
+    let shown = page(admin).expect(200).text();
+    assert!(asks(&shown, &tencho) && !asks(&shown, &honbu) && !asks(&shown, &sato), "{shown}");
+    answer(admin, &[(&tencho, "confirmed")]).expect(303);
+    let english = admin.at(installation, "/console/reviews?lang=en").send().expect(200).text();
+    assert!(english.contains("Another administrator answers for you"), "{english}");
 }
 
 fn path(device: &DeviceIdentity, act: &str) -> String {

@@ -245,6 +245,11 @@ fn a_company_s_people_sign_in_at_its_own_provider_and_out_there_too() {
     let section = provider.register(&installation);
     let section = provider.configuration(&installation, &installation.product, &section);
     installation.reconfigure(|text| format!("{text}\n{section}"));
+    let onward = format!("{}/setup", installation.portal);
+    let add = ["client", "add", "page", "--auth", "none", "--grant", "authorization_code", "--audience"];
+    let addresses =
+        [&*installation.product, "--redirect-uri", &onward, "--post-logout-redirect-uri", &onward];
+    installation.tell(&[&add[..], &addresses].concat());
     let tenant = installation.tell(&["tenant", "list"])[0]["name"].as_str().expect("a name").to_owned();
     let policy = installation.tell(&["tenant", "sign-in", &tenant]);
     assert_eq!((&policy["accounts"], &policy["issuer"]), (&json!("both"), &json!(provider.issuer)));
@@ -271,7 +276,14 @@ fn a_company_s_people_sign_in_at_its_own_provider_and_out_there_too() {
     browser.click("#to-provider");
     browser.see("#account");
     assert!(browser.text("#account h1").contains("佐藤 花子"), "the provider remembers who it was");
-    assert_eq!(installation.tell(&["person", "show", "sato"])["links"][0]["subject"], "staff-1");
+    let shown = installation.tell(&["person", "show", "sato"]);
+    assert_eq!(shown["links"][0]["subject"], "staff-1");
+    leave_a_product_by_the_provider((&installation, &onward), &mut browser, &shown["sessions"][0]["session"]);
+    browser.go(&format!("{sign_in_page}?lang=en"));
+    browser.click("#to-provider");
+    browser.see("#person");
+    log_in_at_provider(&mut browser, "staff-1");
+    browser.see("#account");
     browser.click("#sign-out");
     browser.click("#leave");
     browser.see("#sign-in");
@@ -279,6 +291,10 @@ fn a_company_s_people_sign_in_at_its_own_provider_and_out_there_too() {
 
     let silo = ["tenant", "sign-in", &tenant, "--accounts", "provider", "--create-people", "on"];
     assert_eq!(installation.tell(&silo)["creates_people"], "on");
+    provider.register_by_key(&installation);
+    let (secret, key) =
+        ("client_secret = \"provider-secret\"", "token_endpoint_auth_method = \"private_key_jwt\"");
+    installation.reconfigure(|text| text.replace(secret, key));
     browser.go(&sign_in_page);
     browser.picture("sign-in-silo");
     browser.go(&format!("{sign_in_page}?lang=en"));
@@ -296,6 +312,26 @@ fn a_company_s_people_sign_in_at_its_own_provider_and_out_there_too() {
     installation.command(&["check"]).good();
     let log = installation.log();
     assert!(!log.contains("staff-") && !log.contains("佐藤") && !log.contains("secret"), "{log}");
+}
+
+/// A product that has nothing more of its own than an address to go on to.
+fn leave_a_product_by_the_provider(
+    (installation, onward): (&RunningInstallation, &str),
+    browser: &mut Browser,
+    session: &Value,
+) {
+    let session = session.as_str().expect("the name of the session");
+    let address = format!(
+        "{}/end-session?client_id=page&logout_hint={session}&post_logout_redirect_uri={}&state=a",
+        installation.device,
+        escaped(onward)
+    );
+    browser.go(&address);
+    browser.click("#leave");
+    eventually("the browser is led on", Duration::from_secs(10), || {
+        browser.address() == format!("{onward}?state=a")
+    });
+    assert!(installation.tell(&["person", "show", "sato"])["sessions"].as_array().is_some_and(Vec::is_empty));
 }
 
 fn log_in_at_provider(browser: &mut Browser, person: &str) {

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
+use tegata_core::claims::person_subject;
 use tegata_tests::openssl::{ocsp_at, ocsp_url};
 use tegata_tests::stopwatch::{Stopwatch, eventually, report};
 use tegata_tests::tokens::obtain;
 use tegata_tests::{
-    AnotherServer, Curl, CurlAnswer, DatabaseWay, DeviceIdentity, RunningInstallation, Storehouse, csr,
-    ports, run,
+    Account, AnotherServer, Curl, CurlAnswer, DatabaseWay, DeviceIdentity, RunningInstallation, Storehouse,
+    TestLogoutReceiver, csr, ports, run,
 };
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -91,7 +92,10 @@ fn a_server_cut_off_from_the_ledger_is_named_until_it_must_refuse() {
 #[test]
 fn a_gate_goes_on_and_hears_of_revocations_when_one_of_two_servers_hangs() {
     let store = Storehouse::postgres();
-    let installation = store.installation();
+    let mut installation = store.installation();
+    let receiver = TestLogoutReceiver::new(&installation, "page", 0);
+    let trust = format!("[clients]\nlogout_ca = \"{}\"", receiver.ca().display());
+    installation.reconfigure(|text| format!("{text}\n{trust}\n"));
     let second = AnotherServer::start(&installation, |text| text);
     let device = installation.enroll("device");
     let token = obtain(&installation, &device);
@@ -115,7 +119,43 @@ fn a_gate_goes_on_and_hears_of_revocations_when_one_of_two_servers_hangs() {
     let heard: Vec<_> = by_gate.filter_map(|receipt| receipt["milliseconds"].as_i64()).collect();
     assert!(heard.len() == 1 && heard[0] < 1000, "{revoking}");
     installation.freeze(false);
+    a_client_hears_of_a_logout_though_its_server_is_killed(installation, receiver);
     assert!(second.log().is_empty() || !second.log().contains("panicked"), "{}", second.log());
+}
+
+/// The client was away as long as the server lived where somebody signed out.
+fn a_client_hears_of_a_logout_though_its_server_is_killed(
+    mut installation: RunningInstallation,
+    mut receiver: TestLogoutReceiver,
+) {
+    let (device, callback) = (installation.enroll("counter"), "https://rezept.example/callback");
+    let (product, uri) = (installation.product.clone(), receiver.uri());
+    let add = ["client", "add", "page", "--auth", "none", "--grant", "authorization_code", "--audience"];
+    let addresses = [&*product, "--redirect-uri", callback, "--backchannel-logout-uri", &uri];
+    installation.tell(&[&add[..], &addresses].concat());
+    let sato = Account::add(&installation, "sato", "佐藤 花子", &["--role", "staff", "--site", "本店"]);
+    let session = sato.sign_in(&installation, &device);
+    let asked = format!(
+        "/authorize?response_type=code&client_id=page&redirect_uri={callback}&prompt=none&scope=openid\
+         &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256"
+    );
+    eventually("the client is served", PATIENCE, || {
+        let answer = session.at(&installation, &asked).send();
+        answer.headers.iter().any(|(name, value)| name == "location" && value.contains("code="))
+    });
+    let get = |url: &str| Curl::to(url).trusting(&installation.tls_ca).send().expect(200).json();
+    let metadata = get(&format!("{}/.well-known/openid-configuration", installation.issuer));
+    receiver.knowing(&metadata, &get(metadata["jwks_uri"].as_str().expect("where keys are")));
+    session.send(&installation, "/account/sign-out", &[]).expect(303);
+    installation.kill();
+    receiver.start();
+    let heard = receiver.hears();
+    let subject = person_subject(&installation.issuer, &sato.person);
+    assert_eq!(heard["taken"]["sub"], subject, "{heard}");
+    eventually("nothing waits any more", PATIENCE, || {
+        let state = installation.tell(&["client", "show", "page"])["backchannel_logout"].clone();
+        (&state["waiting"], &state["delivered"]) == (&json!(0), &json!(1))
+    });
 }
 
 #[test]

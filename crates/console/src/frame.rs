@@ -48,6 +48,7 @@ const LINKS: &[(&str, Act, &str, &str)] = &[
     ("/console/approvals", Act::DecideApproval, "承認待ち", "Approvals"),
     ("/console/invitations", Act::InviteDevice, "招待", "Invitations"),
     ("/console/people", Act::SeePeople, "利用者", "People"),
+    ("/console/reviews", Act::ReviewPeople, "在籍の確認", "Reviews"),
     ("/console/sites", Act::SeeDevices, "店舗", "Sites"),
     ("/console/trail", Act::ReadAudit, "操作の記録", "What happened"),
 ];

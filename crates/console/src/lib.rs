@@ -29,6 +29,7 @@ mod history;
 mod pages;
 mod people;
 mod personal;
+mod reviewing;
 mod sentences;
 mod service;
 #[cfg(test)]
@@ -78,6 +79,8 @@ pub fn device_routes(service: ConsoleService) -> Router {
         .route("/console/invitations/{invitation}/withdraw", post(pages::invitations::withdraw))
         .route("/console/people", get(pages::people::show))
         .route("/console/people/{person}/check", get(pages::checking::show).post(pages::checking::check))
+        .route("/console/reviews", get(pages::reviews::show))
+        .route("/console/reviews/{review}", post(pages::reviews::answer))
         .route("/console/sites", get(pages::sites::show))
         .with_state(service)
         .merge(assets::routes())

@@ -12,6 +12,7 @@ pub(crate) mod entrances_csv;
 pub(crate) mod home;
 pub(crate) mod invitations;
 pub(crate) mod people;
+pub(crate) mod reviews;
 pub(crate) mod sites;
 pub(crate) mod trail;
 pub(crate) mod trail_csv;

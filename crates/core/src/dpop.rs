@@ -65,7 +65,7 @@ pub enum ProofError {
     Token,
     /// It was used before.
     Used,
-    /// More proofs of one key, or in all, than are told apart.
+    /// More proofs of one holder, or in all, than are told apart.
     TooMany,
 }
 

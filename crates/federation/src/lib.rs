@@ -26,7 +26,7 @@ mod transport;
 pub use client_authentication::{ClientAssertionSigner, ClientSecret, ProviderAuthentication};
 pub use id_token::ProviderSignIn;
 pub use identity_provider::{IdentityProvider, MfaStatements, SignInClient};
-pub use logout_token::LogoutToken;
+pub use logout_token::{LogoutToken, SignOutParameters};
 pub use provider::Provider;
 pub use providers::IdentityProviders;
 pub use sign_in::{AuthorizationCallback, BegunSignIn, SignInParameters, SignInStart};

@@ -17,6 +17,19 @@ const OLDEST: Duration = Duration::from_mins(5);
 /// The longest `jti`, `sub` and `sid`, in bytes.
 const LONGEST_TEXT: usize = 255;
 
+/// What a browser is sent to its provider with, to sign out there.
+#[derive(Clone, Copy)]
+pub struct SignOutParameters<'a> {
+    /// The ID token of the sign-in, if it was kept.
+    pub id_token: Option<&'a str>,
+    /// Where the browser comes back to.
+    pub back: &'a str,
+    /// What it brings back.
+    pub state: Option<&'a str>,
+    /// The language of the page before.
+    pub language: Language,
+}
+
 /// A logout token that is believed: the session ends, or all of the subject's.
 #[derive(Clone, PartialEq, Eq)]
 pub struct LogoutToken {
@@ -62,23 +75,17 @@ impl Provider {
         claims.logout(issuer).ok_or_else(|| disbelieved("it is no logout token"))
     }
 
-    /// Where the browser goes so that the session at the provider ends as well; nothing where there is no such place. `back`
-    /// is where it comes back to.
-    pub async fn sign_out_url(
-        &self,
-        id_token: Option<&str>,
-        back: &str,
-        language: Language,
-        now: Timestamp,
-    ) -> Option<String> {
+    /// Where the browser goes so that the session at the provider ends as well; nothing where there is no such place.
+    pub async fn sign_out_url(&self, sign_out: &SignOutParameters<'_>, now: Timestamp) -> Option<String> {
         let known = self.discovered(now).await.ok()?;
         let endpoint = known.metadata.end_session_endpoint()?;
         let mut fields = vec![
             ("client_id", self.client().ok()?.client_id.clone()),
-            ("post_logout_redirect_uri", back.to_owned()),
-            ("ui_locales", language.tag().to_owned()),
+            ("post_logout_redirect_uri", sign_out.back.to_owned()),
+            ("ui_locales", sign_out.language.tag().to_owned()),
         ];
-        fields.extend(id_token.map(|token| ("id_token_hint", token.to_owned())));
+        fields.extend(sign_out.id_token.map(|token| ("id_token_hint", token.to_owned())));
+        fields.extend(sign_out.state.map(|state| ("state", state.to_owned())));
         let joint = if endpoint.contains('?') { '&' } else { '?' };
         Some(format!("{endpoint}{joint}{}", encoded(&fields)))
     }

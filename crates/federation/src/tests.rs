@@ -3,7 +3,7 @@
 use crate::{
     AuthorizationCallback, BegunSignIn, ClientSecret, IdentityProvider, IdentityProviders, LogoutToken,
     MfaStatements, Provider, ProviderAuthentication, ProviderSignIn, ProviderTransport, SignInClient,
-    SignInParameters, TransportAnswer,
+    SignInParameters, SignOutParameters, TransportAnswer,
 };
 use futures_util::future::BoxFuture;
 use http::{HeaderValue, StatusCode};
@@ -420,16 +420,22 @@ async fn whoever_signs_out_is_led_to_the_provider_s_own_sign_out() {
     let transport = ScriptedProvider::new();
     let provider = provider_with(&transport, client());
     let back = "https://device.example/sign-in";
-    let url = provider.sign_out_url(Some("a.b.c"), back, Language::En, NOW).await.unwrap();
+    let signing_out =
+        SignOutParameters { id_token: Some("a.b.c"), back, state: Some("s"), language: Language::En };
+    let url = provider.sign_out_url(&signing_out, NOW).await.unwrap();
     assert_eq!(
         url,
         "https://login.example/end?realm=aoba&client_id=tegata\
-         &post_logout_redirect_uri=https%3A%2F%2Fdevice.example%2Fsign-in&ui_locales=en&id_token_hint=a.b.c"
+         &post_logout_redirect_uri=https%3A%2F%2Fdevice.example%2Fsign-in&ui_locales=en&id_token_hint=a.b.c&state=s"
     );
     for endpoint in [json!(null), json!("http://login.example/end"), json!("javascript:alert(1)")] {
         let transport = ScriptedProvider::new();
         transport.metadata.lock().unwrap()["end_session_endpoint"] = endpoint.clone();
         let provider = provider_with(&transport, client());
-        assert_eq!(provider.sign_out_url(None, back, Language::En, NOW).await, None, "{endpoint}");
+        assert_eq!(
+            provider.sign_out_url(&SignOutParameters { id_token: None, ..signing_out }, NOW).await,
+            None,
+            "{endpoint}"
+        );
     }
 }

@@ -61,7 +61,7 @@ impl RequestVerifier {
         }
         self.decide(request.token, moment, |verified| {
             let bound = &verified.claims().ok_or(Refusal::TokenInvalid)?.cnf;
-            request.check(bound, origins, &self.used_proofs, moment.now)
+            request.check(bound, origins, (&self.used_proofs, verified.device()), moment.now)
         })
     }
 

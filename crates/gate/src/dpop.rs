@@ -10,7 +10,7 @@ use http::header::WWW_AUTHENTICATE;
 use http::{HeaderMap, HeaderName, HeaderValue, Request};
 use tegata_core::claims::Confirmation;
 use tegata_core::dpop::{ALGORITHMS, DPOP, DpopProof, ProofError, ProofTarget, UsedProofs};
-use tegata_core::{HttpOrigin, Language, Refusal, Timestamp};
+use tegata_core::{DeviceId, HttpOrigin, Language, Refusal, Timestamp};
 
 const PROOF: HeaderName = HeaderName::from_static(DPOP);
 
@@ -39,7 +39,7 @@ pub(crate) struct ProofRequest<'a> {
 
 impl ProofRequest<'_> {
     /// Whether a proof of the token's key is there, made for this request at one of these origins, and not used before. The
-    /// token is a good one, so nobody fills the memory of used proofs who has none.
+    /// token is a good one, so nobody fills the memory of used proofs who has none, and no device more than its part.
     ///
     /// # Errors
     /// [`Refusal::DpopProofInvalid`], or [`Refusal::TenantBusy`] for too many.
@@ -47,7 +47,7 @@ impl ProofRequest<'_> {
         &self,
         bound: &Confirmation,
         origins: &[HttpOrigin],
-        used: &UsedProofs,
+        used: (&UsedProofs, &DeviceId),
         now: Timestamp,
     ) -> Result<(), Refusal> {
         let (key, line) = bound.key().zip(self.line).ok_or(Refusal::DpopProofInvalid)?;
@@ -58,7 +58,8 @@ impl ProofRequest<'_> {
         if proof.key() != key {
             return Err(Refusal::DpopProofInvalid);
         }
-        used.take(&proof, now).map_err(ProofError::refusal)
+        let (used, holder) = used;
+        used.take(&proof, holder.as_str(), now).map_err(ProofError::refusal)
     }
 
     /// The one proof that came along.

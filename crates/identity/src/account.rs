@@ -6,6 +6,7 @@ pub(crate) mod password;
 pub(crate) mod recovery;
 
 use crate::cookie::CookieName;
+use crate::federation::sign_out::EndingSession;
 use crate::service::{IdentityService, refusal};
 use crate::session::{SessionHolder, SignedInForm, SignedInPage, browser_forms};
 use crate::sign_in::redirect;
@@ -98,7 +99,9 @@ pub(crate) async fn sign_out(
 ) -> WebResult<Response> {
     match asked {
         Ok(asked) => {
-            let address = service.sign_out_at_provider(&asked.by, language).await;
+            let SessionHolder { session, holder, at, .. } = &asked.by;
+            let ending = EndingSession { session, device: &holder.device, onward: None, language, at: *at };
+            let address = service.sign_out_at_provider(&ending).await;
             service.end(&asked.by, &asked.by.session.id).await?;
             if let Some(address) = address {
                 return Ok(left_for(address, language));
@@ -168,13 +171,18 @@ impl IdentityService {
         (status, self.account_form(by, language, title, body).await).into_response()
     }
 
-    /// Ends a session that [`Self::current_session`] has given. Gives what takes its cookie from the browser.
+    /// Ends a session that [`Self::current_session`] has given. Gives what takes its cookie from the browser, and where the
+    /// browser goes to sign out at the provider, where the session was begun at one: from there it is led on.
     ///
     /// # Errors
     /// What is wrong with the ledger.
-    pub async fn end_session(&self, session: &LiveSession, at: Timestamp) -> Result<HeaderValue, Refusal> {
-        self.end_of(session, &session.id, at).await?;
-        Ok(CookieName::Session.taken_back())
+    pub async fn end_session(
+        &self,
+        ending: &EndingSession<'_>,
+    ) -> Result<(HeaderValue, Option<String>), Refusal> {
+        let at_provider = self.sign_out_at_provider(ending).await;
+        self.end_of(ending.session, &ending.session.id, ending.at).await?;
+        Ok((CookieName::Session.taken_back(), at_provider))
     }
 
     async fn end(&self, by: &SessionHolder, session: &SessionId) -> Result<(), Refusal> {

@@ -13,7 +13,7 @@ mod account;
 pub(crate) mod backchannel_logout;
 mod begun;
 pub(crate) mod callback;
-mod sign_out;
+pub(crate) mod sign_out;
 pub(crate) mod start;
 
 use crate::service::{IdentityService, refusal};

@@ -28,7 +28,7 @@ const MOST_LANES: u32 = 16;
 /// The binary logarithm of the rounds of bcrypt: about half a second. 31 would be a day.
 const MOST_COST: u32 = 13;
 
-/// Rounds of PBKDF2: about half a second of SHA-256.
+/// Rounds of PBKDF2 in all blocks of its output: about half a second of SHA-256.
 const MOST_ROUNDS: u32 = 1_500_000;
 
 /// Fewer rounds are searched through as soon as somebody reads the ledger.
@@ -73,8 +73,8 @@ impl NotAForeignHash {
                 "it is no hash of Argon2, bcrypt or PBKDF2",
             ),
             Self::TooCostly => language.pick(
-                "照合に時間かメモリーがかかりすぎます（bcrypt はコスト13、PBKDF2 は150万回、Argon2 は128 MiBまで）",
-                "it takes too much time or memory to check (bcrypt: cost 13, PBKDF2: 1,500,000 rounds, Argon2: 128 MiB)",
+                "照合に時間かメモリーがかかりすぎます（bcrypt はコスト13、PBKDF2 は出力全体で150万回、Argon2 は128 MiBまで）",
+                "it takes too much time or memory to check (bcrypt: cost 13, PBKDF2: 1,500,000 rounds over all blocks of its output, Argon2: 128 MiB)",
             ),
             Self::TooCheap => language.pick(
                 "計算の回数が少なすぎて安全ではありません",
@@ -183,6 +183,16 @@ fn modular_pbkdf2(algorithm: pbkdf2::Algorithm, text: &str) -> Result<ForeignSch
     bounded_pbkdf2(algorithm, rounds, decoded(salt).ok_or(NotAForeignHash::Form)?, decoded(hash))
 }
 
+fn digest_length(algorithm: pbkdf2::Algorithm) -> usize {
+    if algorithm == pbkdf2::PBKDF2_HMAC_SHA1 {
+        ring::digest::SHA1_OUTPUT_LEN
+    } else if algorithm == pbkdf2::PBKDF2_HMAC_SHA512 {
+        ring::digest::SHA512_OUTPUT_LEN
+    } else {
+        ring::digest::SHA256_OUTPUT_LEN
+    }
+}
+
 fn bounded_pbkdf2(
     algorithm: pbkdf2::Algorithm,
     rounds: &str,
@@ -191,7 +201,9 @@ fn bounded_pbkdf2(
 ) -> Result<ForeignScheme, NotAForeignHash> {
     let rounds: u32 = rounds.parse().map_err(|_| NotAForeignHash::Form)?;
     let hash = hash.filter(|hash| (16..=64).contains(&hash.len())).ok_or(NotAForeignHash::Form)?;
-    if rounds > MOST_ROUNDS {
+    // Each block of output takes all rounds anew (RFC 8018 section 5.2).
+    let blocks = hash.len().div_ceil(digest_length(algorithm));
+    if u64::from(rounds) * blocks as u64 > u64::from(MOST_ROUNDS) {
         return Err(NotAForeignHash::TooCostly);
     }
     if rounds < FEWEST_ROUNDS || salt.is_empty() {
@@ -241,6 +253,8 @@ mod tests {
                 "pbkdf2_sha256$999999999$salt$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc=".into(),
                 NotAForeignHash::TooCostly,
             ),
+            // 64 octets of SHA-1 are four blocks, and cost four times as much.
+            (format!("$pbkdf2$i=400000${}${}", "c2FsdHNhbHQ", "A".repeat(86)), NotAForeignHash::TooCostly),
             (
                 "pbkdf2_sha256$1$salt$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc=".into(),
                 NotAForeignHash::TooCheap,

@@ -45,9 +45,10 @@ mod typed_secret;
 
 pub use alarm::{SignInAlarm, SignInAlarmObserver};
 pub use federation::ProviderAddresses;
+pub use federation::sign_out::EndingSession;
 pub use one_time_code::OneTimeCode;
 pub use people_list::{
-    LIST_COLUMNS, LIST_NEEDED, LineReport, ListOutcome, ListTerms, ListedPerson, MissingPeople,
+    LIST_COLUMNS, LIST_NEEDED, LineReport, ListOutcome, ListPlace, ListTerms, ListedPerson, MissingPeople,
     PeopleListPlan,
 };
 pub use person_at_device::PersonAtDevice;

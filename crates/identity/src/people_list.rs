@@ -8,12 +8,12 @@ mod line;
 mod plan;
 
 pub use line::{LIST_COLUMNS, LIST_NEEDED, ListedPerson};
-pub use plan::{MissingPeople, PeopleListPlan};
+pub use plan::{ListPlace, MissingPeople, PeopleListPlan};
 
 use crate::provisioning::PersonChange;
-use plan::{LineAction, PlannedLine};
+use plan::{BroughtProofs, LineAction, PlannedLine};
 use tegata_core::{Clock, Entropy, PersonId, Refusal, SetupCode, Timestamp};
-use tegata_storage::{Actor, LedgerError, NewPerson, ScopedLedger, ScopedTransaction};
+use tegata_storage::{Actor, LedgerError, NewPerson, NewPersonLink, ScopedLedger, ScopedTransaction};
 
 /// Lines in one transaction: few enough that others get their turn.
 const TOGETHER: usize = 50;
@@ -97,7 +97,7 @@ impl PeopleListPlan {
         for lines in self.lines.chunks(TOGETHER) {
             let mut transaction = rows.begin(clock.now()).await?;
             for line in lines {
-                reports.push(line.work_off(&mut transaction, terms, entropy).await?);
+                reports.push(self.work_off_line(line, &mut transaction, terms, entropy).await?);
             }
             if terms.performs {
                 transaction.commit().await?;
@@ -119,7 +119,7 @@ impl PeopleListPlan {
         for people in self.missing.people.chunks(TOGETHER) {
             let mut transaction = rows.begin(clock.now()).await?;
             for (person, login) in people {
-                let done = transaction.disable_unless_last(person, "not in the list", terms.actor).await;
+                let done = transaction.disable_person(person, "not in the list", terms.actor).await;
                 let outcome = match done {
                     Ok(_) => ListOutcome::Disabled,
                     Err(LedgerError::Refused(refusal)) => ListOutcome::Refused { refusal, detail: None },
@@ -143,34 +143,34 @@ impl PeopleListPlan {
     }
 }
 
-impl PlannedLine {
-    async fn work_off(
+impl PeopleListPlan {
+    async fn work_off_line(
         &self,
+        line: &PlannedLine,
         transaction: &mut ScopedTransaction,
         terms: &ListTerms<'_>,
         entropy: &dyn Entropy,
     ) -> Result<LineReport, LedgerError> {
         let mut report = LineReport {
-            line: Some(self.number),
-            login: self.login.clone(),
+            line: Some(line.number),
+            login: line.login.clone(),
             person: None,
             outcome: ListOutcome::Unchanged,
             changes: Vec::new(),
             setup: None,
         };
-        match &self.action {
+        match &line.action {
             LineAction::Refuse(refusal, detail) => {
                 report.outcome = ListOutcome::Refused { refusal: *refusal, detail: detail.clone() };
             }
-            LineAction::Create { new, is_disabled, password } => {
-                let of = (new.as_ref(), *is_disabled, password.as_deref());
-                report.setup = create(transaction, of, terms, entropy).await?;
+            LineAction::Create { new, is_disabled, brought } => {
+                report.setup = self.create(transaction, (new, *is_disabled, brought), terms, entropy).await?;
                 report.person = terms.performs.then(|| new.id.clone());
                 report.outcome = ListOutcome::Created;
             }
-            LineAction::Change { person, change, password } => {
+            LineAction::Change { person, change, brought } => {
                 report.person = Some(person.clone());
-                match change_person(transaction, (person, change, password.as_deref()), terms).await {
+                match self.change(transaction, (person, change, brought), terms).await {
                     Ok(changes) => report.changes = changes,
                     Err(LedgerError::Refused(refusal)) => {
                         report.outcome = ListOutcome::Refused { refusal, detail: None };
@@ -184,40 +184,63 @@ impl PlannedLine {
         }
         Ok(report)
     }
-}
 
-/// Whoever brings a password needs no link: it leads to setting up the account by itself.
-async fn create(
-    transaction: &mut ScopedTransaction,
-    (new, is_disabled, password): (&NewPerson, bool, Option<&str>),
-    terms: &ListTerms<'_>,
-    entropy: &dyn Entropy,
-) -> Result<Option<SetupCode>, LedgerError> {
-    transaction.add_person(new, terms.actor).await?;
-    if let Some(password) = password {
-        transaction.import_password(&new.id, password, terms.actor).await?;
+    /// Whoever brings a password, or signs in at the provider, needs no link: both lead in by themselves.
+    async fn create(
+        &self,
+        transaction: &mut ScopedTransaction,
+        (new, is_disabled, brought): (&NewPerson, bool, &BroughtProofs),
+        terms: &ListTerms<'_>,
+        entropy: &dyn Entropy,
+    ) -> Result<Option<SetupCode>, LedgerError> {
+        transaction.add_person(new, terms.actor).await?;
+        let kept = self.keep(transaction, &new.id, brought, terms).await?;
+        if is_disabled {
+            transaction.disable_even_last(&new.id, "by the list", terms.actor).await?;
+            return Ok(None);
+        }
+        let Some(until) = terms.setup_until.filter(|_| kept.is_empty()) else { return Ok(None) };
+        let code = SetupCode::random(entropy);
+        transaction.make_setup_link(&new.id, &code, until, terms.actor).await?;
+        Ok(terms.performs.then_some(code))
     }
-    if is_disabled {
-        transaction.disable_person(&new.id, "by the list", terms.actor).await?;
-        return Ok(None);
-    }
-    let Some(until) = terms.setup_until.filter(|_| password.is_none()) else { return Ok(None) };
-    let code = SetupCode::random(entropy);
-    transaction.make_setup_link(&new.id, &code, until, terms.actor).await?;
-    Ok(terms.performs.then_some(code))
-}
 
-async fn change_person(
-    transaction: &mut ScopedTransaction,
-    (person, change, password): (&PersonId, &PersonChange, Option<&str>),
-    terms: &ListTerms<'_>,
-) -> Result<Vec<&'static str>, LedgerError> {
-    change.apply(transaction, person, "by the list", terms.actor).await?;
-    let mut changes = change.parts();
-    if let Some(password) = password
-        && transaction.import_password(person, password, terms.actor).await?
-    {
-        changes.push("password");
+    async fn change(
+        &self,
+        transaction: &mut ScopedTransaction,
+        (person, change, brought): (&PersonId, &PersonChange, &BroughtProofs),
+        terms: &ListTerms<'_>,
+    ) -> Result<Vec<&'static str>, LedgerError> {
+        change.apply(transaction, person, "by the list", terms.actor).await?;
+        let mut changes = change.parts();
+        changes.extend(self.keep(transaction, person, brought, terms).await?);
+        Ok(changes)
     }
-    Ok(changes)
+
+    /// Keeps what a line brings along. Gives what of it is new.
+    async fn keep(
+        &self,
+        transaction: &mut ScopedTransaction,
+        person: &PersonId,
+        brought: &BroughtProofs,
+        terms: &ListTerms<'_>,
+    ) -> Result<Vec<&'static str>, LedgerError> {
+        let mut kept = Vec::new();
+        if let (Some(issuer), Some(subject)) = (&self.provider, &brought.subject) {
+            let link = NewPersonLink {
+                tenant: self.tenant.clone(),
+                person: person.clone(),
+                issuer: issuer.clone(),
+                subject: subject.clone(),
+            };
+            transaction.link_person(&link, terms.actor).await?;
+            kept.push("provider_subject");
+        }
+        if let Some(password) = &brought.password
+            && transaction.import_password(person, password, terms.actor).await?
+        {
+            kept.push("password");
+        }
+        Ok(kept)
+    }
 }

@@ -48,8 +48,9 @@ impl PersonStatement {
 }
 
 impl PersonChange {
-    /// Does it, by the functions that `tegata person` has. Whoever is stopped is stopped first: that may be refused, and then
-    /// nothing was done.
+    /// Does it, by the functions that `tegata person` has. Where nobody else could administrate, the first of them refuses it and
+    /// nothing was done: whoever is stopped is stopped first, and whoever is let in again is let in last, when their roles are
+    /// what they will be.
     pub(crate) async fn apply(
         &self,
         transaction: &mut ScopedTransaction,
@@ -57,15 +58,14 @@ impl PersonChange {
         note: &str,
         actor: &Actor,
     ) -> Result<(), LedgerError> {
-        match self.state {
-            Some(PersonState::Disabled) => {
-                transaction.disable_unless_last(person, note, actor).await?;
-            }
-            Some(PersonState::Active) => transaction.enable_person(person, note, actor).await?,
-            None => {}
+        if self.state == Some(PersonState::Disabled) {
+            transaction.disable_person(person, note, actor).await?;
         }
         if let Some(update) = &self.update {
             transaction.change_person(person, update, actor).await?;
+        }
+        if self.state == Some(PersonState::Active) {
+            transaction.enable_person(person, note, actor).await?;
         }
         Ok(())
     }

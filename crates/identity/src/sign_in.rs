@@ -34,6 +34,8 @@ pub(crate) struct SignInQuery {
     login_hint: Option<String>,
     /// How many seconds ago they may have proved themselves, for a provider that remembers people.
     max_age: Option<u32>,
+    /// What somebody brings back who has signed out at the provider.
+    state: Option<String>,
 }
 
 /// What was typed. A field that was left empty is missing, and as wrong as any other.
@@ -74,6 +76,12 @@ pub(crate) async fn show(
     Query(query): Query<SignInQuery>,
 ) -> WebResult<Response> {
     let holder = service.context.device(certificate.as_ref(), time.now()).await?;
+    if let Some(state) = &query.state
+        && let Some(address) = service.way_on_after(state, &holder.device, time.now()).await
+        && let Ok(address) = HeaderValue::try_from(address)
+    {
+        return Ok((StatusCode::SEE_OTHER, [(LOCATION, address)]).into_response());
+    }
     let next = path_of(query.next.as_deref());
     let login = query.login_hint.unwrap_or_default();
     let view = SignInView { next: &next, login: &login, max_age: query.max_age, refusal: None };

@@ -27,7 +27,7 @@ use tegata_web::{TenantWork, WebResult};
 pub(crate) use answer::{see_other, with_parameter};
 pub(crate) use client::RequestingClient;
 pub(crate) use request::AuthorizationRequest;
-pub use sessions::{NoSessions, PersonSessions, SessionEnd, SessionLookup};
+pub use sessions::{EndedSession, NoSessions, PersonSessions, SessionEnd, SessionLookup, SessionToEnd};
 pub(crate) use waiting::{BegunRequest, REQUEST_URI};
 
 /// How long a code can be redeemed (FAPI 2.0 Security Profile section 5.3.2.1).
@@ -174,8 +174,12 @@ impl AuthorizationEndpoint {
 }
 
 impl BegunRequest {
-    /// Whether the person need not sign in anew: the sign-in is recent enough, or came after the request.
+    /// Whether the person need not sign in anew: the sign-in is recent enough, or came after the request. Where a provider has
+    /// not said when the person proved themselves, it is neither, however new the session is.
     fn accepts(&self, session: &LiveSession, now: Timestamp) -> bool {
+        if self.request.longest_since_sign_in().is_some() && !session.is_dated {
+            return false;
+        }
         session.authenticated_at >= self.begun_at
             || (!self.request.wants_sign_in() && self.request.is_recent(session.authenticated_at, now))
     }

@@ -38,6 +38,8 @@ pub(crate) struct ProofOfToken<'a> {
     pub(crate) method: &'a str,
     pub(crate) path: &'a str,
     pub(crate) text: &'a str,
+    /// Whose it is: a device, or a client that has none.
+    pub(crate) holder: &'a str,
 }
 
 impl SentProof {
@@ -85,6 +87,7 @@ impl DpopVerifier {
         &self,
         proof: &DpopProof,
         (method, path): (&str, &str),
+        holder: &str,
         now: Timestamp,
     ) -> Result<JwkThumbprint, OAuthError> {
         let target = ProofTarget { method, origins: &self.origins, path, access_token: None };
@@ -97,7 +100,7 @@ impl DpopVerifier {
         if !is_fresh {
             return Err(OAuthError::use_dpop_nonce());
         }
-        self.used.take(proof, now).map_err(fault_of)?;
+        self.used.take(proof, holder, now).map_err(fault_of)?;
         Ok(*proof.key())
     }
 
@@ -107,7 +110,7 @@ impl DpopVerifier {
         &self,
         sent: &SentProof,
         key: &JwkThumbprint,
-        ProofOfToken { method, path, text }: ProofOfToken<'_>,
+        ProofOfToken { method, path, text, holder }: ProofOfToken<'_>,
         now: Timestamp,
     ) -> Result<(), Refusal> {
         let proof = sent.read().ok().flatten().ok_or(Refusal::DpopProofInvalid)?;
@@ -116,7 +119,7 @@ impl DpopVerifier {
         if proof.key() != key {
             return Err(Refusal::DpopProofInvalid);
         }
-        self.used.take(&proof, now).map_err(ProofError::refusal)
+        self.used.take(&proof, holder, now).map_err(ProofError::refusal)
     }
 
     /// Whether the answer to a request says which nonce the next proof is to repeat.

@@ -2,9 +2,11 @@
 //!
 //! Whoever knows the session's name, from its ID token or as `logout_hint`, ends it without a question: a stranger's page does
 //! not. Everybody else is sent to the page of the account, where the person signs out. Browsers are led on to registered
-//! addresses alone.
+//! addresses alone: by way of the provider where the session was begun at one, so that it ends there, too.
 
-use crate::authorization::{AuthorizationEndpoint, RequestingClient, see_other, with_parameter};
+use crate::authorization::{
+    AuthorizationEndpoint, RequestingClient, SessionToEnd, see_other, with_parameter,
+};
 use crate::authorization_server::AuthorizationServer;
 use crate::browser_request::DeviceBrowserRequest;
 use crate::form::FormParameters;
@@ -48,9 +50,11 @@ pub(crate) async fn end(
     if asked.session.as_deref() != Some(session.id.as_str()) {
         return Ok(local(ACCOUNT));
     }
-    let cookie = endpoint.sessions.end(&session, now).await?;
-    let mut response = onward(&asked);
-    response.headers_mut().append(SET_COOKIE, cookie);
+    let (device, onward_to) = (&holder.device, asked.onward.as_deref());
+    let ending = SessionToEnd { session: &session, device, onward: onward_to, language, now };
+    let ended = endpoint.sessions.end(ending).await?;
+    let mut response = ended.elsewhere.as_deref().map_or_else(|| onward(&asked), see_other);
+    response.headers_mut().append(SET_COOKIE, ended.cookie);
     Ok(response)
 }
 

@@ -67,6 +67,16 @@ impl OwnToken {
         client_id == asked.client_id() && asked.public_device().is_none_or(|own| Some(own) == device)
     }
 
+    /// Who has it: a device, or a client that has none.
+    pub(crate) fn holder(&self) -> &str {
+        match self {
+            Self::Device(claims) => claims.device.as_str(),
+            Self::Client(claims) => {
+                claims.device.as_ref().map_or(&claims.client_id, |device| device.as_str())
+            }
+        }
+    }
+
     /// What it is bound to.
     pub(crate) fn confirmation(&self) -> &Confirmation {
         match self {

@@ -78,7 +78,9 @@ mod token_endpoint;
 mod token_response;
 mod userinfo;
 
-pub use authorization::{AuthorizationEndpoint, NoSessions, PersonSessions, SessionEnd, SessionLookup};
+pub use authorization::{
+    AuthorizationEndpoint, EndedSession, NoSessions, PersonSessions, SessionEnd, SessionLookup, SessionToEnd,
+};
 pub use authorization_server::AuthorizationServer;
 pub use error::OAuthError;
 pub use product::ProductAudience;

@@ -5,7 +5,7 @@ use crate::client::AuthenticatedRequest;
 use crate::dpop::SentProof;
 use crate::error::OAuthError;
 use axum::extract::Request;
-use tegata_core::JwkThumbprint;
+use tegata_core::{DeviceId, JwkThumbprint};
 
 impl AuthenticatedRequest {
     /// Reads a request that may carry a proof, authenticates its sender, and gives the key that it has proved: always one of a
@@ -30,7 +30,9 @@ impl AuthenticatedRequest {
             let missing = OAuthError::invalid_dpop_proof("The header DPoP is missing");
             return if must { Err(missing) } else { Ok((asked, None)) };
         };
-        let key = tokens.dpop.prove(&proof, (method.as_str(), &path), asked.at()).await?;
+        // Many devices may be one public client.
+        let holder = asked.public_device().map_or(asked.client_id(), DeviceId::as_str);
+        let key = tokens.dpop.prove(&proof, (method.as_str(), &path), holder, asked.at()).await?;
         Ok((asked, Some(key)))
     }
 }

@@ -90,7 +90,8 @@ impl AuthorizationServer {
         let own = self.in_force(text, now).await?;
         let Confirmation::Key(key) = own.confirmation() else { return Err(Refusal::DpopProofInvalid) };
         let proof = SentProof::of(headers);
-        self.dpop.prove_with_token(&proof, key, ProofOfToken { method, path: USERINFO, text }, now)?;
+        let shown = ProofOfToken { method, path: USERINFO, text, holder: own.holder() };
+        self.dpop.prove_with_token(&proof, key, shown, now)?;
         Ok(own)
     }
 

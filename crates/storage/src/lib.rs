@@ -180,8 +180,8 @@ pub use search::{DeviceSearch, FoundDevice, FoundDevices, FoundPerson, MatchedBy
 pub use server::{FORGOTTEN, RegisteredServer, SIGN_OF_LIFE};
 pub use service_ledger::{ServiceLedger, ServiceOperation, ServiceTransaction};
 pub use session::{
-    ActingPerson, ListedSession, LiveSession, ProviderLogout, ProviderSession, ProviderUse, SecondFactorUse,
-    StartSession, StartedSession,
+    ActingPerson, ListedSession, LiveSession, ProofTime, ProviderLogout, ProviderSession, ProviderUse,
+    SecondFactorUse, StartSession, StartedSession,
 };
 pub use status::{CertificateHolder, Freshness, Outdated, STATUS_STALENESS, StatusCache};
 pub use status_list::{StatusHead, StatusPlace};

@@ -123,15 +123,18 @@ impl Ledger {
         }))
     }
 
-    /// The clients for which notices are due.
-    pub async fn clients_to_tell(&self, now: Timestamp) -> Result<Vec<String>> {
-        let rows: Vec<(String,)> = on_read!(self, connection => {
-            sqlx::query_as("SELECT DISTINCT client FROM logout_notice WHERE due_at <= $1 ORDER BY client")
-                .bind(now.millis())
-                .fetch_all(connection)
-                .await?
+    /// The clients for which notices are due, and whether the last attempt with each failed.
+    pub async fn clients_to_tell(&self, now: Timestamp) -> Result<Vec<(String, bool)>> {
+        let rows: Vec<(String, i64)> = on_read!(self, connection => {
+            sqlx::query_as(
+                "SELECT k.client, COALESCE((SELECT r.failures FROM logout_receiver r WHERE r.client = k.client), 0) \
+                 FROM (SELECT DISTINCT client FROM logout_notice WHERE due_at <= $1) k ORDER BY k.client",
+            )
+            .bind(now.millis())
+            .fetch_all(connection)
+            .await?
         });
-        Ok(rows.into_iter().map(|(client,)| client).collect())
+        Ok(rows.into_iter().map(|(client, failures)| (client, failures > 0)).collect())
     }
 
     /// Notices that are due for a client, those that wait longest first.

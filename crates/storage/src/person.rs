@@ -2,6 +2,7 @@
 //!
 //! Whoever a caller names is looked for within the caller's scope: a person of another tenant is not there.
 
+mod administrators;
 mod changing;
 mod devices;
 mod directory;
@@ -16,8 +17,9 @@ pub use finding::{PeopleFilter, PeoplePage, SiteMember};
 pub use linking::{NewPersonLink, PersonLink};
 pub use unused::SuspendedUnused;
 
+use crate::engine::on_transaction;
 use crate::scope::on_scoped_read;
-use crate::{LedgerError, Result, ScopedLedger};
+use crate::{LedgerError, Result, ScopedLedger, Transaction};
 use std::collections::HashMap;
 use tegata_core::{ExternalKey, PersonId, Roles, SiteId, TenantId, Timestamp};
 
@@ -146,6 +148,39 @@ macro_rules! select {
 }
 use select;
 
+/// The sites of a person within a scope, on a connection for reading or on that of a transaction.
+macro_rules! sites_of {
+    ($connection:expr, $scope:expr, $person:expr) => {
+        sqlx::query_as(
+            "SELECT s.id, s.name FROM site s JOIN person_site w ON w.site = s.id \
+             WHERE w.person = $1 AND ($2 IS NULL OR s.tenant = $2) ORDER BY s.name, s.id",
+        )
+        .bind($person)
+        .bind($scope.bound())
+        .fetch_all(&mut *$connection)
+        .await?
+    };
+}
+use sites_of;
+
+macro_rules! person_by_id {
+    ($connection:expr, $scope:expr, $person:expr) => {{
+        let row: Option<PersonRow> =
+            sqlx::query_as(select!("WHERE p.id = $1 AND ($2 IS NULL OR p.tenant = $2)"))
+                .bind($person.as_str())
+                .bind($scope.bound())
+                .fetch_optional(&mut *$connection)
+                .await?;
+        match row {
+            Some(row) => {
+                let sites: Vec<PersonSite> = sites_of!($connection, $scope, $person.as_str());
+                Some((row, sites))
+            }
+            None => None,
+        }
+    }};
+}
+
 impl ScopedLedger {
     /// The people of the scope, by tenant and login.
     pub async fn people(&self) -> Result<Vec<Person>> {
@@ -178,25 +213,16 @@ impl ScopedLedger {
 
     /// Reads one person with the sites where they work.
     pub async fn person(&self, person: &PersonId) -> Result<Option<Person>> {
-        let row: Option<PersonRow> = on_scoped_read!(self, connection => {
-            sqlx::query_as(select!("WHERE p.id = $1 AND ($2 IS NULL OR p.tenant = $2)"))
-                .bind(person.as_str())
-                .bind(self.scope.bound())
-                .fetch_optional(connection)
-                .await?
-        });
-        let Some(row) = row else { return Ok(None) };
-        let sites = on_scoped_read!(self, connection => {
-            sqlx::query_as(
-                "SELECT s.id, s.name FROM site s JOIN person_site w ON w.site = s.id \
-                 WHERE w.person = $1 AND ($2 IS NULL OR s.tenant = $2) ORDER BY s.name, s.id",
-            )
-            .bind(person.as_str())
-            .bind(self.scope.bound())
-            .fetch_all(connection)
-            .await?
-        });
-        row.with_sites(sites).map(Some)
+        let found = on_scoped_read!(self, connection => person_by_id!(connection, self.scope, person));
+        found.map(|(row, sites)| row.with_sites(sites)).transpose()
+    }
+}
+
+impl Transaction {
+    /// One person as they are while the transaction holds the right to write, so that they stay so until the end.
+    pub async fn person_in_hand(&mut self, person: &PersonId) -> Result<Option<Person>> {
+        let found = on_transaction!(self.engine, connection => person_by_id!(connection, self.scope, person));
+        found.map(|(row, sites)| row.with_sites(sites)).transpose()
     }
 }
 

@@ -8,7 +8,7 @@ use crate::scope::on_scoped_read;
 use crate::{Ledger, LedgerError, Result, ScopedLedger, Transaction, changed_one};
 use serde_json::json;
 use std::time::Duration;
-use tegata_core::{Name, Roles, ScimSecret, ScimTokenId, TenantId, Timestamp};
+use tegata_core::{Name, Refusal, Roles, ScimSecret, ScimTokenId, TenantId, Timestamp};
 
 /// How coarsely the use of a token is written down.
 const STEP: Duration = Duration::from_mins(1);
@@ -151,6 +151,27 @@ impl Transaction {
         let (tenant,) =
             revoked.ok_or(LedgerError::Guard("there is no such token, or it was revoked before"))?;
         self.audit(actor, "scim_token.revoked", None, json!({"tenant": tenant, "token": token})).await
+    }
+
+    /// Looks whether a token works while the transaction holds the right to write: a request may take its time to arrive, and the
+    /// token may have been revoked meanwhile.
+    ///
+    /// # Errors
+    /// [`Refusal::ScimTokenWrong`].
+    pub async fn require_scim_token(&mut self, token: &ScimTokenId) -> Result<()> {
+        let now = self.now.millis();
+        let works: Option<(String,)> = on_transaction!(self.engine, connection => {
+            sqlx::query_as(
+                "SELECT id FROM scim_token WHERE id = $1 AND revoked_at IS NULL AND expires_at > $2 \
+                 AND ($3 IS NULL OR tenant = $3)",
+            )
+            .bind(token.as_str())
+            .bind(now)
+            .bind(self.scope.bound())
+            .fetch_optional(connection)
+            .await?
+        });
+        works.map(drop).ok_or(LedgerError::Refused(Refusal::ScimTokenWrong))
     }
 
     /// Writes down that a token was used, once a minute at most.

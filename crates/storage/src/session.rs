@@ -9,7 +9,7 @@ mod starting;
 mod using;
 
 pub use acting::ActingPerson;
-pub use provider::{ProviderLogout, ProviderSession, ProviderUse};
+pub use provider::{ProofTime, ProviderLogout, ProviderSession, ProviderUse};
 pub use starting::{SecondFactorUse, StartSession, StartedSession};
 
 use crate::credential::assignment;
@@ -44,6 +44,8 @@ pub struct LiveSession {
     pub created_at: Timestamp,
     /// When they proved who they are: before that, where a provider has remembered them.
     pub authenticated_at: Timestamp,
+    /// Whether that is known. A provider may not say when it was: then it is when the provider vouched for them.
+    pub is_dated: bool,
     /// When it was last used, to the minute or so.
     pub used_at: Timestamp,
     /// When it ends in any case.
@@ -81,7 +83,7 @@ macro_rules! live_session {
     ($by:literal) => {
         concat!(
             "SELECT s.id, s.tenant, s.person, p.login, p.name, p.roles, s.amr, s.created_at, s.used_at, s.expires_at, \
-             s.authenticated_at, s.reason, s.ticket, d.tenant AS device_tenant, \
+             s.authenticated_at, s.undated, s.reason, s.ticket, d.tenant AS device_tenant, \
              (SELECT COUNT(*) FROM person_site w WHERE w.person = p.id AND w.site = d.site) AS works_at_site, \
              (SELECT COUNT(*) FROM device_person a WHERE a.device = d.id) AS assigned, \
              (SELECT COUNT(*) FROM device_person a WHERE a.device = d.id AND a.person = p.id) AS assigned_this \
@@ -175,6 +177,7 @@ struct SessionRow {
     authenticated_at: Option<i64>,
     reason: Option<String>,
     ticket: Option<String>,
+    undated: i64,
     device_tenant: String,
     works_at_site: i64,
     assigned: i64,
@@ -207,6 +210,7 @@ impl SessionRow {
             amr: self.amr,
             created_at: self.created_at.into(),
             authenticated_at: self.authenticated_at.unwrap_or(self.created_at).into(),
+            is_dated: self.undated == 0,
             used_at: self.used_at.into(),
             expires_at: self.expires_at.into(),
             justification: self

@@ -32,6 +32,7 @@ tables! {
     "people_policy" "x.tenant = $1"
     "person_review" "x.tenant = $1"
     "person_link" "x.tenant = $1"
+    "provider_logout" "x.tenant = $1"
     "certificate" "x.device IN (SELECT o.id FROM device o WHERE o.tenant = $1)"
     "token_family" "x.device IN (SELECT o.id FROM device o WHERE o.tenant = $1)"
     "granted_token" "x.family IN (SELECT f.id FROM device o JOIN token_family f ON f.device = o.id WHERE o.tenant = $1)"

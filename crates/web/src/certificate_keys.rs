@@ -10,6 +10,9 @@ use thiserror::Error;
 use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::public_key::PublicKey;
 
+/// Certificates and keys of one set: each is named in the audit log, and compared with whoever comes.
+const MOST: usize = 32;
+
 /// Certificates, where the set has them in `x5c`, and bare public keys, where it has not.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct CertificateKeys {
@@ -34,7 +37,7 @@ impl CertificateKeys {
     /// Reads the certificates and keys of a JWK Set (RFC 7517 section 5).
     ///
     /// # Errors
-    /// [`NotCertificateKeys`] when one of its keys is of no use, or there is none: a set that is half understood would
+    /// [`NotCertificateKeys`] when one of its keys is of no use, there is none, or there are more than 32: a set that is half understood would
     /// refuse somebody without a word.
     pub fn from_jwks(text: &str) -> Result<Self, NotCertificateKeys> {
         let jwks: CertificateJwks =
@@ -47,6 +50,9 @@ impl CertificateKeys {
                 let name = jwk.kid.as_deref().unwrap_or("without kid");
                 NotCertificateKeys(format!("the key {name} has neither a certificate nor a public key"))
             })?;
+        }
+        if known.certificates.len() + known.keys.len() > MOST {
+            return Err(NotCertificateKeys(format!("it has more than {MOST} keys that verify signatures")));
         }
         if known.is_empty() {
             return Err(NotCertificateKeys("it has no key that verifies signatures".into()));

@@ -125,6 +125,15 @@ impl BenchConnection {
         Ok(location.to_str()?.to_owned())
     }
 
+    /// The head and the body of the answer to the request.
+    ///
+    /// # Errors
+    /// Any status but the expected one.
+    pub async fn page(&mut self, post: &Post) -> BenchOutcome<(HeaderMap, Bytes)> {
+        let (head, body) = self.answer(post).await?.into_parts();
+        Ok((head.headers, body))
+    }
+
     async fn answer(&mut self, post: &Post) -> BenchOutcome<Response<Bytes>> {
         let request =
             if post.body.is_empty() { Request::get(&*post.path) } else { Request::post(&*post.path) };

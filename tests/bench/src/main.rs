@@ -29,6 +29,7 @@ mod rounds;
 mod search;
 mod servers;
 mod sessions;
+mod sign_ins;
 mod statuses;
 mod still;
 mod tokens;
@@ -140,6 +141,9 @@ async fn measure(program: &Path, choice: &Choice<'_>) -> BenchOutcome<BenchRepor
     }
     if choice.wants("session code") {
         rows.push(codes::row(&tegata, &limit, &trust, &devices).await?);
+    }
+    if choice.wants("session sign-in") {
+        rows.push(sign_ins::row(&tegata, &trust, &devices).await?);
     }
     if choice.wants("forward-auth") {
         rows.extend(forward_auth::rows(&tegata, &trust, &devices).await?);

@@ -64,8 +64,8 @@ pub fn dpop(data: &[u8]) {
     assert!(ALGORITHMS.contains(&header["alg"].as_str().expect("an algorithm")));
     let used = UsedProofs::default();
     let now = Timestamp::from_seconds(claims["iat"].as_i64().expect("a time"));
-    assert_eq!(used.take(&proof, now), Ok(()));
-    assert_eq!(used.take(&proof, now), Err(ProofError::Used));
+    assert_eq!(used.take(&proof, "device", now), Ok(()));
+    assert_eq!(used.take(&proof, "device", now), Err(ProofError::Used));
     let address = claims["htu"].as_str().expect("an address");
     let Ok(url) = HttpUrl::parse(address.split(['?', '#']).next().unwrap_or_default()) else { return };
     let origins = [url.origin().clone()];

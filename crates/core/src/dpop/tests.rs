@@ -295,7 +295,7 @@ fn a_replayed_proof_is_refused_as_long_as_it_would_hold() {
     let used = UsedProofs::default();
     let (client, other) = (Client::new(), Client::new());
     let proof = client.proof(&json!({"iat": NOW + 10})).unwrap();
-    let take = |proof: &DpopProof, second: i64| used.take(proof, Timestamp::from_seconds(second));
+    let take = |proof: &DpopProof, second: i64| used.take(proof, "device", Timestamp::from_seconds(second));
     assert_eq!(take(&proof, NOW), Ok(()));
     for second in [NOW, NOW + 1, NOW + 30, NOW + 69, NOW + 70] {
         assert_eq!(check_at(&proof, second), Ok(()));
@@ -309,16 +309,19 @@ fn a_replayed_proof_is_refused_as_long_as_it_would_hold() {
 #[test]
 fn whoever_floods_the_memory_holds_up_nobody_else() {
     let used = UsedProofs::default();
-    let (flooding, other) = (Client::new(), Client::new());
-    let mut proof = flooding.proof(&json!({})).unwrap();
     let now = Timestamp::from_seconds(NOW);
+    let (keys, other) = ([Client::new(), Client::new()], Client::new());
+    let mut proofs = keys.map(|key| key.proof(&json!({})).unwrap());
     let taken = (0..10_000).take_while(|number| {
+        let proof = &mut proofs[number % 2];
         proof.claims.jti = number.to_string();
-        used.take(&proof, now).is_ok()
+        used.take(proof, "flooding", now).is_ok()
     });
-    assert_eq!(taken.count(), 8192);
-    assert_eq!(used.take(&proof, now), Err(ProofError::TooMany));
+    assert_eq!(taken.count(), 8192, "however many keys it makes");
+    let [mut proof, _] = proofs;
+    assert_eq!(used.take(&proof, "flooding", now), Err(ProofError::TooMany));
     proof.claims.jti = "0".into();
-    assert_eq!(used.take(&proof, now), Err(ProofError::Used), "what is full forgets nothing");
-    assert_eq!(used.take(&other.proof(&json!({})).unwrap(), now), Ok(()));
+    assert_eq!(used.take(&proof, "flooding", now), Err(ProofError::Used), "what is full forgets nothing");
+    assert_eq!(used.take(&proof, "another", now), Err(ProofError::Used), "nor does it for another");
+    assert_eq!(used.take(&other.proof(&json!({})).unwrap(), "another", now), Ok(()));
 }

@@ -799,10 +799,10 @@ refusals! {
         ja: "読み取ったあとに内容が変わっています", "もう一度読み取ってから、やり直してください。";
         en: "It was changed since it was read", "Read it again and repeat what you did.";
     }
-    /// The last person who can administrate the tenant would be stopped.
+    /// The last person who can administrate would be stopped, or lose the role.
     LastAdministrator "U-41" 409 {
-        ja: "最後の管理者は停止できません", "先に、ほかの tenant-admin を登録してください。";
-        en: "The last administrator of a tenant cannot be stopped", "Give somebody else the role tenant-admin first.";
+        ja: "最後の管理者は、停止も役割の変更もできません", "先に、ほかの人を管理者(tenant-admin か operator)にしてください。";
+        en: "The last administrator can neither be stopped nor lose the role", "Give somebody else the role first: tenant-admin, or operator.";
     }
     /// A list names one person on two lines.
     PersonTwice "U-42" 409 {

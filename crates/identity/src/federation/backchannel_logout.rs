@@ -2,6 +2,7 @@
 //! Back-Channel Logout section 2.5). The portal asks for no certificate, and a provider has none of ours: what it says is
 //! believed by its signature.
 
+use super::begun::STANDS;
 use crate::service::{IdentityService, refusal};
 use axum::Json;
 use axum::extract::State;
@@ -105,16 +106,14 @@ impl IdentityService {
             subject: subject.as_deref(),
             session: token.session.as_deref(),
             before: token.issued_at.plus(LEEWAY),
+            remembered_until: now.plus(STANDS),
             token: &used,
         };
         let principal = Principal::provider(&configured.issuer, &configured.tenant);
         let ended = async {
             let mut transaction = self.context.ledger.within(principal.scope()).begin(now).await?;
-            let ended = transaction.end_provider_sessions(&logout, principal.actor()).await?;
-            if ended > 0 {
-                transaction.commit().await?;
-            }
-            Ok(())
+            transaction.end_provider_sessions(&logout, principal.actor()).await?;
+            transaction.commit().await
         };
         ended.await.map_err(refusal)
     }

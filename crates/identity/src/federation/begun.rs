@@ -12,7 +12,7 @@ use tegata_core::{DeviceId, Entropy, Language, Refusal, Timestamp};
 use tegata_storage::UsedChallenge;
 
 /// How long a person may take at the provider.
-const STANDS: Duration = Duration::from_mins(10);
+pub(super) const STANDS: Duration = Duration::from_mins(10);
 
 /// What the seal is for.
 const PURPOSE: &str = "sign-ins at providers";

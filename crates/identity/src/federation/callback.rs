@@ -15,7 +15,7 @@ use std::time::Duration;
 use tegata_core::claims::person_subject;
 use tegata_core::{PersonId, PersonRole, Refusal, Timestamp};
 use tegata_federation::{AuthorizationCallback, BegunSignIn, ProviderSignIn};
-use tegata_storage::{CertificateHolder, LedgerError, ProviderUse, SecondFactorUse};
+use tegata_storage::{CertificateHolder, LedgerError, ProofTime, ProviderUse, SecondFactorUse};
 use tegata_web::{Presented, Problem, ReaderLanguage, RequestTime, WebResult};
 
 /// The longest ID token that is kept for the sign-out, in bytes. A longer one fits into no address either.
@@ -123,7 +123,12 @@ impl IdentityService {
             subject: person_subject(&begun.issuer, &signed_in.subject),
             session: signed_in.session.clone(),
             amr: signed_in.amr.clone(),
-            authenticated_at: signed_in.auth_time.filter(|at| at.plus(LEEWAY) < begun.begun_at()),
+            begun_at: begun.begun_at(),
+            proof: match signed_in.auth_time {
+                Some(at) if at.plus(LEEWAY) < begun.begun_at() => ProofTime::Before(at),
+                Some(_) => ProofTime::Now,
+                None => ProofTime::Unknown,
+            },
             id_token,
         })
     }

@@ -4,9 +4,9 @@ use serde::{Deserialize, Deserializer};
 use tegata_core::{PersonRole, Roles};
 use tegata_storage::PersonState;
 
-/// The columns of a list. One that is not there leaves everything as it is.
+/// The columns of a list. One that is not there leaves everything as it is. The last is never written by an export.
 pub const LIST_COLUMNS: &[&str] =
-    &["login", "name", "roles", "sites", "external_key", "state", "password_hash"];
+    &["login", "name", "roles", "sites", "external_key", "state", "provider_subject", "password_hash"];
 
 /// How many of them a list must have.
 pub const LIST_NEEDED: usize = 1;
@@ -33,6 +33,9 @@ pub struct ListedPerson {
     /// Whether the person may sign in: `active` or `disabled`.
     #[serde(default, deserialize_with = "written")]
     pub state: Option<String>,
+    /// What the tenant's OpenID provider calls the person for ever.
+    #[serde(default, deserialize_with = "written")]
+    pub provider_subject: Option<String>,
     /// A hash that another product has made.
     #[serde(default, deserialize_with = "written")]
     pub password_hash: Option<String>,

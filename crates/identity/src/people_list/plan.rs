@@ -12,8 +12,19 @@ use tegata_storage::{
     DirectorySite, ExternalKeyUpdate, LedgerError, NewPerson, Person, PersonState, ScopedLedger,
 };
 
+/// Whose list it is.
+#[derive(Clone, Copy)]
+pub struct ListPlace<'a> {
+    /// The tenant whose people it names.
+    pub tenant: &'a TenantId,
+    /// The issuer of the provider where its people sign in, if they do at one.
+    pub provider: Option<&'a str>,
+}
+
 /// What a list comes to.
 pub struct PeopleListPlan {
+    pub(super) tenant: TenantId,
+    pub(super) provider: Option<String>,
     pub(super) lines: Vec<PlannedLine>,
     /// Whom it does not name.
     pub missing: MissingPeople,
@@ -36,22 +47,37 @@ pub(super) struct PlannedLine {
 
 pub(super) enum LineAction {
     Refuse(Refusal, Option<String>),
-    Create { new: Box<NewPerson>, is_disabled: bool, password: Option<String> },
-    Change { person: PersonId, change: Box<PersonChange>, password: Option<String> },
+    Create { new: Box<NewPerson>, is_disabled: bool, brought: BroughtProofs },
+    Change { person: PersonId, change: Box<PersonChange>, brought: BroughtProofs },
 }
+
+/// What a line brings along by which the person signs in.
+#[derive(Default)]
+pub(super) struct BroughtProofs {
+    /// A hash of another product.
+    pub(super) password: Option<String>,
+    /// What the tenant's provider calls the person, where nobody has said it before.
+    pub(super) subject: Option<String>,
+}
+
+/// The longest name of a person at a provider (OIDC Core section 2).
+const LONGEST_SUBJECT: usize = 255;
 
 /// Why a line is refused.
 type Unfit = (Refusal, Option<String>);
 
 /// What lines are compared with.
 struct ListContext<'a> {
-    tenant: &'a TenantId,
+    place: ListPlace<'a>,
     people: Vec<Person>,
     by_login: HashMap<String, usize>,
     by_key: HashMap<ExternalKey, usize>,
     sites: Vec<DirectorySite>,
-    /// Logins and keys of earlier lines, and the people they are about.
+    /// Whom the provider knows, by its name for them.
+    linked: HashMap<String, PersonId>,
+    /// Logins, keys and names at the provider of earlier lines, and the people they are about.
     logins: HashSet<String>,
+    subjects: HashSet<String>,
     keys: HashSet<ExternalKey>,
     named: HashSet<PersonId>,
     language: Language,
@@ -77,14 +103,19 @@ impl PeopleListPlan {
     /// The ledger cannot be read.
     pub async fn make(
         rows: &ScopedLedger,
-        tenant: &TenantId,
+        place: ListPlace<'_>,
         lines: Vec<(u32, Result<ListedPerson, String>)>,
         language: Language,
         entropy: &dyn Entropy,
     ) -> Result<Self, LedgerError> {
         let people = rows.people().await?;
-        let sites = rows.directory_sites(tenant).await?;
-        let mut context = ListContext::new(tenant, people, sites, language, entropy);
+        let sites = rows.directory_sites(place.tenant).await?;
+        let linked = match place.provider {
+            Some(issuer) => rows.links_with(issuer).await?,
+            None => Vec::new(),
+        };
+        let mut context = ListContext::new(place, people, sites, language, entropy);
+        context.linked = linked.into_iter().map(|(person, subject)| (subject, person)).collect();
         let mut planned = Vec::with_capacity(lines.len());
         let mut is_unknown = false;
         for (number, line) in lines {
@@ -100,13 +131,15 @@ impl PeopleListPlan {
             };
             planned.push(PlannedLine { number, login, action });
         }
-        Ok(Self { lines: planned, missing: context.missing(is_unknown) })
+        let provider = place.provider.map(str::to_owned);
+        let missing = context.missing(is_unknown);
+        Ok(Self { tenant: place.tenant.clone(), provider, lines: planned, missing })
     }
 }
 
 impl<'a> ListContext<'a> {
     fn new(
-        tenant: &'a TenantId,
+        place: ListPlace<'a>,
         people: Vec<Person>,
         sites: Vec<DirectorySite>,
         language: Language,
@@ -116,12 +149,14 @@ impl<'a> ListContext<'a> {
         let by_key = people.iter().enumerate();
         let by_key = by_key.filter_map(|(at, person)| Some((person.external_key.clone()?, at)));
         Self {
-            tenant,
+            place,
             by_login: by_login.collect(),
             by_key: by_key.collect(),
             people,
             sites,
+            linked: HashMap::new(),
             logins: HashSet::new(),
+            subjects: HashSet::new(),
             keys: HashSet::new(),
             named: HashSet::new(),
             language,
@@ -147,10 +182,41 @@ impl<'a> ListContext<'a> {
         }
         let password = line.password_hash.as_deref().filter(|hash| !hash.trim().is_empty());
         let password = password.map(|hash| checked_hash(hash, language)).transpose()?;
+        let subject = self.subject(line, known)?;
         let statement = self.statement(line, key.clone())?;
+        let brought = BroughtProofs { password, subject };
         match known {
-            Some(at) => change(&self.people[at], &login, key.as_ref(), statement, password),
-            None => self.create(login, key, statement, password),
+            Some(at) => change(&self.people[at], &login, key.as_ref(), statement, brought),
+            None => self.create(login, key, statement, brought),
+        }
+    }
+
+    /// What the provider calls the person from now on. A list links whoever is not linked, and moves and removes nothing: a
+    /// session that was begun by a link would end, and that is for somebody who means it.
+    fn subject(&mut self, line: &ListedPerson, known: Option<usize>) -> Result<Option<String>, Unfit> {
+        let subject = line.provider_subject.as_deref().map(str::trim).filter(|subject| !subject.is_empty());
+        let Some(subject) = subject else { return Ok(None) };
+        if self.place.provider.is_none() {
+            return Err((Refusal::ProviderMissing, None));
+        }
+        if subject.len() > LONGEST_SUBJECT {
+            let long = self
+                .language
+                .pick("provider_subject は255文字までです", "provider_subject is longer than 255");
+            return Err((Refusal::PersonUnfit, Some(long.to_owned())));
+        }
+        if !self.subjects.insert(subject.to_owned()) {
+            return Err((Refusal::PersonTwice, None));
+        }
+        let person = known.map(|at| &self.people[at]);
+        let is_same = |id: &PersonId| person.is_some_and(|person| person.id == *id);
+        match self.linked.get(subject) {
+            Some(owner) if is_same(owner) => Ok(None),
+            None if person.is_some_and(|person| person.break_glass.is_some()) => {
+                Err((Refusal::EmergencyAccountKept, None))
+            }
+            None if !self.linked.values().any(is_same) => Ok(Some(subject.to_owned())),
+            _ => Err((Refusal::PersonKnown, None)),
         }
     }
 
@@ -198,7 +264,7 @@ impl<'a> ListContext<'a> {
         login: LoginId,
         external_key: Option<ExternalKey>,
         statement: PersonStatement,
-        password: Option<String>,
+        brought: BroughtProofs,
     ) -> Result<LineAction, Unfit> {
         let nameless = self.language.pick("新しい利用者には name が必要です", "a new person needs a name");
         let name = statement.name.ok_or_else(|| (Refusal::PersonUnfit, Some(nameless.to_owned())))?;
@@ -209,7 +275,7 @@ impl<'a> ListContext<'a> {
         }
         let new = Box::new(NewPerson {
             id: PersonId::random(self.entropy),
-            tenant: self.tenant.clone(),
+            tenant: self.place.tenant.clone(),
             login,
             external_key,
             name,
@@ -218,7 +284,7 @@ impl<'a> ListContext<'a> {
             awaits_sites: false,
         });
         let is_disabled = statement.state == Some(PersonState::Disabled);
-        Ok(LineAction::Create { new, is_disabled, password })
+        Ok(LineAction::Create { new, is_disabled, brought })
     }
 
     fn missing(&self, is_unknown: bool) -> MissingPeople {
@@ -243,7 +309,7 @@ fn change(
     login: &LoginId,
     key: Option<&ExternalKey>,
     statement: PersonStatement,
-    password: Option<String>,
+    brought: BroughtProofs,
 ) -> Result<LineAction, Unfit> {
     if comparison_key(&person.login) != login.key() {
         return Err((Refusal::LoginFixed, Some(person.login.clone())));
@@ -264,7 +330,7 @@ fn change(
         return Err((Refusal::EmergencyAccountKept, None));
     }
     let change = Box::new(PersonStatement { awaits_sites, ..statement }.against(person));
-    Ok(LineAction::Change { person: person.id.clone(), change, password })
+    Ok(LineAction::Change { person: person.id.clone(), change, brought })
 }
 
 /// The one site of this identifier, external key or name.

@@ -9,8 +9,9 @@ use axum::extract::FromRequestParts;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
+use std::sync::Arc;
 use std::time::Duration;
-use tegata_core::{Refusal, Roles, ScimSecret, TenantId, Timestamp};
+use tegata_core::{Clock, Refusal, Roles, ScimSecret, ScimTokenId, TenantId, Timestamp};
 use tegata_storage::{Actor, LedgerError, Person, Principal, ScimToken, ScopedLedger, ScopedTransaction};
 use tegata_web::{RequestTime, TakenPlace, TenantWork};
 
@@ -22,7 +23,8 @@ pub(super) struct ScimCaller {
     pub(super) tenant: TenantId,
     pub(super) rows: ScopedLedger,
     pub(super) actor: Actor,
-    pub(super) now: Timestamp,
+    token: ScimTokenId,
+    clock: Arc<dyn Clock>,
     /// The roles that it may give.
     pub(super) roles: Roles,
     /// The place of its tenant among what is under way.
@@ -44,9 +46,10 @@ impl FromRequestParts<IdentityService> for ScimCaller {
         note_use(&rows, &token, now).await?;
         Ok(Self {
             actor: principal.actor().clone(),
+            token: token.id,
+            clock: service.context.clock.clone(),
             tenant: token.tenant,
             rows,
-            now,
             roles: token.roles,
             _place: place,
         })
@@ -54,8 +57,15 @@ impl FromRequestParts<IdentityService> for ScimCaller {
 }
 
 impl ScimCaller {
+    /// Opens a transaction if the token works still: the body has taken its time to arrive, or other parts of the work have.
+    /// Whatever the work goes by is read within, by the connection that the transaction has anyway.
+    ///
+    /// # Errors
+    /// [`Refusal::ScimTokenWrong`], and those of the ledger.
     pub(super) async fn begin(&self) -> Result<ScopedTransaction, LedgerError> {
-        self.rows.begin(self.now).await
+        let mut transaction = self.rows.begin(self.clock.now()).await?;
+        transaction.require_scim_token(&self.token).await?;
+        Ok(transaction)
     }
 
     /// Whether it may give these roles, or act on whoever has them.

@@ -12,10 +12,19 @@ use crate::service::IdentityService;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use tegata_core::name::is_same;
-use tegata_core::{ExternalKey, Refusal, SiteId};
-use tegata_storage::{DirectorySite, ExternalKeyUpdate, PersonUpdate, ScopedTransaction, SiteMember};
+use tegata_core::{ExternalKey, PersonId, Refusal, SiteId};
+use tegata_storage::{DirectorySite, ExternalKeyUpdate, Person, ScopedTransaction, SiteMember};
+
+/// People who come or go in one transaction: few enough that others get their turn.
+const TOGETHER: usize = 50;
+
+/// Somebody who comes to a site, or goes.
+struct MemberMove {
+    person: PersonId,
+    works_there: bool,
+}
 
 /// What becomes of a site.
 struct SiteChange {
@@ -123,12 +132,13 @@ pub(super) async fn modify(
 
 impl ScimCaller {
     async fn site(&self, id: &str) -> ScimResult<DirectorySite> {
-        let id = SiteId::parse(id).ok_or_else(not_there)?;
         let sites = self.rows.directory_sites(&self.tenant).await?;
-        sites.into_iter().find(|site| site.id == id).ok_or_else(|| Refusal::PersonSiteUnknown.into())
+        site_with(&sites, id).cloned()
     }
 
-    /// The transaction is open before anything is read: what is compared is what is changed.
+    /// What is compared is what is changed: both in one transaction, as long as few people come or go. More are looked at
+    /// first, so that one who may not keeps everybody, and then come and go some at a time: others write in between, and whoever
+    /// breaks off in the middle repeats the request, which does what is left.
     async fn change_site(
         &self,
         service: &IdentityService,
@@ -137,26 +147,37 @@ impl ScimCaller {
         said: impl FnOnce(&DirectorySite, &BTreeSet<String>) -> ScimResult<SiteChange>,
     ) -> ScimResult<()> {
         let mut transaction = self.begin().await?;
-        let site = self.site(id).await?;
-        let members = self.rows.site_members(Some(&site.id)).await?;
-        group::shown(&site, Some(&members), &service.context.addresses.portal).check(headers)?;
+        let sites = transaction.directory_sites_in_hand(&self.tenant).await?;
+        let site = site_with(&sites, id)?;
+        let members = transaction.site_members_in_hand(&site.id).await?;
+        group::shown(site, Some(&members), &service.context.addresses.portal).check(headers)?;
         let before: BTreeSet<_> = members.iter().map(|member| member.person.to_string()).collect();
-        let change = said(&site, &before)?;
-        self.set_key(&mut transaction, &site, change.key).await?;
-        if let Some(after) = change.members {
-            for person in before.symmetric_difference(&after) {
-                let works_there = after.contains(person);
-                self.set_member(&mut transaction, &site.id, person, works_there).await?;
-            }
+        let change = said(site, &before)?;
+        let moves = change.members.map_or_else(|| Ok(Vec::new()), |after| moves(&before, &after))?;
+        if moves.len() > TOGETHER {
+            drop(transaction);
+            self.check_all(&moves).await?;
+            transaction = self.begin().await?;
         }
-        transaction.commit().await?;
-        Ok(())
+        self.set_key(&mut transaction, site, &sites, change.key).await?;
+        let mut parts = moves.chunks(TOGETHER).peekable();
+        loop {
+            for one in parts.next().unwrap_or_default() {
+                self.set_member(&mut transaction, &site.id, one).await?;
+            }
+            transaction.commit().await?;
+            if parts.peek().is_none() {
+                return Ok(());
+            }
+            transaction = self.begin().await?;
+        }
     }
 
     async fn set_key(
         &self,
         transaction: &mut ScopedTransaction,
         site: &DirectorySite,
+        others: &[DirectorySite],
         update: ExternalKeyUpdate,
     ) -> ScimResult<()> {
         let key: Option<ExternalKey> = match update {
@@ -167,7 +188,6 @@ impl ScimCaller {
         if site.external_key == key {
             return Ok(());
         }
-        let others = self.rows.directory_sites(&self.tenant).await?;
         let is_taken =
             |other: &DirectorySite| other.id != site.id && key.is_some() && other.external_key == key;
         if others.iter().any(is_taken) {
@@ -177,29 +197,53 @@ impl ScimCaller {
         Ok(())
     }
 
+    /// Without a transaction: many are read, and nobody waits for it.
+    async fn check_all(&self, moves: &[MemberMove]) -> ScimResult<()> {
+        let people = self.rows.people().await?;
+        let by_id: HashMap<_, _> = people.iter().map(|person| (&person.id, person)).collect();
+        moves.iter().try_for_each(|one| self.check(one, by_id.get(&one.person).copied()).map(drop))
+    }
+
+    fn check<'a>(&self, one: &MemberMove, person: Option<&'a Person>) -> ScimResult<&'a Person> {
+        let person = person.filter(|person| person.left_directory_at.is_none() || !one.works_there);
+        let person = person.ok_or_else(nobody)?;
+        self.may_change(person)?;
+        Ok(person)
+    }
+
     async fn set_member(
         &self,
         transaction: &mut ScopedTransaction,
         site: &SiteId,
-        person: &str,
-        works_there: bool,
+        one: &MemberMove,
     ) -> ScimResult<()> {
-        let nobody = || ScimError::value("a member is nobody of this tenant");
-        let id = group::person_id(person).ok_or_else(nobody)?;
-        let person = self.rows.person(&id).await?;
-        let person = person.filter(|person| person.left_directory_at.is_none() || !works_there);
-        let person = person.ok_or_else(nobody)?;
-        self.may_change(&person)?;
-        let mut sites: Vec<_> = person.sites.iter().map(|at| at.id.clone()).collect();
-        if works_there {
-            sites.push(site.clone());
-        } else {
-            sites.retain(|at| at != site);
+        let person = transaction.person_in_hand(&one.person).await?;
+        let person = self.check(one, person.as_ref())?;
+        // Somebody else may have said so meanwhile.
+        if person.sites.iter().any(|at| at.id == *site) != one.works_there {
+            transaction.set_works_at(&one.person, site, one.works_there, &self.actor).await?;
         }
-        let update = PersonUpdate { sites: Some(sites), awaits_sites: true, ..PersonUpdate::default() };
-        transaction.change_person(&id, &update, &self.actor).await?;
         Ok(())
     }
+}
+
+fn site_with<'a>(sites: &'a [DirectorySite], id: &str) -> ScimResult<&'a DirectorySite> {
+    let id = SiteId::parse(id).ok_or_else(not_there)?;
+    sites.iter().find(|site| site.id == id).ok_or_else(|| Refusal::PersonSiteUnknown.into())
+}
+
+/// Who comes and who goes.
+fn moves(before: &BTreeSet<String>, after: &BTreeSet<String>) -> ScimResult<Vec<MemberMove>> {
+    let one = |person: &String| {
+        let works_there = after.contains(person);
+        let person = group::person_id(person).ok_or_else(nobody)?;
+        Ok(MemberMove { person, works_there })
+    };
+    before.symmetric_difference(after).map(one).collect()
+}
+
+fn nobody() -> ScimError {
+    ScimError::value("a member is nobody of this tenant")
 }
 
 /// The name of a site is the operator's to change.

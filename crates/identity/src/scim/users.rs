@@ -55,7 +55,7 @@ pub(super) async fn create(
 ) -> ScimResult<Response> {
     let (login, statement) = (user::login(&said)?, user::statement(&said)?);
     let mut transaction = caller.begin().await?;
-    let person = match caller.known(&login, &statement).await? {
+    let person = match caller.known(&mut transaction, &login, &statement).await? {
         Some(known) => caller.bring_back(&mut transaction, known, &login, statement).await?,
         None => caller.add(&mut transaction, &service, login, statement).await?,
     };
@@ -102,11 +102,11 @@ pub(super) async fn delete(
     headers: HeaderMap,
 ) -> ScimResult<Response> {
     let mut transaction = caller.begin().await?;
-    let person = caller.person(&id).await?;
+    let person = in_directory(transaction.person_in_hand(&named(&id)?).await?)?;
     service.user(&person).check(&headers)?;
     caller.may_change(&person)?;
     if person.state == PersonState::Active {
-        transaction.disable_unless_last(&person.id, NOTE, &caller.actor).await?;
+        transaction.disable_person(&person.id, NOTE, &caller.actor).await?;
     }
     transaction.show_in_directory(&person.id, false, &caller.actor).await?;
     transaction.commit().await?;
@@ -122,13 +122,10 @@ impl IdentityService {
 impl ScimCaller {
     /// Somebody whom the directory sees.
     pub(super) async fn person(&self, id: &str) -> ScimResult<Person> {
-        let person = PersonId::parse(id).ok_or_else(not_there)?;
-        let person = self.rows.person(&person).await?;
-        person.filter(|person| person.left_directory_at.is_none()).ok_or_else(not_there)
+        in_directory(self.rows.person(&named(id)?).await?)
     }
 
-    /// Changes a person as it is said, if the caller knows them as they are. The transaction is open before anything is read:
-    /// what is compared is what is changed.
+    /// Changes a person as it is said, if the caller knows them as they are. What is compared is what is changed.
     async fn change(
         &self,
         service: &IdentityService,
@@ -137,9 +134,9 @@ impl ScimCaller {
         said: impl FnOnce(&Person) -> ScimResult<PersonStatement>,
     ) -> ScimResult<Person> {
         let mut transaction = self.begin().await?;
-        let person = self.person(id).await?;
+        let person = in_directory(transaction.person_in_hand(&named(id)?).await?)?;
         service.user(&person).check(headers)?;
-        let change = self.checked(&person, said(&person)?).await?.against(&person);
+        let change = self.checked(&mut transaction, &person, said(&person)?).await?.against(&person);
         if change.update.is_none() && change.state.is_none() {
             return Ok(person);
         }
@@ -150,22 +147,21 @@ impl ScimCaller {
     }
 
     /// Whoever has this login or this key already.
-    async fn known(&self, login: &LoginId, said: &PersonStatement) -> ScimResult<Option<Person>> {
+    async fn known(
+        &self,
+        transaction: &mut ScopedTransaction,
+        login: &LoginId,
+        said: &PersonStatement,
+    ) -> ScimResult<Option<Person>> {
         let filter = PeopleFilter { login_key: Some(login.key()), ..PeopleFilter::default() };
-        let by_login = self.rows.find_people(&filter, 0, 1).await?.people.pop();
-        let by_key = self.has_key(said).await?;
+        let by_login = transaction.people_in_hand(&filter).await?.pop();
+        let by_key = with_key(transaction, said).await?;
         match (by_login, by_key) {
             (Some(person), None) => Ok(Some(person)),
             (Some(person), Some(other)) if person.id == other.id => Ok(Some(person)),
             (None, None) => Ok(None),
             _ => Err(Refusal::PersonKnown.into()),
         }
-    }
-
-    async fn has_key(&self, said: &PersonStatement) -> ScimResult<Option<Person>> {
-        let ExternalKeyUpdate::Set(key) = &said.external_key else { return Ok(None) };
-        let filter = PeopleFilter { external_key: Some(key.clone()), ..PeopleFilter::default() };
-        Ok(self.rows.find_people(&filter, 0, 1).await?.people.pop())
     }
 
     async fn add(
@@ -194,7 +190,7 @@ impl ScimCaller {
         };
         transaction.add_person(&new, &self.actor).await?;
         if said.state == Some(PersonState::Disabled) {
-            transaction.disable_person(&new.id, NOTE, &self.actor).await?;
+            transaction.disable_even_last(&new.id, NOTE, &self.actor).await?;
         }
         Ok(new.id)
     }
@@ -211,22 +207,44 @@ impl ScimCaller {
         }
         self.may_change(&person)?;
         let state = said.state.or(Some(PersonState::Active));
-        let said = self.checked(&person, PersonStatement { state, ..said }).await?;
+        let said = self.checked(transaction, &person, PersonStatement { state, ..said }).await?;
         transaction.show_in_directory(&person.id, true, &self.actor).await?;
         said.against(&person).apply(transaction, &person.id, NOTE, &self.actor).await?;
         Ok(person.id)
     }
 
     /// What is said, unless the caller may not say it.
-    async fn checked(&self, person: &Person, said: PersonStatement) -> ScimResult<PersonStatement> {
+    async fn checked(
+        &self,
+        transaction: &mut ScopedTransaction,
+        person: &Person,
+        said: PersonStatement,
+    ) -> ScimResult<PersonStatement> {
         if let Some(roles) = said.roles.as_ref().filter(|roles| **roles != person.roles) {
             self.may_give(roles)?;
         }
-        match self.has_key(&said).await? {
+        match with_key(transaction, &said).await? {
             Some(other) if other.id != person.id => Err(Refusal::PersonKnown.into()),
             _ => Ok(said),
         }
     }
+}
+
+/// The identifier in an address.
+fn named(id: &str) -> ScimResult<PersonId> {
+    PersonId::parse(id).ok_or_else(not_there)
+}
+
+/// Whoever the directory has deleted is not there.
+fn in_directory(person: Option<Person>) -> ScimResult<Person> {
+    person.filter(|person| person.left_directory_at.is_none()).ok_or_else(not_there)
+}
+
+/// Whoever has the key that is said.
+async fn with_key(transaction: &mut ScopedTransaction, said: &PersonStatement) -> ScimResult<Option<Person>> {
+    let ExternalKeyUpdate::Set(key) = &said.external_key else { return Ok(None) };
+    let filter = PeopleFilter { external_key: Some(key.clone()), ..PeopleFilter::default() };
+    Ok(transaction.people_in_hand(&filter).await?.pop())
 }
 
 /// Nothing where no person can fit.

@@ -15,7 +15,7 @@ use tegata_federation::{
     ClientSecret, IdentityProvider, IdentityProviders, MfaStatements, ProviderAuthentication,
     ProviderTransport, SignInClient, TransportAnswer,
 };
-use tegata_storage::{CreatesPeople, NewPersonLink, SignInAccounts, SignInPolicy};
+use tegata_storage::{CreatesPeople, LiveSession, NewPersonLink, SignInAccounts, SignInPolicy};
 use tegata_testkit::{Everything, TestResponse, send};
 
 const ISSUER: &str = "https://login.example";
@@ -180,6 +180,16 @@ impl Federated {
         let sent = self.go_there(browser, "/account").await;
         let code = self.code(subject, &sent, more);
         self.come_back(browser, &sent.state, &code).await
+    }
+
+    async fn session_of(&self, browser: &TestBrowser<'_>) -> LiveSession {
+        let mut headers = HeaderMap::new();
+        let session = browser.session().unwrap();
+        headers.insert(COOKIE, format!("__Host-tegata-session={session}").parse().unwrap());
+        let secret = BrowserSecret::of(&headers, CookieName::Session).unwrap();
+        let context = &self.company.installation.context;
+        let rows = context.ledger.everything();
+        rows.session(&secret.hash(), &browser.device.id, context.now()).await.unwrap().unwrap()
     }
 
     async fn logout(&self, change: serde_json::Value) -> TestResponse {
@@ -444,6 +454,64 @@ async fn a_logout_token_ends_its_session_here_once_and_a_replayed_one_nothing() 
     assert_eq!(audit.iter().filter(|entry| entry.contains("session.ended_by_provider")).count(), 2);
 }
 
+#[tokio::test]
+async fn a_logout_at_the_provider_stops_a_sign_in_that_is_under_way() {
+    let federated = Federated::new().await;
+    federated.linked("tanaka", "staff-1").await;
+    federated.linked("suzuki", "staff-2").await;
+    let (own, other) = (federated.company.browser().await, federated.company.browser().await);
+    let (sent, theirs) =
+        (federated.go_there(&own, "/account").await, federated.go_there(&other, "/account").await);
+    federated.company.installation.advance(Duration::from_secs(1)).await;
+    for (jti, change) in
+        [("j-1", nothing()), ("j-2", serde_json::json!({"jti": "j-2", "sid": null, "sub": "staff-1"}))]
+    {
+        assert_eq!(federated.logout(change).await.status, StatusCode::OK, "{jti}: nothing to end");
+    }
+    let code = federated.code("staff-1", &sent, nothing());
+    assert!(shows(&federated.come_back(&own, &sent.state, &code).await, "U-52"), "begun before");
+    let code = federated.code("staff-2", &theirs, nothing());
+    let entered = federated.come_back(&other, &theirs.state, &code).await;
+    assert_eq!(goes_to(&entered), "/account?lang=en", "another's goes on");
+    federated.company.installation.advance(Duration::from_secs(1)).await;
+    let entered = federated.sign_in(&own, "staff-1", nothing()).await;
+    assert_eq!(goes_to(&entered), "/account?lang=en", "begun since");
+    let replayed = federated.logout(nothing()).await;
+    assert!(
+        replayed.status == StatusCode::BAD_REQUEST && replayed.text.contains("U-57"),
+        "{}",
+        replayed.text
+    );
+}
+
+#[tokio::test]
+async fn whoever_leaves_a_product_by_the_provider_comes_back_to_it() {
+    let federated = Federated::new().await;
+    federated.linked("tanaka", "staff-1").await;
+    let (browser, stranger) = (federated.company.browser().await, federated.company.browser().await);
+    federated.sign_in(&browser, "staff-1", nothing()).await;
+    let (service, context) = (&federated.company.service, &federated.company.installation.context);
+    let session = federated.session_of(&browser).await;
+    let onward = "https://stock.example/signed-out?state=a";
+    let ending = crate::EndingSession {
+        session: &session,
+        device: &browser.device.id,
+        onward: Some(onward),
+        language: tegata_core::Language::Ja,
+        at: context.now(),
+    };
+    let (_, at_provider) = service.end_session(&ending).await.unwrap();
+    let address = at_provider.expect("a way to the provider");
+    assert!(address.contains("&id_token_hint=ey") && !address.contains("stock"), "{address}");
+    let (_, state) = address.split_once("&state=").unwrap();
+    let back = format!("/sign-in?state={}", state.split('&').next().unwrap());
+    assert_eq!(goes_to(&browser.go(&back).await), onward);
+    assert!(browser.go("/sign-in?state=x").await.text.contains("to-provider"), "nobody's state");
+    assert!(stranger.go(&back).await.text.contains("to-provider"), "on another device");
+    federated.company.installation.advance(Duration::from_mins(10)).await;
+    assert!(browser.go(&back).await.text.contains("to-provider"), "too late");
+}
+
 fn cookie_free(response: &TestResponse) -> bool {
     !response.headers.contains_key(SET_COOKIE)
 }
@@ -475,21 +543,16 @@ async fn the_age_of_a_sign_in_is_the_provider_s_unless_it_was_made_anew() {
     federated.linked("tanaka", "staff-1").await;
     let browser = federated.company.browser().await;
     let context = &federated.company.installation.context;
-    let of_session = async |browser: &TestBrowser<'_>| {
-        let mut headers = HeaderMap::new();
-        let session = browser.session().unwrap();
-        headers.insert(COOKIE, format!("__Host-tegata-session={session}").parse().unwrap());
-        let secret = BrowserSecret::of(&headers, CookieName::Session).unwrap();
-        let rows = context.ledger.everything();
-        rows.session(&secret.hash(), &browser.device.id, context.now()).await.unwrap().unwrap()
-    };
     let hour_ago = context.now().minus(Duration::from_hours(1));
     federated.sign_in(&browser, "staff-1", serde_json::json!({"auth_time": hour_ago.seconds()})).await;
-    let session = of_session(&browser).await;
+    let session = federated.session_of(&browser).await;
     assert_eq!(session.authenticated_at.seconds(), hour_ago.seconds());
     assert_eq!((session.created_at, session.amr.as_str()), (context.now(), ""));
     let now = serde_json::json!({"auth_time": context.now().seconds(), "amr": ["otp", "mfa"]});
     federated.sign_in(&browser, "staff-1", now).await;
-    let session = of_session(&browser).await;
+    let session = federated.session_of(&browser).await;
     assert_eq!((session.authenticated_at, session.amr.as_str()), (context.now(), "otp mfa"));
+    assert!(session.is_dated);
+    federated.sign_in(&browser, "staff-1", nothing()).await;
+    assert!(!federated.session_of(&browser).await.is_dated, "the provider does not say when it was");
 }

@@ -2,7 +2,7 @@
 
 use super::{OPERATOR, TestCompany};
 use crate::people_list::ListedPerson;
-use crate::{LineReport, ListOutcome, ListTerms, PeopleListPlan};
+use crate::{LineReport, ListOutcome, ListPlace, ListTerms, PeopleListPlan};
 use std::collections::BTreeMap;
 use tegata_core::Refusal::{
     LoginFixed, PasswordHashUnfit, PersonKnown, PersonSiteMissing, PersonSiteUnknown, PersonTwice,
@@ -11,6 +11,8 @@ use tegata_core::Refusal::{
 use tegata_core::{Language, Refusal};
 use tegata_storage::{Person, Principal, ScopedLedger};
 use tegata_testkit::YEAR;
+
+const ISSUER: &str = "https://login.example";
 
 /// A line with these cells, by column, among lines that may be unreadable.
 #[expect(clippy::unnecessary_wraps, reason = "a list has lines that cannot be read, too")]
@@ -24,6 +26,7 @@ fn line(cells: &[(&str, &str)]) -> Result<ListedPerson, String> {
         sites: cell("sites"),
         external_key: cell("external_key"),
         state: cell("state"),
+        provider_subject: cell("provider_subject"),
         password_hash: cell("password_hash"),
     })
 }
@@ -39,11 +42,18 @@ impl TestCompany {
     }
 
     async fn plan(&self, lines: Vec<Result<ListedPerson, String>>) -> PeopleListPlan {
-        let (context, tenant) = (&self.installation.context, &self.installation.tenant);
+        self.plan_with(Some(ISSUER), lines).await
+    }
+
+    async fn plan_with(
+        &self,
+        provider: Option<&str>,
+        lines: Vec<Result<ListedPerson, String>>,
+    ) -> PeopleListPlan {
+        let entropy = self.installation.context.entropy.as_ref();
+        let place = ListPlace { tenant: &self.installation.tenant, provider };
         let lines = (2..).zip(lines).collect();
-        PeopleListPlan::make(&self.tenant_rows(), tenant, lines, Language::Ja, context.entropy.as_ref())
-            .await
-            .unwrap()
+        PeopleListPlan::make(&self.tenant_rows(), place, lines, Language::Ja, entropy).await.unwrap()
     }
 
     async fn work_off(
@@ -210,6 +220,56 @@ async fn people_whom_a_list_does_not_name_are_disabled_only_when_asked() {
         .map(|person| person.login)
         .collect();
     assert_eq!(active, ["admin", "one"]);
+    let demoted = || line(&[("login", "admin"), ("name", "x"), ("roles", "staff"), ("sites", "本店")]);
+    let disabled = line(&[
+        ("login", "admin"),
+        ("name", "x"),
+        ("roles", "staff"),
+        ("state", "disabled"),
+        ("sites", "本店"),
+    ]);
+    for (line, other) in [(demoted(), staff("two", "2")), (disabled, staff("two", "2"))] {
+        let reports = company.import(vec![line, other]).await;
+        assert_eq!(refusals(&reports), [Some(Refusal::LastAdministrator), None], "demoted by a list");
+        let admin = &company.people().await["admin"];
+        assert_eq!(
+            (admin.name.as_str(), admin.state.as_str()),
+            ("本部", "active"),
+            "nothing was done for the line"
+        );
+    }
     let unreadable = company.plan(vec![staff("one", "1"), Err("x".to_owned())]).await;
     assert!(unreadable.missing.is_unknown);
+}
+
+#[tokio::test]
+async fn a_list_links_people_to_their_provider_and_moves_no_link() {
+    let company = TestCompany::new().await;
+    let linked = |login: &str, subject: &str| {
+        line(&[("login", login), ("name", "佐藤"), ("sites", "本店"), ("provider_subject", subject)])
+    };
+    let first = company.import(vec![linked("sato", "staff-1"), staff("suzuki", "2")]).await;
+    assert_eq!(words(&first), ["created", "created"]);
+    assert!(first[0].setup.is_none() && first[1].setup.is_some(), "whoever signs in there needs no link");
+    let known = async || company.tenant_rows().links_with(ISSUER).await.unwrap().len();
+    assert_eq!(known().await, 1);
+    let again = company
+        .import(vec![
+            linked("sato", "staff-1"),
+            linked("suzuki", "staff-1"),
+            linked("sato2", "staff-2"),
+            linked("suzuki2", "staff-2"),
+        ])
+        .await;
+    assert_eq!(refusals(&again), [None, Some(PersonTwice), None, Some(PersonTwice)]);
+    let moved = company.import(vec![linked("sato", "staff-9"), linked("suzuki", "staff-2")]).await;
+    assert_eq!(refusals(&moved), [Some(PersonKnown), Some(PersonKnown)]);
+    let empty = company.import(vec![linked("sato", " "), linked("suzuki", "staff-3")]).await;
+    assert_eq!(
+        (words(&empty), empty[1].changes.join(" ")),
+        (vec!["unchanged", "changed"], "name provider_subject".to_owned())
+    );
+    assert_eq!(known().await, 3, "an empty cell takes nothing away");
+    let nowhere = company.plan_with(None, vec![linked("tanaka", "staff-5")]).await;
+    assert_eq!(refusals(&company.work_off(&nowhere, true, false).await), [Some(Refusal::ProviderMissing)]);
 }

@@ -197,6 +197,61 @@ async fn a_directory_gives_no_role_that_its_token_was_not_made_for() {
         json!([{"value": "staff"}])
     );
     is_refused(&wide.ask(Method::DELETE, &path, None).await, 409, None, "U-41");
+    let demoted = json!([{"op": "replace", "path": "roles", "value": [{"value": "staff"}]}]);
+    is_refused(&wide.patch(&path, demoted).await, 409, None, "U-41");
+    let put = json!({"userName": "admin", "displayName": "x", "roles": [{"value": "staff"}]});
+    is_refused(&wide.ask(Method::PUT, &path, Some(&put)).await, 409, None, "U-41");
+    assert_eq!(wide.get(&path).await["displayName"], "本部", "nothing of it was done");
+}
+
+#[tokio::test]
+async fn a_token_that_is_revoked_while_the_body_is_under_way_does_nothing() {
+    let company = TestCompany::new().await;
+    let directory = Directory::of(&company, &[PersonRole::Staff]).await;
+    let context = &company.installation.context;
+    let token = context.ledger.everything().scim_tokens().await.unwrap().remove(0).id;
+    let revoked = {
+        let (context, token) = (context.clone(), token);
+        async move {
+            let mut transaction = context.ledger.begin(context.now()).await.unwrap();
+            transaction.revoke_scim_token(&token, &OPERATOR).await.unwrap();
+            transaction.commit().await.unwrap();
+            Ok::<_, std::convert::Infallible>(entra("sato", "a-1").to_string())
+        }
+    };
+    let request = Request::post("/scim/v2/Users")
+        .header(AUTHORIZATION, format!("Bearer {}", directory.token))
+        .header(CONTENT_TYPE, "application/scim+json")
+        .body(Body::from_stream(futures_util::stream::once(revoked)));
+    let response = send(portal_routes(company.service.clone()), None, request.unwrap()).await;
+    is_refused(&response, 401, None, "U-30");
+    assert!(context.ledger.everything().people().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_large_group_comes_and_goes_in_parts_and_again_does_what_is_left() {
+    let company = TestCompany::new().await;
+    let directory = Directory::of(&company, &[PersonRole::Staff]).await;
+    let mut people = Vec::new();
+    for number in 0..120 {
+        let person = directory.add(json!({"userName": format!("p{number:03}"), "displayName": "x"})).await;
+        people.push(json!({"value": person["id"]}));
+    }
+    let group = format!("/Groups/{}", directory.get("/Groups").await["Resources"][0]["id"].as_str().unwrap());
+    let put = async |members: &[Value]| {
+        let body = json!({"displayName": "本店", "members": members});
+        directory.ask(Method::PUT, &group, Some(&body)).await
+    };
+    let stranger = [&people[..], &[json!({"value": "a".repeat(26)})]].concat();
+    is_refused(&put(&stranger).await, 400, Some("invalidValue"), "U-39");
+    assert_eq!(directory.get(&group).await["members"], json!([]), "one who may not come keeps everybody");
+    assert_eq!(put(&people[..70]).await.status, StatusCode::OK, "as far as a broken request came");
+    let all = put(&people).await.json();
+    assert_eq!(all["members"].as_array().unwrap().len(), 120);
+    let before = company.audit().await.len();
+    assert_eq!(put(&people).await.status, StatusCode::OK);
+    assert_eq!(company.audit().await.len(), before, "what is so already is not done again");
+    assert_eq!(put(&[]).await.json()["members"], json!([]));
 }
 
 #[tokio::test]

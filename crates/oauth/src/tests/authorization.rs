@@ -286,6 +286,25 @@ async fn a_product_that_wants_a_fresh_sign_in_gets_one() {
 }
 
 #[tokio::test]
+async fn a_provider_that_says_no_time_proves_nothing_that_is_recent() {
+    let asked = SignInFixture::new().await;
+    asked.sign_in_undated().await;
+    code_of(&asked.authorize(&[]).await);
+    for wish in [("prompt", "login"), ("max_age", "0"), ("max_age", "3600")] {
+        let sent = asked.authorize(&[wish]).await;
+        let location = sent.headers["location"].to_str().unwrap();
+        let next = location.strip_prefix("/sign-in?next=").and_then(|rest| rest.split('&').next());
+        let next = tegata_core::encoding::percent_decoded(next.expect("a way to sign in")).unwrap();
+        let next = String::from_utf8(next).unwrap();
+        // As if the wish had been cut from the way to the provider, which then let the person in unasked.
+        let again = asked.browse(&asked.device, &next).await;
+        assert!(again.headers["location"].to_str().unwrap().starts_with("/sign-in?next="), "{wish:?}");
+    }
+    let silent = asked.authorize(&[("max_age", "3600"), ("prompt", "none")]).await;
+    assert_eq!(error_of(&silent, SPA_CALLBACK).0, "login_required");
+}
+
+#[tokio::test]
 async fn open_redirect_an_address_that_was_not_registered_gets_nothing() {
     let asked = SignInFixture::new().await;
     asked.sign_in().await;

@@ -159,6 +159,19 @@ async fn a_product_ends_the_sign_in_it_knows_and_leads_on_to_its_own_address() {
 }
 
 #[tokio::test]
+async fn whoever_came_by_a_provider_leaves_a_product_by_it_too() {
+    let asked = SignInFixture::new().await;
+    let (session, answer) = asked.signed_in().await;
+    asked.signed_in_at("https://login.example/end");
+    let hint = answer["id_token"].as_str().unwrap();
+    let onward = percent_encoded(SPA_SIGNED_OUT);
+    let path = format!("/end-session?id_token_hint={hint}&post_logout_redirect_uri={onward}&state=a");
+    let left = asked.browse(&asked.device, &path).await;
+    assert_eq!(left.headers["location"], format!("https://login.example/end?{SPA_SIGNED_OUT}?state=a"));
+    assert!(asked.session_is_over(&session).await);
+}
+
+#[tokio::test]
 async fn a_sign_out_at_a_gate_reaches_products_though_the_session_has_idled_out() {
     let asked = SignInFixture::new().await;
     let (session, _) = asked.signed_in().await;

@@ -1,7 +1,7 @@
 //! Somebody who signs in on a device, and clients that send them there.
 
 use crate::tests::fixture::{CertificateHolderFixture, OauthFixture, PRODUCT, START, TestResponse};
-use crate::{PersonSessions, SessionEnd, SessionLookup, device_router};
+use crate::{EndedSession, PersonSessions, SessionEnd, SessionLookup, SessionToEnd, device_router};
 use axum::body::Body;
 use futures_util::FutureExt;
 use http::{HeaderMap, HeaderValue, Request};
@@ -16,7 +16,8 @@ use tegata_core::{
     Timestamp,
 };
 use tegata_storage::{
-    Actor, LiveSession, NewCredential, NewPerson, Principal, SecondFactorUse, StartSession,
+    Actor, NewCredential, NewPerson, NewPersonLink, Principal, ProofTime, ProviderUse, SecondFactorUse,
+    StartSession, UsedChallenge,
 };
 use tegata_testkit::TestInstallation;
 use tegata_web::{
@@ -40,6 +41,8 @@ const OPERATOR: Actor = Actor::System("test");
 pub struct SeatedPerson {
     context: ServerContext,
     token_hash: Mutex<Option<Vec<u8>>>,
+    /// Where whoever signs out has to sign out, too.
+    provider: Mutex<Option<&'static str>>,
 }
 
 impl PersonSessions for SeatedPerson {
@@ -64,13 +67,18 @@ impl PersonSessions for SeatedPerson {
         .boxed()
     }
 
-    fn end<'a>(&'a self, session: &'a LiveSession, now: Timestamp) -> SessionEnd<'a> {
+    fn end<'a>(&'a self, ending: SessionToEnd<'a>) -> SessionEnd<'a> {
         async move {
+            let session = ending.session;
             let actor = Actor::Person(session.person.clone());
-            let mut transaction = self.context.ledger.begin(now).await.unwrap();
+            let mut transaction = self.context.ledger.begin(ending.now).await.unwrap();
             transaction.end_session(&session.person, &session.id, &actor).await.unwrap();
             transaction.commit().await.unwrap();
-            Ok(HeaderValue::from_static("__Host-tegata-session=; Max-Age=0"))
+            let cookie = HeaderValue::from_static("__Host-tegata-session=; Max-Age=0");
+            let provider = *self.provider.lock().unwrap();
+            let elsewhere =
+                provider.map(|provider| format!("{provider}?{}", ending.onward.unwrap_or_default()));
+            Ok(EndedSession { cookie, elsewhere })
         }
         .boxed()
     }
@@ -103,19 +111,27 @@ impl SignInFixture {
         let own = RegisteredClient { dpop_bound_access_tokens, ..backend_client(&backend) };
         let fixture = OauthFixture::with_clients([spa(), by_key, own]).await;
         let (device, gate) = (fixture.enroll(Role::Device).await, fixture.enroll(Role::Gate).await);
-        let seated = SeatedPerson { context: fixture.context.clone(), token_hash: Mutex::default() };
+        let seated = SeatedPerson {
+            context: fixture.context.clone(),
+            token_hash: Mutex::default(),
+            provider: Mutex::default(),
+        };
         let person = set_up(&fixture).await;
         Self { fixture, device, gate, backend, person, seated: Arc::new(seated), step: Mutex::new(0) }
     }
 
     /// The person signs in, by password and app.
     pub async fn sign_in(&self) -> SessionId {
-        let (context, entropy) = (&self.fixture.context, &*self.fixture.context.entropy);
         let step = {
             let mut step = self.step.lock().unwrap();
             *step += 1;
             *step
         };
+        self.begin_session(SecondFactorUse::Totp(step)).await
+    }
+
+    async fn begin_session(&self, factor: SecondFactorUse) -> SessionId {
+        let (context, entropy) = (&self.fixture.context, &*self.fixture.context.entropy);
         let (hash, now) = (bytes::<32>(entropy).to_vec(), context.now());
         let new = StartSession {
             id: SessionId::random(entropy),
@@ -124,7 +140,7 @@ impl SignInFixture {
             tenant: self.fixture.tenant.clone(),
             person: self.person.clone(),
             device: self.device.id.clone(),
-            factor: SecondFactorUse::Totp(step),
+            factor,
             idle_until: now.plus(Duration::from_mins(15)),
             expires_at: now.plus(Duration::from_hours(12)),
         };
@@ -133,6 +149,41 @@ impl SignInFixture {
         transaction.commit().await.unwrap();
         *self.seated.token_hash.lock().unwrap() = Some(hash);
         new.id
+    }
+
+    /// Whoever signs out from now on is sent to a provider.
+    pub fn signed_in_at(&self, provider: &'static str) {
+        *self.seated.provider.lock().unwrap() = Some(provider);
+    }
+
+    /// The person signs in at a provider that does not say when they have proved themselves to it.
+    pub async fn sign_in_undated(&self) -> SessionId {
+        let (context, tenant) = (&self.fixture.context, &self.fixture.tenant);
+        let (now, issuer, subject) = (context.now(), "https://login.example", "staff-1");
+        let link = NewPersonLink {
+            tenant: tenant.clone(),
+            person: self.person.clone(),
+            issuer: issuer.into(),
+            subject: subject.into(),
+        };
+        let mut transaction = context.ledger.begin(now).await.unwrap();
+        transaction.link_person(&link, &OPERATOR).await.unwrap();
+        transaction.commit().await.unwrap();
+        let used = ProviderUse {
+            answered: UsedChallenge {
+                hash: b"state".to_vec(),
+                expires_at: now.plus(Duration::from_mins(10)),
+            },
+            issuer: issuer.into(),
+            person: subject.into(),
+            subject: "hashed".into(),
+            session: None,
+            amr: "pwd mfa".into(),
+            begun_at: now,
+            proof: ProofTime::Unknown,
+            id_token: None,
+        };
+        self.begin_session(SecondFactorUse::Provider(used)).await
     }
 
     pub async fn sign_out(&self, session: &SessionId) {

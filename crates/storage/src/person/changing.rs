@@ -98,11 +98,22 @@ impl Transaction {
         changed_one(added, "the site is not one of the tenant's, or was named twice")
     }
 
-    /// Stops a person for now, with all of their sessions. Gives how many sessions ended.
+    /// Stops a person for now, with all of their sessions, unless nobody else could administrate. Gives how many sessions ended.
+    ///
+    /// # Errors
+    /// [`Refusal::LastAdministrator`](tegata_core::Refusal::LastAdministrator), before anything was changed;
+    /// [`LedgerError::Guard`] when there is no such person, or they are stopped already.
+    pub async fn disable_person(&mut self, person: &PersonId, note: &str, actor: &Actor) -> Result<u64> {
+        self.keep_an_administrator(person, None).await?;
+        self.disable_even_last(person, note, actor).await
+    }
+
+    /// Stops whomever it is: for an operator to whom an account in wrong hands is worse than none, and for accounts that never
+    /// counted.
     ///
     /// # Errors
     /// [`LedgerError::Guard`] when there is no such person, or they are stopped already.
-    pub async fn disable_person(&mut self, person: &PersonId, note: &str, actor: &Actor) -> Result<u64> {
+    pub async fn disable_even_last(&mut self, person: &PersonId, note: &str, actor: &Actor) -> Result<u64> {
         let tenant = self.move_person(person, PersonState::Disabled).await?;
         self.log_person(&tenant, person, PersonRecordState::Disabled);
         let ended = self.drop_sessions_of(person, None).await?;

@@ -1,32 +1,12 @@
-//! What an outside directory may do to people beside changing them: stop them, and let them disappear from its view.
+//! What an outside directory does to people beside changing and stopping them: they disappear from its view.
 
-use super::read_roles;
 use crate::actor::Actor;
 use crate::engine::on_transaction;
-use crate::{LedgerError, Result, Transaction, changed_one};
+use crate::{Result, Transaction, changed_one};
 use serde_json::json;
-use tegata_core::{PersonId, Refusal};
+use tegata_core::PersonId;
 
 impl Transaction {
-    /// Stops a person as [`Transaction::disable_person`] does, unless nobody else could administrate.
-    ///
-    /// # Errors
-    /// [`Refusal::LastAdministrator`], before anything was changed; [`LedgerError::Guard`] when there is no such person, or they
-    /// are stopped already.
-    pub async fn disable_unless_last(&mut self, person: &PersonId, note: &str, actor: &Actor) -> Result<u64> {
-        let tenant = self.tenant_of(person).await?;
-        let (roles,): (String,) = on_transaction!(self.engine, connection => {
-            sqlx::query_as("SELECT roles FROM person WHERE id = $1")
-                .bind(person.as_str())
-                .fetch_one(connection)
-                .await?
-        });
-        if self.is_last_administrator(&tenant, person, &read_roles(&roles)?).await? {
-            return Err(LedgerError::Refused(Refusal::LastAdministrator));
-        }
-        self.disable_person(person, note, actor).await
-    }
-
     /// Says whether the tenant's directory sees a person: it sees nobody whom it has deleted, until it adds them anew.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use crate::actor::Actor;
 use crate::credential::assignment;
 use crate::engine::on_transaction;
 use crate::search::NameKind;
-use crate::{LedgerError, Result, Transaction};
+use crate::{LedgerError, Result, Transaction, changed_one};
 use serde_json::json;
 use tegata_core::{DeviceUse, ExternalKey, Name, PersonId, PersonRole, Roles, SiteId, TenantId};
 
@@ -46,7 +46,8 @@ impl Transaction {
     /// Changes a person. Sessions on devices that they may use no longer end; gives how many.
     ///
     /// # Errors
-    /// [`LedgerError::Guard`] when there is no such person, somebody else has the external key, a site is not the tenant's, or a
+    /// [`Refusal::LastAdministrator`](tegata_core::Refusal::LastAdministrator) when a role would go without which nobody
+    /// administrates, before anything was changed; [`LedgerError::Guard`] when there is no such person, somebody else has the external key, a site is not the tenant's, or a
     /// role that belongs to sites would be left without one.
     pub async fn change_person(
         &mut self,
@@ -54,6 +55,9 @@ impl Transaction {
         change: &PersonUpdate,
         actor: &Actor,
     ) -> Result<u64> {
+        if let Some(roles) = &change.roles {
+            self.keep_an_administrator(person, Some(roles)).await?;
+        }
         let tenant = self.write_change(person, change).await?;
         if let Some(name) = &change.name {
             self.change_indexed_name(&tenant, NameKind::Person, person.as_str(), name.as_str()).await?;
@@ -73,6 +77,46 @@ impl Transaction {
         });
         self.audit(actor, "person.changed", None, detail).await?;
         Ok(ended)
+    }
+
+    /// Says whether somebody works at a site, and leaves their other sites as they are: a directory may leave them without one.
+    /// Sessions on devices that they may use no longer end; gives how many.
+    ///
+    /// # Errors
+    /// [`LedgerError::Guard`] when there is no such person, the site is not their tenant's, or it is so already.
+    pub async fn set_works_at(
+        &mut self,
+        person: &PersonId,
+        site: &SiteId,
+        works_there: bool,
+        actor: &Actor,
+    ) -> Result<u64> {
+        let tenant = self.write_change(person, &PersonUpdate::default()).await?;
+        let ended = if works_there {
+            self.add_person_site(&tenant, person, site).await?;
+            0
+        } else {
+            self.remove_person_site(person, site).await?;
+            let (roles, _) = self.roles_and_sites(person).await?;
+            self.end_sessions_elsewhere(&tenant, person, &roles).await?
+        };
+        let detail = json!({
+            "tenant": tenant, "person": person, "site": site, "works_there": works_there, "sessions": ended,
+        });
+        self.audit(actor, "person.changed", None, detail).await?;
+        Ok(ended)
+    }
+
+    async fn remove_person_site(&mut self, person: &PersonId, site: &SiteId) -> Result<()> {
+        let removed = on_transaction!(self.engine, connection => {
+            sqlx::query("DELETE FROM person_site WHERE person = $1 AND site = $2")
+                .bind(person.as_str())
+                .bind(site.as_str())
+                .execute(connection)
+                .await?
+                .rows_affected()
+        });
+        changed_one(removed, "the person does not work at this site")
     }
 
     /// Gives whose person it is.

@@ -1,9 +1,13 @@
 //! People by what an outside directory asks for, and who works where.
 
-use super::{Person, PersonRow, PersonSite, PersonState, select};
+use super::{Person, PersonRow, PersonSite, PersonState, select, sites_of};
+use crate::engine::on_transaction;
 use crate::scope::on_scoped_read;
-use crate::{Result, ScopedLedger};
+use crate::{Result, ScopedLedger, Transaction};
 use tegata_core::{ExternalKey, PersonId, SiteId};
+
+/// People that a transaction reads at most: others wait for it.
+const IN_HAND: u32 = 2;
 
 /// Which people are looked for; what is nothing restricts nothing.
 #[derive(Clone, Debug, Default)]
@@ -42,11 +46,52 @@ pub struct SiteMember {
     pub name: String,
 }
 
+/// Some of the people that are looked for, with their sites: on a connection for reading, or on that of a transaction.
+macro_rules! people_found {
+    ($connection:expr, $scope:expr, $filter:expr, $offset:expr, $limit:expr) => {{
+        let rows: Vec<PersonRow> = sqlx::query_as(select!(
+            "WHERE ($1 IS NULL OR p.tenant = $1) AND ($2 IS NULL OR p.id = $2) \
+             AND ($3 IS NULL OR p.login_key = $3) AND ($4 IS NULL OR p.external_key = $4) \
+             AND ($5 IS NULL OR p.state = $5) AND (NOT $6 OR p.left_directory_at IS NULL) \
+             ORDER BY p.tenant, p.login_key LIMIT $7 OFFSET $8"
+        ))
+        .bind($scope.bound())
+        .bind($filter.person.as_ref().map(PersonId::as_str))
+        .bind($filter.login_key.as_deref())
+        .bind($filter.external_key.as_ref().map(ExternalKey::as_str))
+        .bind($filter.state.map(PersonState::as_str))
+        .bind($filter.is_in_directory)
+        .bind(i64::from($limit))
+        .bind(i64::from($offset))
+        .fetch_all(&mut *$connection)
+        .await?;
+        let mut found: Vec<(PersonRow, Vec<PersonSite>)> = Vec::with_capacity(rows.len());
+        for row in rows {
+            let sites = sites_of!($connection, $scope, row.id.as_str());
+            found.push((row, sites));
+        }
+        found
+    }};
+}
+
+/// Who works at a site, or at any, by login: on a connection for reading, or on that of a transaction.
+macro_rules! members_of {
+    ($connection:expr, $scope:expr, $site:expr) => {
+        sqlx::query_as(
+            "SELECT w.site, w.person, p.name FROM person p JOIN person_site w ON w.person = p.id \
+             WHERE ($1 IS NULL OR p.tenant = $1) AND ($2 IS NULL OR w.site = $2) ORDER BY p.login_key",
+        )
+        .bind($scope.bound())
+        .bind($site.map(SiteId::as_str))
+        .fetch_all($connection)
+        .await?
+    };
+}
+
 impl ScopedLedger {
     /// People of the scope by what is known of them, from `offset` on, at most `limit`.
     pub async fn find_people(&self, filter: &PeopleFilter, offset: u32, limit: u32) -> Result<PeoplePage> {
-        let state = filter.state.map(PersonState::as_str);
-        let (total, rows, sites) = on_scoped_read!(self, connection => {
+        let (total, found) = on_scoped_read!(self, connection => {
             let (total,): (i64,) = sqlx::query_as(
                 "SELECT COUNT(*) FROM person p WHERE ($1 IS NULL OR p.tenant = $1) AND ($2 IS NULL OR p.id = $2) \
                  AND ($3 IS NULL OR p.login_key = $3) AND ($4 IS NULL OR p.external_key = $4) \
@@ -56,52 +101,38 @@ impl ScopedLedger {
             .bind(filter.person.as_ref().map(PersonId::as_str))
             .bind(filter.login_key.as_deref())
             .bind(filter.external_key.as_ref().map(ExternalKey::as_str))
-            .bind(state)
+            .bind(filter.state.map(PersonState::as_str))
             .bind(filter.is_in_directory)
             .fetch_one(&mut *connection)
             .await?;
-            let rows: Vec<PersonRow> = sqlx::query_as(select!(
-                "WHERE ($1 IS NULL OR p.tenant = $1) AND ($2 IS NULL OR p.id = $2) \
-                 AND ($3 IS NULL OR p.login_key = $3) AND ($4 IS NULL OR p.external_key = $4) \
-                 AND ($5 IS NULL OR p.state = $5) AND (NOT $6 OR p.left_directory_at IS NULL) \
-                 ORDER BY p.tenant, p.login_key LIMIT $7 OFFSET $8"
-            ))
-            .bind(self.scope.bound())
-            .bind(filter.person.as_ref().map(PersonId::as_str))
-            .bind(filter.login_key.as_deref())
-            .bind(filter.external_key.as_ref().map(ExternalKey::as_str))
-            .bind(state)
-            .bind(filter.is_in_directory)
-            .bind(i64::from(limit))
-            .bind(i64::from(offset))
-            .fetch_all(&mut *connection)
-            .await?;
-            let mut sites: Vec<Vec<PersonSite>> = Vec::with_capacity(rows.len());
-            for row in &rows {
-                let of = sqlx::query_as(
-                    "SELECT s.id, s.name FROM site s JOIN person_site w ON w.site = s.id \
-                     WHERE w.person = $1 AND ($2 IS NULL OR s.tenant = $2) ORDER BY s.name, s.id",
-                );
-                let of = of.bind(row.id.as_str()).bind(self.scope.bound());
-                sites.push(of.fetch_all(&mut *connection).await?);
-            }
-            (total, rows, sites)
+            (total, people_found!(connection, self.scope, filter, offset, limit))
         });
-        let people = rows.into_iter().zip(sites).map(|(row, sites)| row.with_sites(sites));
-        Ok(PeoplePage { total: total.unsigned_abs(), people: people.collect::<Result<_>>()? })
+        Ok(PeoplePage { total: total.unsigned_abs(), people: with_sites(found)? })
     }
 
     /// Who works at a site, or at any, by login.
     pub async fn site_members(&self, site: Option<&SiteId>) -> Result<Vec<SiteMember>> {
-        Ok(on_scoped_read!(self, connection => {
-            sqlx::query_as(
-                "SELECT w.site, w.person, p.name FROM person p JOIN person_site w ON w.person = p.id \
-                 WHERE ($1 IS NULL OR p.tenant = $1) AND ($2 IS NULL OR w.site = $2) ORDER BY p.login_key",
-            )
-            .bind(self.scope.bound())
-            .bind(site.map(SiteId::as_str))
-            .fetch_all(connection)
-            .await?
-        }))
+        Ok(on_scoped_read!(self, connection => members_of!(connection, self.scope, site)))
     }
+}
+
+impl Transaction {
+    /// People of the scope by what is known of them, at most [`IN_HAND`], as they are while the transaction holds the right to
+    /// write.
+    pub async fn people_in_hand(&mut self, filter: &PeopleFilter) -> Result<Vec<Person>> {
+        let found = on_transaction!(self.engine, connection => {
+            people_found!(connection, self.scope, filter, 0_u32, IN_HAND)
+        });
+        with_sites(found)
+    }
+
+    /// Who works at a site while the transaction holds the right to write, by login.
+    pub async fn site_members_in_hand(&mut self, site: &SiteId) -> Result<Vec<SiteMember>> {
+        let site = Some(site);
+        Ok(on_transaction!(self.engine, connection => members_of!(connection, self.scope, site)))
+    }
+}
+
+fn with_sites(found: Vec<(PersonRow, Vec<PersonSite>)>) -> Result<Vec<Person>> {
+    found.into_iter().map(|(row, sites)| row.with_sites(sites)).collect()
 }

@@ -49,6 +49,25 @@ impl ScopedLedger {
         }))
     }
 
+    /// Everybody whom a provider knows: who they are here, and what it calls them.
+    pub async fn links_with(&self, issuer: &str) -> Result<Vec<(PersonId, String)>> {
+        let rows: Vec<(String, String)> = on_scoped_read!(self, connection => {
+            sqlx::query_as(
+                "SELECT person, subject FROM person_link WHERE issuer = $1 AND ($2 IS NULL OR tenant = $2) ORDER BY person",
+            )
+            .bind(issuer)
+            .bind(self.scope.bound())
+            .fetch_all(connection)
+            .await?
+        });
+        let read = |(person, subject): (String, String)| {
+            let person =
+                PersonId::try_from(person).map_err(|_| LedgerError::Unreadable("person_link.person"))?;
+            Ok((person, subject))
+        };
+        rows.into_iter().map(read).collect()
+    }
+
     /// Whom a provider means, before a device of the same tenant; nothing unless somebody has linked them.
     pub async fn linked_person(
         &self,

@@ -4,11 +4,10 @@
 //! the whole time once more. Accounts for emergencies are never used, and stay. The last who can administrate a tenant stays
 //! too, and so does the last operator of an installation.
 
-use super::read_roles;
 use crate::actor::Actor;
 use crate::engine::{on_read, on_transaction};
 use crate::{Ledger, LedgerError, PeoplePolicy, Result, Transaction};
-use tegata_core::{PersonId, PersonRole, Roles, TenantId, Timestamp};
+use tegata_core::{PersonId, Refusal, TenantId, Timestamp};
 
 /// Accounts that are suspended in one transaction.
 pub(crate) const TOGETHER: u32 = 50;
@@ -61,25 +60,24 @@ impl Transaction {
     ) -> Result<SuspendedUnused> {
         let Some(before) = policy.unused_before(self.now) else { return Ok(SuspendedUnused::default()) };
         let mut outcome = SuspendedUnused::default();
-        for (person, roles) in self.unused(tenant, before).await? {
+        for person in self.unused(tenant, before).await? {
             if outcome.suspended == TOGETHER as usize {
                 outcome.is_more = true;
                 break;
             }
-            if self.is_last_administrator(tenant, &person, &roles).await? {
-                outcome.kept += 1;
-                continue;
+            match self.disable_person(&person, "unused", actor).await {
+                Ok(_) => outcome.suspended += 1,
+                Err(LedgerError::Refused(Refusal::LastAdministrator)) => outcome.kept += 1,
+                Err(error) => return Err(error),
             }
-            self.disable_person(&person, "unused", actor).await?;
-            outcome.suspended += 1;
         }
         Ok(outcome)
     }
 
-    async fn unused(&mut self, tenant: &TenantId, before: Timestamp) -> Result<Vec<(PersonId, Roles)>> {
-        let rows: Vec<(String, String)> = on_transaction!(self.engine, connection => {
+    async fn unused(&mut self, tenant: &TenantId, before: Timestamp) -> Result<Vec<PersonId>> {
+        let rows: Vec<(String,)> = on_transaction!(self.engine, connection => {
             sqlx::query_as(concat!(
-                "SELECT p.id, p.roles FROM person p WHERE p.tenant = $1 AND p.state = 'active' \
+                "SELECT p.id FROM person p WHERE p.tenant = $1 AND p.state = 'active' \
                  AND p.break_glass IS NULL AND ",
                 used_at!(),
                 " <= $2 ORDER BY p.id"
@@ -89,42 +87,9 @@ impl Transaction {
             .fetch_all(connection)
             .await?
         });
-        let read = |(person, roles): (String, String)| {
-            let person = PersonId::try_from(person).map_err(|_| LedgerError::Unreadable("person.id"))?;
-            Ok((person, read_roles(&roles)?))
+        let read = |(person,): (String,)| {
+            PersonId::try_from(person).map_err(|_| LedgerError::Unreadable("person.id"))
         };
         rows.into_iter().map(read).collect()
-    }
-
-    /// Whether nobody else who may sign in could do what this person's role is for: administrate the tenant, or run the
-    /// installation. Accounts for emergencies do not count.
-    pub(crate) async fn is_last_administrator(
-        &mut self,
-        tenant: &TenantId,
-        person: &PersonId,
-        roles: &Roles,
-    ) -> Result<bool> {
-        for role in roles.iter() {
-            let within = match role {
-                PersonRole::TenantAdmin => Some(tenant.as_str()),
-                PersonRole::Operator => None,
-                _ => continue,
-            };
-            let others: Vec<(String,)> = on_transaction!(self.engine, connection => {
-                sqlx::query_as(
-                    "SELECT roles FROM person WHERE id <> $1 AND state = 'active' AND break_glass IS NULL \
-                     AND ($2 IS NULL OR tenant = $2)",
-                )
-                .bind(person.as_str())
-                .bind(within)
-                .fetch_all(connection)
-                .await?
-            });
-            let has = |(words,): &(String,)| words.split(' ').any(|word| word == role.as_str());
-            if !others.iter().any(has) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
     }
 }

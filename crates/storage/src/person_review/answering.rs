@@ -6,9 +6,7 @@ use crate::engine::on_transaction;
 use crate::person::read_roles;
 use crate::{LedgerError, PersonUpdate, Result, Transaction};
 use serde_json::json;
-use tegata_core::{
-    Act, ActTarget, PersonId, PersonRole, Refusal, ReviewId, RoleHolder, Roles, SiteId, TenantId,
-};
+use tegata_core::{Act, ActTarget, PersonId, PersonRole, ReviewId, RoleHolder, Roles, SiteId, TenantId};
 
 /// What is answered of a person.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -62,8 +60,8 @@ impl Transaction {
     /// themselves.
     ///
     /// # Errors
-    /// [`Refusal::ReviewUnknown`] when the person is not left in the review, or nobody has the identifier `by`; those of
-    /// [`RoleHolder::may`]; [`Refusal::LastAdministrator`].
+    /// [`Refusal::ReviewUnknown`](tegata_core::Refusal::ReviewUnknown) when the person is not left in the review, or nobody has the identifier `by`; those of
+    /// [`RoleHolder::may`]; [`Refusal::LastAdministrator`](tegata_core::Refusal::LastAdministrator).
     pub async fn answer_review(
         &mut self,
         review: &ReviewId,
@@ -184,9 +182,6 @@ impl Transaction {
             let update = PersonUpdate { sites: Some(others), ..PersonUpdate::default() };
             self.change_person(person, &update, actor).await?;
             return Ok(ReviewEffect::LeftSite);
-        }
-        if self.is_last_administrator(&left.tenant, person, &left.roles).await? {
-            return Err(LedgerError::Refused(Refusal::LastAdministrator));
         }
         self.disable_person(person, "review", actor).await?;
         Ok(ReviewEffect::Disabled)

@@ -3,11 +3,11 @@
 use super::ScopedLedger;
 use super::extent::Scope;
 use crate::{
-    ActingPerson, Actor, Approval, Device, DeviceAction, DeviceChange, EmergencyCode, KeptAnswer, Ledger,
-    License, Lineage, LossReports, NewInvitation, NewKitting, NewPerson, NewPersonLink, NewPersonPasskey,
-    NewScimToken, OnFile, PeoplePolicy, PersonUpdate, PolicyPlace, ProvedPassword, ProviderLogout, Result,
-    ReviewAnswer, ReviewEffect, RevocationEffect, SignInPolicy, Site, StartSession, StartedSession,
-    TenantAction, Transaction,
+    ActingPerson, Actor, Approval, Device, DeviceAction, DeviceChange, DirectorySite, EmergencyCode,
+    KeptAnswer, Ledger, License, Lineage, LossReports, NewInvitation, NewKitting, NewPerson, NewPersonLink,
+    NewPersonPasskey, NewScimToken, OnFile, PeopleFilter, PeoplePolicy, Person, PersonUpdate, PolicyPlace,
+    ProvedPassword, ProviderLogout, Result, ReviewAnswer, ReviewEffect, RevocationEffect, SignInPolicy, Site,
+    SiteMember, StartSession, StartedSession, TenantAction, Transaction,
 };
 use tegata_core::feed::TokenHolder;
 use tegata_core::renewal::RenewalRules;
@@ -103,7 +103,13 @@ scoped_writes! {
     reset_person(person: &PersonId, code: &SetupCode, expires_at: Timestamp, actor: &Actor) -> u64;
     give_emergency_code(person: &PersonId, code: &EmergencyCode<'_>, actor: &Actor) -> ();
     assign_device(device: &DeviceId, people: &[PersonId], actor: &Actor) -> ();
-    disable_unless_last(person: &PersonId, note: &str, actor: &Actor) -> u64;
+    disable_even_last(person: &PersonId, note: &str, actor: &Actor) -> u64;
+    set_works_at(person: &PersonId, site: &SiteId, works_there: bool, actor: &Actor) -> u64;
+    person_in_hand(person: &PersonId) -> Option<Person>;
+    people_in_hand(filter: &PeopleFilter) -> Vec<Person>;
+    directory_sites_in_hand(tenant: &TenantId) -> Vec<DirectorySite>;
+    site_members_in_hand(site: &SiteId) -> Vec<SiteMember>;
+    require_scim_token(token: &ScimTokenId) -> ();
     show_in_directory(person: &PersonId, is_shown: bool, actor: &Actor) -> ();
     set_site_key(site: &SiteId, key: Option<&ExternalKey>, actor: &Actor) -> ();
     add_scim_token(new: &NewScimToken, secret: &ScimSecret, actor: &Actor) -> ();

@@ -77,6 +77,7 @@ impl Transaction {
             ("DELETE FROM person_code WHERE expires_at <= $1", self.now),
             // By the clock of a server that is behind, too: it would take the answer once more.
             ("DELETE FROM used_challenge WHERE expires_at <= $1", self.now.minus(CLOCKS_APART)),
+            ("DELETE FROM provider_logout WHERE expires_at <= $1", self.now.minus(CLOCKS_APART)),
             // For a day longer, so that whoever comes late reads that it was too late.
             ("DELETE FROM setup_link WHERE expires_at <= $1", self.now.minus(Duration::from_hours(24))),
         ];

@@ -9,6 +9,9 @@ use crate::{LedgerError, Result, ScopedLedger, Transaction};
 use serde_json::json;
 use tegata_core::{PersonId, Refusal, SessionId, TenantId, Timestamp};
 
+/// What a tenant's provider may end within the time of a sign-in: each is remembered for so long.
+pub(crate) const LOGOUTS_REMEMBERED: i64 = 10_000;
+
 /// A sign-in at a provider that holds, up to what only the ledger knows.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct ProviderUse {
@@ -24,10 +27,23 @@ pub struct ProviderUse {
     pub session: Option<String>,
     /// In the words of RFC 8176, with spaces between.
     pub amr: String,
-    /// When the person proved themselves, where that was before.
-    pub authenticated_at: Option<Timestamp>,
+    /// When the browser was sent to the provider.
+    pub begun_at: Timestamp,
+    /// When the person proved themselves there.
+    pub proof: ProofTime,
     /// The sealed ID token, for the sign-out.
     pub id_token: Option<Vec<u8>>,
+}
+
+/// When somebody proved who they are, as far as their provider says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ProofTime {
+    /// For this very sign-in.
+    Now,
+    /// Before: the provider has remembered them since.
+    Before(Timestamp),
+    /// It does not say. Such a session meets no demand for a recent proof.
+    Unknown,
 }
 
 /// What is needed to sign out at a provider, too.
@@ -52,6 +68,8 @@ pub struct ProviderLogout<'a> {
     pub session: Option<&'a str>,
     /// Sessions that began later are not meant.
     pub before: Timestamp,
+    /// Until when it is remembered, for sign-ins that are under way: as long as one may take.
+    pub remembered_until: Timestamp,
     /// The logout token, which is worth nothing from now on.
     pub token: &'a UsedChallenge,
 }
@@ -92,22 +110,45 @@ impl Transaction {
             .fetch_optional(connection)
             .await?
         });
-        linked.map(drop).ok_or(LedgerError::Refused(Refusal::PersonNotLinked))
+        linked.map(drop).ok_or(LedgerError::Refused(Refusal::PersonNotLinked))?;
+        self.refuse_logged_out(new, used).await
     }
 
-    /// Ends what a provider says has ended. Gives how many sessions. A token that ends nothing makes no row.
+    /// A sign-in that was begun before the provider said that it is over comes to nothing, in whichever order both arrive here.
+    async fn refuse_logged_out(&mut self, new: &StartSession, used: &ProviderUse) -> Result<()> {
+        let now = self.now.millis();
+        let over: Option<(i64,)> = on_transaction!(self.engine, connection => {
+            sqlx::query_as(
+                "SELECT said_at FROM provider_logout WHERE tenant = $1 AND issuer = $2 AND (subject = $3 OR subject = '') \
+                 AND (provider_session = $4 OR provider_session = '') AND said_at > $5 AND expires_at > $6 LIMIT 1",
+            )
+            .bind(new.tenant.as_str())
+            .bind(used.issuer.as_str())
+            .bind(used.subject.as_str())
+            .bind(used.session.clone())
+            .bind(used.begun_at.millis())
+            .bind(now)
+            .fetch_optional(connection)
+            .await?
+        });
+        over.map_or(Ok(()), |_| Err(LedgerError::Refused(Refusal::ProviderSignInOver)))
+    }
+
+    /// Ends what a provider says has ended, and remembers it for sign-ins that are under way. Gives how many sessions.
     ///
     /// # Errors
-    /// [`Refusal::LogoutTokenRefused`] where the token was used before.
+    /// [`Refusal::LogoutTokenRefused`] where the token was used before; [`Refusal::TenantBusy`] where the tenant's provider has
+    /// ended more than [`LOGOUTS_REMEMBERED`] within the time of a sign-in.
     pub async fn end_provider_sessions(&mut self, logout: &ProviderLogout<'_>, actor: &Actor) -> Result<u64> {
         if self.was_answered(logout.token).await? {
             return Err(LedgerError::Refused(Refusal::LogoutTokenRefused));
         }
         let meant = self.sessions_meant(logout).await?;
+        self.use_challenge(logout.token).await?;
+        self.remember_logout(logout).await?;
         if meant.is_empty() {
             return Ok(0);
         }
-        self.use_challenge(logout.token).await?;
         let mut ended = 0;
         for (session, person) in meant {
             let person = PersonId::try_from(person).map_err(|_| LedgerError::Unreadable("session.person"))?;
@@ -135,6 +176,30 @@ impl Transaction {
             .fetch_all(connection)
             .await?
         }))
+    }
+
+    async fn remember_logout(&mut self, logout: &ProviderLogout<'_>) -> Result<()> {
+        let now = self.now.millis();
+        let remembered = on_transaction!(self.engine, connection => {
+            sqlx::query(
+                "INSERT INTO provider_logout (tenant, issuer, subject, provider_session, said_at, expires_at) \
+                 SELECT t.id, $2, $3, $4, $5, $6 FROM tenant t WHERE t.id = $1 AND ($7 IS NULL OR t.id = $7) \
+                 AND (SELECT COUNT(*) FROM provider_logout o WHERE o.tenant = t.id AND o.expires_at > $5) < $8 \
+                 ON CONFLICT (tenant, issuer, subject, provider_session) DO UPDATE SET said_at = $5, expires_at = $6",
+            )
+            .bind(logout.tenant.as_str())
+            .bind(logout.issuer)
+            .bind(logout.subject.unwrap_or_default())
+            .bind(logout.session.unwrap_or_default())
+            .bind(now)
+            .bind(logout.remembered_until.millis())
+            .bind(self.scope.bound())
+            .bind(LOGOUTS_REMEMBERED)
+            .execute(connection)
+            .await?
+            .rows_affected()
+        });
+        if remembered == 1 { Ok(()) } else { Err(LedgerError::Refused(Refusal::TenantBusy)) }
     }
 
     async fn was_answered(&mut self, token: &UsedChallenge) -> Result<bool> {

@@ -5,7 +5,7 @@ use crate::actor::Actor;
 use crate::engine::on_transaction;
 use crate::passkey::PasskeyUse;
 use crate::revocation_log::PersonRecordState;
-use crate::session::provider::ProviderUse;
+use crate::session::provider::{ProofTime, ProviderUse};
 use crate::{LedgerError, Result, Transaction};
 use serde_json::json;
 use tegata_core::{DeviceId, PersonId, Refusal, SessionId, TenantId, Timestamp};
@@ -202,11 +202,16 @@ impl Transaction {
         let amr = provider.map_or(by.amr(), |used| used.amr.as_str()).to_owned();
         let (subject, session) =
             (provider.map(|used| used.subject.clone()), provider.and_then(|used| used.session.clone()));
+        let (proved_before, is_undated) = match provider.map(|used| used.proof) {
+            None | Some(ProofTime::Now) => (None, false),
+            Some(ProofTime::Before(at)) => (Some(at), false),
+            Some(ProofTime::Unknown) => (None, true),
+        };
         let started = on_transaction!(self.engine, connection => {
             sqlx::query(
                 "INSERT INTO session (id, token_hash, tenant, person, device, amr, created_at, used_at, idle_until, \
-                 expires_at, provider_issuer, provider_subject, provider_session, id_token, authenticated_at) \
-                 SELECT $1, $2, p.tenant, p.id, d.id, $6, $7, $7, $8, $9, $10, $11, $12, $13, $14 FROM person p \
+                 expires_at, provider_issuer, provider_subject, provider_session, id_token, authenticated_at, undated) \
+                 SELECT $1, $2, p.tenant, p.id, d.id, $6, $7, $7, $8, $9, $10, $11, $12, $13, $14, $15 FROM person p \
                  JOIN device d ON d.tenant = p.tenant JOIN tenant t ON t.id = p.tenant \
                  WHERE p.tenant = $3 AND p.id = $4 AND d.id = $5 \
                  AND p.state = 'active' AND (p.break_glass IS NULL OR p.break_glass = 'ready') AND d.state = 'active' AND d.role = 'device' AND t.state = 'active'",
@@ -224,7 +229,8 @@ impl Transaction {
             .bind(subject)
             .bind(session)
             .bind(provider.and_then(|used| used.id_token.clone()))
-            .bind(provider.and_then(|used| used.authenticated_at).map(Timestamp::millis))
+            .bind(proved_before.map(Timestamp::millis))
+            .bind(i64::from(is_undated))
             .execute(connection)
             .await?
             .rows_affected()

@@ -19,28 +19,33 @@ pub struct DirectorySite {
     pub external_key: Option<ExternalKey>,
 }
 
+/// The sites of a tenant, by name: on a connection for reading, or on that of a transaction.
+macro_rules! sites_of_tenant {
+    ($connection:expr, $scope:expr, $tenant:expr) => {
+        sqlx::query_as(
+            "SELECT id, name, external_key FROM site WHERE tenant = $1 AND ($2 IS NULL OR tenant = $2) \
+             ORDER BY name, id",
+        )
+        .bind($tenant.as_str())
+        .bind($scope.bound())
+        .fetch_all($connection)
+        .await?
+    };
+}
+
 impl ScopedLedger {
     /// The sites of a tenant, by name.
     pub async fn directory_sites(&self, tenant: &TenantId) -> Result<Vec<DirectorySite>> {
-        let rows: Vec<(String, String, Option<String>)> = on_scoped_read!(self, connection => {
-            sqlx::query_as(
-                "SELECT id, name, external_key FROM site WHERE tenant = $1 AND ($2 IS NULL OR tenant = $2) \
-                 ORDER BY name, id",
-            )
-            .bind(tenant.as_str())
-            .bind(self.scope.bound())
-            .fetch_all(connection)
-            .await?
-        });
-        let read = |(id, name, key): (String, String, Option<String>)| {
-            let id = SiteId::try_from(id).map_err(|_| LedgerError::Unreadable("site.id"))?;
-            Ok(DirectorySite { id, name, external_key: read_external_key(key.as_deref())? })
-        };
-        rows.into_iter().map(read).collect()
+        read(on_scoped_read!(self, connection => sites_of_tenant!(connection, self.scope, tenant)))
     }
 }
 
 impl Transaction {
+    /// The sites of a tenant while the transaction holds the right to write, by name.
+    pub async fn directory_sites_in_hand(&mut self, tenant: &TenantId) -> Result<Vec<DirectorySite>> {
+        read(on_transaction!(self.engine, connection => sites_of_tenant!(connection, self.scope, tenant)))
+    }
+
     /// Says what an outside directory calls a site, or that it calls it nothing.
     ///
     /// # Errors
@@ -68,4 +73,12 @@ impl Transaction {
         let detail = json!({"tenant": tenant, "site": site, "has_key": key.is_some()});
         self.audit(actor, "site.external_key", None, detail).await
     }
+}
+
+fn read(rows: Vec<(String, String, Option<String>)>) -> Result<Vec<DirectorySite>> {
+    let read = |(id, name, key): (String, String, Option<String>)| {
+        let id = SiteId::try_from(id).map_err(|_| LedgerError::Unreadable("site.id"))?;
+        Ok(DirectorySite { id, name, external_key: read_external_key(key.as_deref())? })
+    };
+    rows.into_iter().map(read).collect()
 }

@@ -76,7 +76,7 @@ on_both_engines! {
             assert_eq!(notice.map(|notice| (&notice.person, notice.attempts)), Some((person, 0)), "{way}");
         }
         let all = fixture.ledger.clients_to_tell(day(5)).await.unwrap();
-        assert_eq!(all, [CLIENT], "gates hear of it by the feed");
+        assert_eq!(all, [(CLIENT.to_owned(), false)], "gates hear of it by the feed");
         assert_eq!(fixture.due(day(5)).await.len(), ways.len());
     }
 
@@ -91,6 +91,8 @@ on_both_engines! {
         assert_eq!(fixture.due(soon(4)).await.len(), 1, "the other one is tried meanwhile");
         fixture.note(&other.session.id, LogoutOutcome::Unreachable("no connection".into(), later), soon(5)).await;
         assert_eq!(fixture.due(soon(59)).await, []);
+        let to_tell = fixture.ledger.clients_to_tell(later).await.unwrap();
+        assert_eq!(to_tell, [(CLIENT.to_owned(), true)], "one with which it failed");
         let receiver = fixture.receiver().await;
         assert_eq!((receiver.waiting, receiver.failures, receiver.failing_since()), (2, 2, Some(soon(3))));
         fixture.note(&own.session.id, LogoutOutcome::Delivered, later).await;

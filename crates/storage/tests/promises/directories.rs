@@ -73,18 +73,54 @@ on_both_engines! {
         start(fixture, &person, &device, 2, day(1)).await.unwrap();
     }
 
-    async fn no_directory_stops_the_last_who_can_administrate(fixture: LedgerFixture) {
+    async fn the_last_who_can_administrate_is_neither_stopped_nor_demoted(fixture: LedgerFixture) {
         let admin = |login| NewPerson { roles: Roles::new([PersonRole::TenantAdmin]), ..new(fixture, login) };
-        let (one, other) = (admin("one"), admin("other"));
+        let (one, other, third) = (admin("one"), admin("other"), admin("third"));
         add(fixture, &one).await.unwrap();
+        let demoted = PersonUpdate { roles: Some(Roles::new([PersonRole::Staff])), ..PersonUpdate::default() };
         let before = fixture.audited().await;
-        assert_eq!(refused(&disable(fixture, &one.id).await), Some(Refusal::LastAdministrator));
+        let refused = async || {
+            assert_eq!(refused(&disable(fixture, &one.id).await), Some(Refusal::LastAdministrator));
+            assert_eq!(refused(&change(fixture, &one.id, &demoted).await), Some(Refusal::LastAdministrator));
+        };
+        refused().await;
         assert_eq!(fixture.audited().await, before);
         add(fixture, &other).await.unwrap();
         fixture.write(day(0), async |transaction| transaction.set_break_glass(&other.id, &operator()).await).await.unwrap();
-        assert_eq!(refused(&disable(fixture, &one.id).await), Some(Refusal::LastAdministrator), "an emergency is no administrator");
-        add(fixture, &admin("third")).await.unwrap();
-        disable(fixture, &one.id).await.unwrap();
+        refused().await;
+        add(fixture, &third).await.unwrap();
+        disable(fixture, &third.id).await.unwrap();
+        refused().await;
+        change(fixture, &third.id, &demoted).await.unwrap();
+        let both = PersonUpdate { roles: Some(Roles::new([PersonRole::Staff, PersonRole::TenantAdmin])), ..PersonUpdate::default() };
+        change(fixture, &one.id, &both).await.unwrap();
+        let fourth = admin("fourth");
+        add(fixture, &fourth).await.unwrap();
+        change(fixture, &one.id, &demoted).await.unwrap();
+        let stop = async |transaction: &mut tegata_storage::Transaction| {
+            transaction.disable_even_last(&fourth.id, "stolen", &operator()).await
+        };
+        fixture.write(day(1), stop).await.unwrap();
+    }
+
+    async fn somebody_comes_to_a_site_and_goes_and_keeps_the_others(fixture: LedgerFixture) {
+        let person = crate::people::set_up(fixture, "tanaka").await;
+        let (device, other) = (fixture.enroll(day(0)).await.0, crate::changed_people::another_site(fixture).await);
+        let session = start(fixture, &person, &device, 1, day(1)).await.unwrap();
+        let set = async |site, works_there| fixture.write(day(1), async |transaction| {
+            transaction.set_works_at(&person, site, works_there, &operator()).await
+        }).await;
+        let sites = async || {
+            let found = fixture.ledger.everything().person(&person).await.unwrap().unwrap();
+            found.sites.into_iter().map(|site| site.id).collect::<Vec<_>>()
+        };
+        assert_eq!(set(&other, true).await.unwrap(), 0);
+        assert!(is_guard(&set(&other, true).await), "it is so already");
+        assert_eq!(sites().await.len(), 2);
+        assert_eq!(set(&fixture.site, false).await.unwrap(), 1, "the session there ends");
+        assert!(is_guard(&set(&fixture.site, false).await));
+        assert!(!lasts(fixture, &session, &device, day(1)).await);
+        assert_eq!(sites().await, [other]);
     }
 
     async fn a_token_of_a_directory_works_for_its_time_until_it_is_revoked(fixture: LedgerFixture) {
@@ -101,12 +137,16 @@ on_both_engines! {
         let used = async |at| fixture.write(at, async |transaction| transaction.use_scim_token(&token).await).await.unwrap();
         assert!(used(day(1)).await && !used(day(1).plus(Duration::from_secs(59))).await);
         assert_eq!(known(&secret).await.unwrap().used_at, Some(day(1)));
+        let required = async |at| fixture.write(at, async |transaction| transaction.require_scim_token(&token).await).await;
+        required(day(2)).await.unwrap();
+        assert_eq!(refused(&required(day(9)).await), Some(Refusal::ScimTokenWrong));
         let revoke = async || fixture.write(day(2), async |transaction| {
             transaction.revoke_scim_token(&token, &operator()).await
         }).await;
         revoke().await.unwrap();
         assert!(is_guard(&revoke().await));
         assert!(!known(&secret).await.unwrap().works_at(day(2)));
+        assert_eq!(refused(&required(day(2)).await), Some(Refusal::ScimTokenWrong));
         assert_eq!(known(&other).await.map(|other| (other.works_at(day(2)), other.id)), Some((true, second)));
         for entry in fixture.ledger.audit_entries(0, 1000).await.unwrap() {
             assert!(!entry.entry.contains(secret.reveal()));
@@ -167,9 +207,7 @@ fn key(text: &str) -> ExternalKey {
 }
 
 async fn disable(fixture: &LedgerFixture, person: &PersonId) -> Result<u64> {
-    fixture
-        .write(day(1), async |transaction| transaction.disable_unless_last(person, "", &operator()).await)
-        .await
+    fixture.write(day(1), async |transaction| transaction.disable_person(person, "", &operator()).await).await
 }
 
 async fn make_token(

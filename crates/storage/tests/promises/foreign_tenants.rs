@@ -21,9 +21,9 @@ use tegata_storage::{
     Actor, CreatesPeople, DeviceAction, DeviceChange, DeviceFilter, DevicePage, DeviceSearch, EmergencyCode,
     EntrancePage, EntranceSpell, KeptAnswer, License, Lineage, LossReports, NewApproval, NewCredential,
     NewInvitation, NewKitting, NewPerson, NewPersonLink, NewPersonPasskey, NewScimToken, OnFile,
-    PeopleFilter, PeoplePolicy, PersonUpdate, PolicyPlace, Principal, ProvedPassword, ProviderLogout,
-    ProviderUse, Result, ReviewAnswer, Scope, ScopedLedger, SecondFactorUse, SignInAccounts, SignInPolicy,
-    Site, StartSession, Tenant, TenantAction, TrailPage, Transaction, UsedChallenge,
+    PeopleFilter, PeoplePolicy, PersonUpdate, PolicyPlace, Principal, ProofTime, ProvedPassword,
+    ProviderLogout, ProviderUse, Result, ReviewAnswer, Scope, ScopedLedger, SecondFactorUse, SignInAccounts,
+    SignInPolicy, Site, StartSession, Tenant, TenantAction, TrailPage, Transaction, UsedChallenge,
 };
 
 /// What one tenant has, by name.
@@ -228,6 +228,10 @@ async fn reads(rows: &ScopedLedger, of: &Possessions) -> Answers {
     note("people_policy", &rows.people_policy(&of.tenant).await);
     note("open_reviews", &rows.open_reviews().await.map(|reviews| reviews.len()));
     note("links_of", &rows.links_of(&of.linked).await.map(|links| links.len()));
+    note(
+        "links_with",
+        &rows.links_with(ISSUER).await.map(|links| links.iter().any(|(person, _)| *person == of.linked)),
+    );
     let linked = rows.linked_person(ISSUER, SUBJECT, &of.device).await;
     note("linked_person", &linked.map(|found| found.map(|known| known.person)));
     note("provider_session", &rows.provider_session(&of.at_provider).await);
@@ -347,7 +351,6 @@ async fn write_each(fixture: &LedgerFixture, rows: &ScopedLedger, of: &Possessio
         until: day(3),
     };
     let people_policy = PeoplePolicy { review_days: Some(7), ..PeoplePolicy::default() };
-    write!(disable_unless_last(&of.person, "", actor));
     write!(show_in_directory(&of.person, false, actor));
     write!(set_site_key(&of.site, ExternalKey::parse("S-2").ok().as_ref(), actor));
     write!(add_scim_token(&scim_token(ScimTokenId::random(entropy), &tenant), &secret, actor));
@@ -359,6 +362,8 @@ async fn write_each(fixture: &LedgerFixture, rows: &ScopedLedger, of: &Possessio
     write!(answer_review(&of.review, &of.person, ReviewAnswer::Confirmed, &of.admin, actor));
     write_about_providers(rows, of, answers).await;
     write_of_the_console(rows, of, answers).await;
+    Box::pin(write_about_a_directory(rows, of, answers)).await;
+    Box::pin(write_about_providers(rows, of, answers)).await;
     use_session(fixture, rows, of, answers).await;
 }
 
@@ -380,6 +385,26 @@ async fn write_of_the_console(rows: &ScopedLedger, of: &Possessions, answers: &m
     write!(forget_view(&of.person, VIEW));
 }
 
+/// What a tenant's directory says of people, and what a request of it reads where it writes.
+async fn write_about_a_directory(rows: &ScopedLedger, of: &Possessions, answers: &mut Answers) {
+    let (actor, now) = (&operator(), day(2));
+    macro_rules! write {
+        ($name:ident($($argument:expr),*)) => {{
+            let mut transaction = rows.begin(now).await.unwrap();
+            let answer = transaction.$name($($argument),*).await;
+            assert!(answers.insert(stringify!($name), format!("{answer:?}")).is_none());
+        }};
+    }
+    write!(disable_even_last(&of.person, "", actor));
+    write!(set_works_at(&of.person, &of.site, false, actor));
+    write!(person_in_hand(&of.person));
+    let wanted = PeopleFilter { person: Some(of.person.clone()), ..PeopleFilter::default() };
+    write!(people_in_hand(&wanted));
+    write!(directory_sites_in_hand(&of.tenant));
+    write!(site_members_in_hand(&of.site));
+    write!(require_scim_token(&of.scim_token));
+}
+
 async fn write_about_providers(rows: &ScopedLedger, of: &Possessions, answers: &mut Answers) {
     let (actor, now) = (&operator(), day(2));
     macro_rules! write {
@@ -397,6 +422,7 @@ async fn write_about_providers(rows: &ScopedLedger, of: &Possessions, answers: &
         subject: None,
         session: Some("s-1"),
         before: now,
+        remembered_until: day(3),
         token: &token,
     };
     write!(set_sign_in_policy(&of.tenant, SignInPolicy::default(), actor));
@@ -422,7 +448,8 @@ fn at_provider() -> ProviderUse {
         subject: "hashed".into(),
         session: Some("s-1".into()),
         amr: "pwd".into(),
-        authenticated_at: None,
+        begun_at: day(1),
+        proof: ProofTime::Now,
         id_token: Some(b"sealed".to_vec()),
     }
 }

@@ -25,6 +25,7 @@ const WALLED: &[(&str, i64)] = &[
     ("person", 0),
     ("session", 0),
     ("person_link", 0),
+    ("provider_logout", 0),
     ("person_site", 0),
     ("credential", 0),
     ("person_code", 0),

@@ -29,7 +29,7 @@ pub enum PersonCommand {
     /// Change what a person is called, what they may do, or where they work
     Change(changing::ChangePersonOptions),
     /// Stop a person for now: all sessions end, and no sign-in works until `enable`
-    Disable(stopping::StopPersonOptions),
+    Disable(stopping::DisablePersonOptions),
     /// Let a disabled person sign in again with the password and second factor they had, or an account for emergencies let somebody in once more
     Enable(stopping::StopPersonOptions),
     /// End all sessions of a person
@@ -67,9 +67,7 @@ pub async fn run(
         PersonCommand::List(options) => showing::list(&ledger, options, system.now()).await,
         PersonCommand::Show(named) => showing::show(&ledger, named, system).await,
         PersonCommand::Change(options) => changing::change(&ledger, options, system).await,
-        PersonCommand::Disable(options) => {
-            stopping::change(PersonChange::Disable, &ledger, options, system).await
-        }
+        PersonCommand::Disable(options) => stopping::disable(&ledger, options, system).await,
         PersonCommand::Enable(options) => {
             stopping::change(PersonChange::Enable, &ledger, options, system).await
         }
@@ -82,7 +80,7 @@ pub async fn run(
         PersonCommand::Unlink(options) => linking::unlink(place, &ledger, options, system).await,
         PersonCommand::Assign(options) => stopping::assign(&ledger, options, system).await,
         PersonCommand::Import(options) => listing::import(place, &ledger, options, system).await,
-        PersonCommand::Export(options) => listing::export(&ledger, options).await,
+        PersonCommand::Export(options) => listing::export(place, &ledger, options).await,
         PersonCommand::Review(command) => reviewing::review(&ledger, command, system).await,
         PersonCommand::Policy(options) => reviewing::policy(&ledger, options, system).await,
     };

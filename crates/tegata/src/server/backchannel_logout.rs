@@ -20,12 +20,17 @@ use tegata_oauth::AuthorizationServer;
 use tegata_scheduler::LEASE;
 use tegata_storage::{Ledger, LedgerError, LogoutNotice, LogoutOutcome, NoteLogout};
 use tegata_web::{RegisteredClient, Registrant};
+use tokio::time::timeout;
 
 /// How many notices are read at once.
 const PART: i64 = 100;
 
-/// How long a client may take over each step of an answer.
+/// How long a client may take over each step of an answer, and over all of it.
 const PATIENCE: Duration = Duration::from_secs(5);
+const WHOLE_PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a client is told before the others get their turn.
+const TURN: Duration = Duration::from_secs(5);
 
 /// Between two attempts at most.
 const LONGEST_PAUSE: Duration = Duration::from_mins(5);
@@ -78,12 +83,12 @@ impl LogoutSender {
         self.until.store(now.plus(LEASE).millis(), Ordering::Release);
     }
 
-    /// The clients for which something is due.
-    pub async fn due(&self, now: Timestamp) -> Result<Vec<String>, LedgerError> {
+    /// The clients for which something is due, and whether the last attempt with each failed.
+    pub async fn due(&self, now: Timestamp) -> Result<Vec<(String, bool)>, LedgerError> {
         self.ledger.clients_to_tell(now).await
     }
 
-    /// Tells a client all that is due, as far as it takes it.
+    /// Tells a client what is due, as far as it takes it and its turn lasts.
     pub async fn tell(&self, client: &str) {
         if let Err(error) = self.tell_all(client).await {
             tracing::warn!(client, %error, "a client was not told that a session has ended: tried again");
@@ -97,9 +102,11 @@ impl LogoutSender {
             self.give_up(client).await?;
             due = self.ledger.due_logouts(client, PART, self.clock.now()).await?;
         }
+        let turn_ends = self.clock.now().plus(TURN);
         while !due.is_empty() {
             for notice in &due {
-                if self.clock.now().millis() >= self.until.load(Ordering::Acquire) {
+                let now = self.clock.now();
+                if now >= turn_ends || now.millis() >= self.until.load(Ordering::Acquire) {
                     return Ok(());
                 }
                 if !self.tell_one(&receiver, notice).await? {
@@ -181,8 +188,10 @@ impl LogoutEndpoint {
         debug_assert_eq!(self.client.client_id, notice.client);
         let token = tokens.logout_token(notice, now).map_err(|refusal| refusal.code().to_owned())?;
         let form = format!("logout_token={}", percent_encoded(&token));
-        let answer = self.https.post_form(&self.uri, form).await;
-        answer.map(|(status, _)| status).map_err(|error| error.to_string())
+        match timeout(WHOLE_PATIENCE, self.https.post_form(&self.uri, form)).await {
+            Ok(answer) => answer.map(|(status, _)| status).map_err(|error| error.to_string()),
+            Err(_) => Err("its answer takes too long".to_owned()),
+        }
     }
 }
 

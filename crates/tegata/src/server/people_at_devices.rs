@@ -4,9 +4,8 @@ use http::HeaderMap;
 use std::sync::Arc;
 use tegata_console::{FormSeal, PersonLookup, SignedInPeople, SignedInPerson};
 use tegata_core::Timestamp;
-use tegata_identity::{IdentityService, PersonAtDevice};
-use tegata_oauth::{PersonSessions, SessionEnd, SessionLookup};
-use tegata_storage::LiveSession;
+use tegata_identity::{EndingSession, IdentityService, PersonAtDevice};
+use tegata_oauth::{EndedSession, PersonSessions, SessionEnd, SessionLookup, SessionToEnd};
 use tegata_web::PeerCertificate;
 
 /// Sessions of people, for the authorization endpoint and the console.
@@ -29,8 +28,13 @@ impl PersonSessions for PeopleAtDevices {
         Box::pin(self.0.current_session(certificate, headers, now))
     }
 
-    fn end<'a>(&'a self, session: &'a LiveSession, now: Timestamp) -> SessionEnd<'a> {
-        Box::pin(self.0.end_session(session, now))
+    fn end<'a>(&'a self, ending: SessionToEnd<'a>) -> SessionEnd<'a> {
+        let SessionToEnd { session, device, onward, language, now } = ending;
+        Box::pin(async move {
+            let ending = EndingSession { session, device, onward, language, at: now };
+            let (cookie, elsewhere) = self.0.end_session(&ending).await?;
+            Ok(EndedSession { cookie, elsewhere })
+        })
     }
 }
 

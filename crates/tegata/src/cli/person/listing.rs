@@ -4,6 +4,7 @@ use super::lookup::{READ, WRITE};
 use crate::cli::installation_args::InstallationArgs;
 use crate::cli::output::{OutputFormat, nothing_found};
 use crate::cli::scope::{TenantDirectory, rows};
+use crate::cli::tenant::sign_in_provider;
 use crate::printing;
 use clap::Args;
 use serde_json::{Value, json};
@@ -11,10 +12,10 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tegata_core::spreadsheet::neutralized;
-use tegata_core::{Language, TenantId};
+use tegata_core::{Language, PersonId, TenantId};
 use tegata_enroll::ParsedTable;
 use tegata_identity::{
-    LIST_COLUMNS, LIST_NEEDED, LineReport, ListOutcome, ListTerms, ListedPerson, MissingPeople,
+    LIST_COLUMNS, LIST_NEEDED, LineReport, ListOutcome, ListPlace, ListTerms, ListedPerson, MissingPeople,
     PeopleListPlan, setup_link,
 };
 use tegata_installation::{Failure, FailureContext, SystemContext};
@@ -30,7 +31,7 @@ const DAY: Duration = Duration::from_hours(24);
 
 #[derive(Args)]
 pub struct ImportPeopleOptions {
-    /// CSV whose first line names its columns: `login`, and `name`, `roles`, `sites`, `external_key`, `state`, `password_hash` as needed
+    /// CSV whose first line names its columns: `login`, and `name`, `roles`, `sites`, `external_key`, `state`, `provider_subject`, `password_hash` as needed
     file: PathBuf,
     /// Name or identifier of the tenant; not needed where there is only one
     #[arg(long)]
@@ -94,7 +95,10 @@ pub async fn import(
     let tenant = directory.tenant(options.tenant.as_deref())?;
     let rows = rows(ledger, Some(&tenant.id));
     let entropy = system.entropy.as_ref();
-    let plan = PeopleListPlan::make(&rows, &tenant.id, lines, options.lang, entropy).await.doing(READ)?;
+    let config = place.config()?;
+    let provider = sign_in_provider(&config, tenant).map(|provider| provider.issuer.as_str());
+    let of = ListPlace { tenant: &tenant.id, provider };
+    let plan = PeopleListPlan::make(&rows, of, lines, options.lang, entropy).await.doing(READ)?;
     options.check_missing(&plan.missing)?;
     let actor = SystemContext::operator();
     let terms = ListTerms {
@@ -104,7 +108,7 @@ pub async fn import(
         actor: &actor,
     };
     let reports = plan.work_off(&rows, &terms, system.clock.as_ref(), entropy).await.doing(WRITE)?;
-    options.report(&reports, &super::adding::portal(&place.config()?))
+    options.report(&reports, &super::adding::portal(&config))
 }
 
 fn read_list(file: &Path) -> Result<Vec<ReadLine>, Failure> {
@@ -211,24 +215,33 @@ impl ImportPeopleOptions {
 }
 
 /// Writes the people of a tenant as a table that `import` reads: given again as it is, it changes nothing.
-pub async fn export(ledger: &Ledger, options: &ExportPeopleOptions) -> Result<(), Failure> {
+pub async fn export(
+    place: &InstallationArgs,
+    ledger: &Ledger,
+    options: &ExportPeopleOptions,
+) -> Result<(), Failure> {
     let directory = TenantDirectory::read(ledger).await?;
-    let tenant = &directory.tenant(options.tenant.as_deref())?.id;
-    let rows = rows(ledger, Some(tenant));
+    let of = directory.tenant(options.tenant.as_deref())?;
+    let (tenant, rows) = (&of.id, rows(ledger, Some(&of.id)));
+    let config = place.config()?;
+    let linked: HashMap<_, _> = match sign_in_provider(&config, of) {
+        Some(provider) => rows.links_with(&provider.issuer).await.doing(READ)?.into_iter().collect(),
+        None => HashMap::new(),
+    };
     let sites = SiteWords::of(&rows.directory_sites(tenant).await.doing(READ)?);
     let mut people = rows.people().await.doing(READ)?;
     people.retain(|person| person.break_glass.is_none());
     if options.output.json {
-        let described = people.iter().map(|person| described(person, &sites, tenant));
+        let described = people.iter().map(|person| described(person, &sites, &linked, tenant));
         outln!("{}", described.collect::<Value>());
     } else {
-        write_table(&people, &sites)?;
+        write_table(&people, &sites, &linked)?;
     }
     nothing_found(people.is_empty(), "there is nobody yet: tegata person add")
 }
 
 /// With the mark by which Excel knows UTF-8.
-fn write_table(people: &[Person], sites: &SiteWords) -> Result<(), Failure> {
+fn write_table(people: &[Person], sites: &SiteWords, linked: &LinkedPeople) -> Result<(), Failure> {
     let what = "cannot write the table";
     let mut writer = csv::Writer::from_writer("\u{feff}".as_bytes().to_vec());
     writer.write_record(&LIST_COLUMNS[..LIST_COLUMNS.len() - 1]).doing(what)?;
@@ -240,6 +253,7 @@ fn write_table(people: &[Person], sites: &SiteWords) -> Result<(), Failure> {
             sites.cell(person),
             person.external_key.as_ref().map_or_else(String::new, |key| key.as_str().to_owned()),
             person.state.as_str().to_owned(),
+            linked.get(&person.id).cloned().unwrap_or_default(),
         ];
         writer.write_record(cells.iter().map(|cell| neutralized(cell).into_owned())).doing(what)?;
     }
@@ -248,14 +262,17 @@ fn write_table(people: &[Person], sites: &SiteWords) -> Result<(), Failure> {
     Ok(())
 }
 
-fn described(person: &Person, sites: &SiteWords, tenant: &TenantId) -> Value {
+fn described(person: &Person, sites: &SiteWords, linked: &LinkedPeople, tenant: &TenantId) -> Value {
     json!({
         "tenant": tenant, "person": person.id, "login": person.login, "name": person.name,
         "roles": person.roles.to_string().replace(' ', ";"), "sites": sites.cell(person),
         "external_key": person.external_key.as_ref().map(tegata_core::ExternalKey::as_str),
-        "state": person.state.as_str(),
+        "state": person.state.as_str(), "provider_subject": linked.get(&person.id),
     })
 }
+
+/// What the tenant's provider calls people.
+type LinkedPeople = HashMap<PersonId, String>;
 
 /// What names a site in a list: its name, unless another has it or it cannot stand there.
 struct SiteWords(HashMap<String, String>);

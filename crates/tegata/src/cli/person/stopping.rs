@@ -19,6 +19,15 @@ pub struct StopPersonOptions {
 }
 
 #[derive(Args)]
+pub struct DisablePersonOptions {
+    #[command(flatten)]
+    stop: StopPersonOptions,
+    /// Also when nobody is left who could administrate the tenant, or run the installation: for an account in wrong hands
+    #[arg(long)]
+    even_last: bool,
+}
+
+#[derive(Args)]
 pub struct AssignOptions {
     /// Identifier or number of the device
     device: String,
@@ -34,10 +43,22 @@ pub struct AssignOptions {
 pub enum PersonChange {
     /// The person is stopped for now.
     Disable,
+    /// So is the last who can administrate.
+    DisableEvenLast,
     /// The person may go on.
     Enable,
     /// All sessions of the person end.
     SignOut,
+}
+
+/// Stops a person, and the last who can administrate only where that is meant.
+pub async fn disable(
+    ledger: &Ledger,
+    options: &DisablePersonOptions,
+    system: &SystemContext,
+) -> Result<(), Failure> {
+    let how = if options.even_last { PersonChange::DisableEvenLast } else { PersonChange::Disable };
+    change(how, ledger, &options.stop, system).await
 }
 
 /// Stops a person, lets one go on, or ends all sessions of one.
@@ -53,13 +74,14 @@ pub async fn change(
     let mut transaction = rows(ledger, Some(&person.tenant)).begin(system.now()).await.doing(WRITE)?;
     let ended = match change {
         PersonChange::Disable => transaction.disable_person(id, note, &actor).await,
+        PersonChange::DisableEvenLast => transaction.disable_even_last(id, note, &actor).await,
         PersonChange::Enable => transaction.enable_person(id, note, &actor).await.map(|()| 0),
         PersonChange::SignOut => transaction.sign_out_person(id, note, &actor).await,
     };
     let ended = ended.doing(WRITE)?;
     transaction.commit().await.committed(WRITE)?;
     let state = match change {
-        PersonChange::Disable => PersonState::Disabled,
+        PersonChange::Disable | PersonChange::DisableEvenLast => PersonState::Disabled,
         PersonChange::Enable => PersonState::Active,
         PersonChange::SignOut => person.state,
     };

@@ -27,6 +27,13 @@ const BETWEEN_WISHES: Duration = Duration::from_secs(5);
 /// After this long it is asked without being wished for: a certificate that was taken out is let in no longer.
 const REFRESH: Duration = Duration::from_mins(1);
 
+/// How long the server of a client that registered itself is left alone: after each look, and twice as long after each set that
+/// was another than the one before. Every set that is taken over is an entry of the audit log.
+const BETWEEN_LOOKS: Duration = Duration::from_mins(1);
+
+/// How long at most.
+const LONGEST_PAUSE: Duration = Duration::from_hours(1);
+
 /// How often a file is read though it seems to be the same.
 const PERIOD: Duration = Duration::from_hours(1);
 
@@ -39,6 +46,7 @@ pub struct JwksWatch {
     context: ServerContext,
     /// Gone with the registration that names the set; none where that stays as long as the server.
     registered: Option<Weak<()>>,
+    by: Registrant,
 }
 
 /// What was taken over last.
@@ -46,6 +54,15 @@ pub struct JwksWatch {
 struct KnownKeys {
     stamp: FileStamp,
     keys: Option<CertificateKeys>,
+    pace: FetchPace,
+}
+
+/// When the server of a client that registered itself is asked again.
+#[derive(Default)]
+struct FetchPace {
+    next: Option<Timestamp>,
+    /// Sets in a row, each of which was another than the one before.
+    changes: u32,
 }
 
 enum JwksSource {
@@ -77,6 +94,7 @@ pub fn watches(
             clients: clients.clone(),
             context: context.clone(),
             registered: None,
+            by: Registrant::Configuration,
         });
     }
     Ok(watches)
@@ -127,20 +145,26 @@ impl JwksWatch {
             clients: clients.clone(),
             context: context.clone(),
             registered: Some(Arc::downgrade(registered)),
+            by: client.by,
         })
     }
 
     /// Takes the set over when it has changed: whoever may enter from now on is in the log before they may. What cannot be read
     /// changes nothing.
-    async fn take_over(&self) -> Result<PassReport, PassError> {
+    async fn take_over(&self, now: Timestamp) -> Result<PassReport, PassError> {
         let mut known = self.known.lock().await;
+        if self.by == Registrant::Itself && !known.pace.look(now) {
+            return Ok(PassReport::nothing());
+        }
         known.stamp = self.source.stamp();
         let keys = self.source.read().await.map_err(|error| {
             PassError::new(format!("client {} keeps the certificates it had: {error}", self.client_id))
         })?;
         if known.keys.as_ref() == Some(&keys) {
+            known.pace.changes = 0;
             return Ok(PassReport::nothing());
         }
+        known.pace.changed(now);
         let certificates: Vec<_> = keys.thumbprints().collect();
         let detail =
             json!({"client": self.client_id, "certificates": certificates, "bare_keys": keys.bare_keys()});
@@ -178,8 +202,8 @@ impl Pass for JwksWatch {
         Schedule::every(period, format!("client-keys:{}", self.client_id))
     }
 
-    fn run(&self, _: Timestamp) -> PassFuture<'_, Result<PassReport, PassError>> {
-        Box::pin(self.take_over())
+    fn run(&self, now: Timestamp) -> PassFuture<'_, Result<PassReport, PassError>> {
+        Box::pin(self.take_over(now))
     }
 
     fn news(&self) -> PassFuture<'_, ()> {
@@ -188,6 +212,22 @@ impl Pass for JwksWatch {
 
     fn is_wanted(&self) -> bool {
         self.registered.as_ref().is_none_or(|registered| registered.strong_count() > 0)
+    }
+}
+
+impl FetchPace {
+    /// Whether it is time to look, and then that somebody does.
+    fn look(&mut self, now: Timestamp) -> bool {
+        let is_time = self.next.is_none_or(|next| next <= now);
+        if is_time {
+            self.next = Some(now.plus(BETWEEN_LOOKS));
+        }
+        is_time
+    }
+
+    fn changed(&mut self, now: Timestamp) {
+        self.next = Some(now.plus((BETWEEN_LOOKS * (1 << self.changes.min(8))).min(LONGEST_PAUSE)));
+        self.changes += 1;
     }
 }
 
@@ -208,5 +248,28 @@ impl JwksSource {
                 CertificateKeys::from_jwks(&jwks.to_string()).doing(what())
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_that_changes_its_keys_all_the_time_is_asked_ever_more_seldom() {
+        let mut pace = FetchPace::default();
+        let mut looks = Vec::new();
+        for second in 0..86_400 {
+            let now = Timestamp::from_seconds(second);
+            if pace.look(now) {
+                pace.changed(now);
+                looks.push(second);
+            }
+        }
+        assert_eq!(looks[..5], [0, 60, 180, 420, 900]);
+        assert!(looks.len() < 31, "{} entries of the audit log in a day", looks.len());
+        pace.changes = 0;
+        assert!(pace.look(Timestamp::from_seconds(90_000)) && !pace.look(Timestamp::from_seconds(90_059)));
+        assert!(pace.look(Timestamp::from_seconds(90_060)), "one that rests is asked each minute");
     }
 }

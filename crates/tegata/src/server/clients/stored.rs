@@ -74,8 +74,11 @@ impl StoredClients {
             let mut before = std::mem::take(&mut known.by_name);
             for stored in self.context.ledger.stored_clients().await? {
                 let id = stored.id.clone();
-                let one = before.remove(&id).filter(|one| one.stored == stored);
-                if let Some(one) = one.or_else(|| self.read(stored)) {
+                let one = match before.remove(&id) {
+                    Some(one) if one.stored == stored => Some(one),
+                    changed => self.read(stored, changed.as_ref()),
+                };
+                if let Some(one) = one {
                     known.by_name.insert(id, one);
                 }
             }
@@ -89,7 +92,7 @@ impl StoredClients {
     }
 
     /// One that cannot be served says so in the log, and keeps no other from being served.
-    fn read(&self, stored: StoredClient) -> Option<KnownClient> {
+    fn read(&self, stored: StoredClient, before: Option<&KnownClient>) -> Option<KnownClient> {
         if self.registry.is_configured(&stored.id) {
             tracing::warn!(
                 client = stored.id,
@@ -111,11 +114,13 @@ impl StoredClients {
         };
         match read() {
             Ok((registration, client)) => {
-                let client = self.with_known_keys(client);
-                let keys = match registration.method {
-                    ClientMethod::SelfSigned(JwksLocation::At(url)) => Some((url, Arc::default())),
+                let url = match registration.method {
+                    ClientMethod::SelfSigned(JwksLocation::At(url)) => Some(url),
                     _ => None,
                 };
+                let is_there_still = before.is_some_and(|before| before.has_keys_at(url.as_ref()));
+                let client = if is_there_still { self.with_known_keys(client) } else { client };
+                let keys = url.map(|url| (url, Arc::default()));
                 Some(KnownClient { stored, serving: Arc::new(client), keys })
             }
             Err(error) => {
@@ -125,7 +130,7 @@ impl StoredClients {
         }
     }
 
-    /// A client that was changed keeps the keys that were fetched for it until they are fetched again.
+    /// A client that was changed keeps the keys that were fetched for it until they are fetched again from where they were.
     fn with_known_keys(&self, client: RegisteredClient) -> RegisteredClient {
         let before = self.registry.get(&client.client_id).and_then(|before| before.certificate_keys());
         match (&client.method, before) {
@@ -149,6 +154,13 @@ impl StoredClients {
             Ok(watch) => scheduler.add(watch),
             Err(error) => tracing::warn!(client = one.stored.id, %error, "a client's keys cannot be fetched"),
         }
+    }
+}
+
+impl KnownClient {
+    /// Whether its keys come from this address. Where they came from another, they are those of whoever had them there.
+    fn has_keys_at(&self, url: Option<&HttpUrl>) -> bool {
+        self.keys.as_ref().is_some_and(|(known, _)| Some(known) == url)
     }
 }
 

@@ -14,31 +14,68 @@ const PERIOD: Duration = Duration::from_millis(500);
 /// Clients that are told at a time.
 const MOST: usize = 64;
 
+/// Of these, clients with which the last attempt failed: however many hang, the others are told within seconds.
+const MOST_FAILING: usize = 16;
+
 pub struct BackchannelLogoutPass {
     sender: Arc<LogoutSender>,
-    /// Who is being told: a run does not wait for them, so that nobody waits for another.
-    under_way: Mutex<HashMap<String, AbortOnDrop>>,
+    turns: Mutex<Turns>,
+}
+
+/// Who is told, and who was: a run does not wait for them, so that nobody waits for another.
+#[derive(Default)]
+struct Turns {
+    under_way: HashMap<String, ClientTurn>,
+    /// When each began last, of those for which something is due: whoever waits longest is next.
+    begun: HashMap<String, u64>,
+    count: u64,
+}
+
+struct ClientTurn {
+    task: AbortOnDrop,
+    is_failing: bool,
 }
 
 impl BackchannelLogoutPass {
     pub fn new(sender: LogoutSender) -> Self {
-        Self { sender: Arc::new(sender), under_way: Mutex::default() }
+        Self { sender: Arc::new(sender), turns: Mutex::default() }
     }
 
     async fn once(&self, now: Timestamp) -> Result<PassReport, PassError> {
         self.sender.go_on(now);
         let due = self.sender.due(now).await?;
-        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
-        under_way.retain(|_, task| !task.0.is_finished());
-        for client in due {
-            if under_way.len() >= MOST || under_way.contains_key(&client) {
-                continue;
-            }
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        turns.under_way.retain(|_, turn| !turn.task.0.is_finished());
+        for (client, is_failing) in turns.next(due) {
             let (sender, name) = (self.sender.clone(), client.clone());
-            let task = tokio::spawn(async move { sender.tell(&name).await });
-            under_way.insert(client, AbortOnDrop(task));
+            let task = AbortOnDrop(tokio::spawn(async move { sender.tell(&name).await }));
+            turns.under_way.insert(client, ClientTurn { task, is_failing });
         }
-        Ok(PassReport::nothing().with("clients", under_way.len()))
+        Ok(PassReport::nothing().with("clients", turns.under_way.len()))
+    }
+}
+
+impl Turns {
+    /// Who gets a turn now, of those for which something is due.
+    fn next(&mut self, mut due: Vec<(String, bool)>) -> Vec<(String, bool)> {
+        let mut begun = std::mem::take(&mut self.begun);
+        self.begun = due.iter().filter_map(|(client, _)| begun.remove_entry(client)).collect();
+        due.retain(|(client, _)| !self.under_way.contains_key(client));
+        due.sort_by_key(|(client, _)| self.begun.get(client).copied().unwrap_or_default());
+        let mut free = MOST.saturating_sub(self.under_way.len());
+        let failing = self.under_way.values().filter(|turn| turn.is_failing).count();
+        let mut free_failing = MOST_FAILING.saturating_sub(failing);
+        due.retain(|(_, is_failing)| {
+            let is_next = free > 0 && (!is_failing || free_failing > 0);
+            free -= usize::from(is_next);
+            free_failing -= usize::from(is_next && *is_failing);
+            is_next
+        });
+        for (client, _) in &due {
+            self.count += 1;
+            self.begun.insert(client.clone(), self.count);
+        }
+        due
     }
 }
 
@@ -49,5 +86,29 @@ impl Pass for BackchannelLogoutPass {
 
     fn run(&self, now: Timestamp) -> PassFuture<'_, Result<PassReport, PassError>> {
         Box::pin(self.once(now))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_that_hang_hold_nobody_up_and_everybody_gets_a_turn() {
+        let mut turns = Turns::default();
+        let client = |kind: &str, number: usize| format!("{kind}-{number:03}");
+        let hanging = (0..100).map(|number| (client("a", number), true));
+        let slow = (0..100).map(|number| (client("b", number), false));
+        let due: Vec<_> = hanging.chain(slow).collect();
+        let first = turns.next(due.clone());
+        assert_eq!(first.len(), MOST);
+        assert_eq!(first.iter().filter(|(_, is_failing)| *is_failing).count(), MOST_FAILING);
+        let mut told: std::collections::HashSet<_> = first.into_iter().collect();
+        for _ in 0..6 {
+            told.extend(turns.next(due.clone()));
+        }
+        assert_eq!(told.len(), due.len(), "whoever waits longest is next");
+        turns.next(Vec::new());
+        assert!(turns.begun.is_empty(), "nobody is remembered for whom nothing is due");
     }
 }
