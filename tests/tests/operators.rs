@@ -1,7 +1,8 @@
 //! Operators and their scripts rely on exit codes, on JSON, and on being told what is wrong.
 
 use std::os::unix::fs::PermissionsExt;
-use tegata_tests::{Browser, RunningInstallation, run};
+use std::process::Command;
+use tegata_tests::{Browser, CommandOutcome, Process, RunningInstallation, run, tegata};
 
 #[test]
 fn a_script_tells_success_failure_and_misuse_by_the_exit_code() {
@@ -93,6 +94,16 @@ fn a_server_renews_from_the_command_line_and_always_has_a_certificate() {
     };
     assert_eq!(generation(&first), Some(2));
     assert_eq!(generation(&old), Some(1), "the old generation has its grace");
+    let folder = first.folder.display().to_string();
+    let early = CommandOutcome::of(Command::new(tegata()).args(["renew", "--if-due", "--json", &folder]));
+    assert_eq!(early.good().json()["renewed"], false, "it is months too early");
+    installation.tell(&["renewals", "now", "--reason", "T-31"]);
+    let mut looking = Command::new(tegata());
+    looking.args(["renew", "--every", "1h", "--json", &folder]);
+    let log = installation.folder("every").join("log");
+    let mut looking = Process::start("tegata renew --every", &mut looking, &log);
+    assert_eq!(looking.line_as_json()["generation"], 3, "everybody was asked to");
+    assert_eq!(generation(&first), Some(3));
     installation.tell(&["device", "revoke", "--yes", &old.device]);
     for identity in [&old, &first] {
         let refused = installation.at_device("/probe").as_device(identity).send().expect(401);

@@ -40,7 +40,7 @@ impl MailAddress {
         Ok(Self(format!("{local}@{}", host.to_ascii_lowercase()).into()))
     }
 
-    /// The address.
+    /// The address as mail servers take it.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -28,7 +28,7 @@ pub enum NoticeLevel {
     Site,
     /// The head office of the tenant.
     HeadOffice,
-    /// The vendor's support.
+    /// The support of the vendor.
     Support,
     /// Whoever runs the installation: told of the day's work, and of no renewals.
     Operator,
@@ -52,7 +52,7 @@ impl NoticeStep {
         STEPS.iter().find(|step| i64::from(**step) == days).map(|step| Self(*step))
     }
 
-    /// How many days.
+    /// How many days it is before the end.
     pub const fn days(self) -> u16 {
         self.0
     }
@@ -97,7 +97,7 @@ impl NoticeLevel {
         }
     }
 
-    /// From its word.
+    /// The level that a word of the ledger names.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|level| level.as_str() == word)
     }

@@ -35,7 +35,7 @@ pub(crate) struct RenewalPlanResponse {
     not_after: Timestamp,
 }
 
-/// When to renew.
+/// Says when to renew.
 ///
 /// Asked a few times a day, it also tells that everybody is to renew at once.
 #[utoipa::path(get, path = "/api/v1/renewals", operation_id = "planOfRenewal",

@@ -8,7 +8,7 @@ use tegata_core::MailId;
 /// A mail that came back.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct BouncedMail {
-    /// The mail.
+    /// Which mail it is.
     pub id: MailId,
     /// The code of RFC 3463.
     pub status: String,

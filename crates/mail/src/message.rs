@@ -11,7 +11,7 @@ use tegata_core::{MailAddress, MailId, Timestamp};
 /// What a mail says.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct MailText {
-    /// One line.
+    /// What its reader sees first, on one line.
     pub subject: String,
     /// For readers without HTML.
     pub plain: String,
@@ -32,7 +32,7 @@ pub struct OutgoingMail<'a> {
     pub sender_name: &'a str,
     /// Whom it is for.
     pub to: &'a MailAddress,
-    /// What it says.
+    /// What it is to say.
     pub text: &'a MailText,
     /// When it was written.
     pub written_at: Timestamp,

@@ -30,7 +30,7 @@ pub enum SmtpTls {
 pub struct SmtpConfig {
     /// Its name, which its certificate must have.
     pub host: String,
-    /// Its port.
+    /// The port on which it listens.
     pub port: u16,
     /// How the connection becomes a secret one.
     pub tls: SmtpTls,
@@ -42,7 +42,7 @@ pub struct SmtpConfig {
     pub account: Option<(String, String)>,
 }
 
-/// A mail server.
+/// A mail server and the way to it.
 pub struct SmtpServer {
     transport: AsyncSmtpTransport<Tokio1Executor>,
 }

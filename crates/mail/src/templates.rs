@@ -22,9 +22,9 @@ const LONGEST_SUBJECT: usize = 150;
 /// What a mail is about.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum MailTemplate {
-    /// [`RenewalView`](crate::RenewalView).
+    /// Certificates that end: a [`RenewalView`](crate::RenewalView).
     Renewal,
-    /// [`DigestView`](crate::DigestView).
+    /// The day's work: a [`DigestView`](crate::DigestView).
     Digest,
 }
 

@@ -5,7 +5,7 @@ use crate::maildir::Maildir;
 use crate::message::OutgoingMail;
 use crate::smtp::SmtpServer;
 
-/// Where mails go.
+/// Where mails of an installation go.
 pub enum MailTransport {
     /// To a server that takes them on.
     Smtp(Box<SmtpServer>),

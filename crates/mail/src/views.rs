@@ -23,22 +23,22 @@ pub struct RenewalView {
     pub due: usize,
     /// The page on which each device renews, to be opened there.
     pub page: String,
-    /// Whom to call.
+    /// Whom to call with a question.
     pub contact: Option<ContactView>,
 }
 
 /// A certificate that ends.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct RenewalLine {
-    /// Whose device.
+    /// Whose device it is.
     pub tenant: String,
-    /// Where it is.
+    /// Where the device stands.
     pub site: String,
     /// What it is called.
     pub label: String,
     /// The number that support finds it by.
     pub number: String,
-    /// The last day.
+    /// The last day of its validity.
     pub ends: String,
     /// Whole days until then; 0 on the last one and afterwards.
     pub days: u64,
@@ -56,18 +56,18 @@ pub enum RenewalState {
     Over,
     /// Its page offers the renewal.
     Due,
-    /// Nothing yet.
+    /// It is not yet time to.
     Later,
 }
 
-/// Whom to call.
+/// Whom to call with a question.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize)]
 pub struct ContactView {
-    /// Who answers.
+    /// The name of whoever answers.
     pub name: String,
     /// The number as people write it.
     pub phone: String,
-    /// As a link takes it.
+    /// The number for a `tel:` link.
     pub tel: String,
 }
 
@@ -93,7 +93,7 @@ pub struct DigestView {
 pub struct DigestGroup {
     /// What they have in common, in the reader's language.
     pub title: String,
-    /// The things.
+    /// The things that it consists of.
     pub items: Vec<DigestItem>,
 }
 
@@ -102,7 +102,7 @@ pub struct DigestGroup {
 pub struct DigestItem {
     /// A stable word for scripts.
     pub code: &'static str,
-    /// How many.
+    /// How many of them there are.
     pub count: u64,
     /// What there is, in the reader's language.
     pub text: String,

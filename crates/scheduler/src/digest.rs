@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_mins(30);
 pub enum DigestScope {
     /// Of the installation: everybody's, and what servers do.
     Installation,
-    /// Of one tenant.
+    /// Of one tenant, with all of its sites.
     Tenant(TenantId),
     /// Of one site of a tenant.
     Site(TenantId, SiteId),
@@ -55,7 +55,7 @@ pub struct Digest {
 }
 
 impl Digest {
-    /// Counts. Changes nothing.
+    /// Counts what there is, and changes nothing.
     ///
     /// # Errors
     /// The ledger cannot be read.

@@ -43,7 +43,7 @@ const PATIENCE: Duration = Duration::from_hours(36);
 const MOST_REPORTS: usize = 200;
 const LONGEST_REPORT: u64 = 1024 * 1024;
 
-/// Sends what waits.
+/// Sends the mails that wait.
 pub struct MailPass {
     ledger: Ledger,
     transport: Arc<MailTransport>,

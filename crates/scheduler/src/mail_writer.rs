@@ -20,7 +20,7 @@ pub struct MailWriter {
     pub sender_name: String,
     /// The page on which each device renews.
     pub device_page: String,
-    /// Where people act.
+    /// The page on which people act.
     pub console: String,
     /// Whom people call where their tenant says nothing.
     pub contact: Option<Contact>,

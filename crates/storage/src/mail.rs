@@ -18,9 +18,9 @@ use tegata_core::{DeviceId, MailAddress, MailId, RecipientId, TenantId, Timestam
 /// What a mail is about.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum MailKind {
-    /// Certificates that end.
+    /// Certificates that come to their end.
     Renewal,
-    /// The day's work.
+    /// What there is to do today.
     Digest,
 }
 
@@ -95,7 +95,7 @@ pub struct RenewalNotice {
 /// At which step, the last one so far, whom was told of which generation of which device.
 pub type NotedSteps = HashMap<(DeviceId, i64, RecipientId), NoticeStep>;
 
-/// Mails by state.
+/// How many mails are in trouble.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct MailCounts {
     /// Those that are tried again and again, and have failed once at least.
@@ -171,7 +171,7 @@ impl Ledger {
         }))
     }
 
-    /// How sending goes.
+    /// How the sending of mails goes.
     pub async fn mail_counts(&self, since: Timestamp) -> Result<MailCounts> {
         let (delayed, failed): (i64, i64) = on_read!(self, connection => {
             sqlx::query_as(

@@ -24,7 +24,7 @@ pub struct NoticeRecipient {
     pub level: NoticeLevel,
     /// Where mails to them go.
     pub address: MailAddress,
-    /// What they read.
+    /// The language of mails to them.
     pub language: Language,
     /// The hour of the day, in Japan, from which on they are told of renewals.
     pub notice_hour: u8,

@@ -21,7 +21,7 @@ pub const TEMPLATE: &str = r#"# Notices of renewals and the day's work go by mai
 /// The longest name of a sender, in characters.
 pub const LONGEST_SENDER_NAME: usize = 40;
 
-/// The section `[mail]`.
+/// The section `[mail]`: how mails are sent, and by whom.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MailConfig {

@@ -2,5 +2,6 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod decade;
 mod notices;
 mod three_years;

@@ -9,7 +9,7 @@ use tegata_core::{MailId, Timestamp};
 /// What became of an attempt.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum MailOutcome {
-    /// It was taken.
+    /// The server or the folder has taken it.
     Sent,
     /// It is tried again then.
     Postponed(String, Timestamp),

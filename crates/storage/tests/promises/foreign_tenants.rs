@@ -153,6 +153,22 @@ async fn about_the_console(
     note("trail", &rows.trail(&trail).await.map(|trail| trail.entries));
 }
 
+async fn about_renewals(
+    rows: &ScopedLedger,
+    of: &Possessions,
+    note: &mut (impl FnMut(&'static str, &dyn Debug) + Send),
+) {
+    let place = PolicyPlace { tenant: of.tenant.clone(), site: Some(of.site.clone()) };
+    note("renewal_rules", &rows.renewal_rules().await);
+    note("renewal_rules_of", &rows.renewal_rules_of(&of.site).await);
+    note("ending_before", &rows.ending_before(Timestamp::END).await);
+    let mut ending = Vec::new();
+    rows.each_ending_before(Timestamp::END, |one| ending.push(one)).await.unwrap();
+    note("each_ending_before", &ending);
+    note("made_before", &rows.made_before(&place, Timestamp::END, day(1)).await);
+    note("renewed_since", &rows.renewed_since(&place, day(0), day(1)).await);
+}
+
 async fn reads(rows: &ScopedLedger, of: &Possessions) -> Answers {
     let mut answers = Answers::new();
     let mut note = |name, answer: &dyn Debug| assert!(answers.insert(name, format!("{answer:?}")).is_none());
@@ -167,6 +183,7 @@ async fn reads(rows: &ScopedLedger, of: &Possessions) -> Answers {
     let page = DevicePage { tenant: Some(of.tenant.clone()), limit: 5, ..DevicePage::default() };
     note("device_page", &rows.device_page(&page).await);
     about_the_console(rows, of, &mut note).await;
+    about_renewals(rows, of, &mut note).await;
     note("last_change_of", &rows.last_change_of(&of.device).await);
     note("device_change", &rows.device_change(of.change).await);
     note("acting_person", &rows.acting_person(&of.session, &of.device, day(1)).await);
@@ -191,14 +208,6 @@ async fn reads(rows: &ScopedLedger, of: &Possessions) -> Answers {
     note("guidance_at", &rows.guidance_at(&place).await);
     note("licenses", &rows.licenses().await);
     note("policies", &rows.policies().await);
-    note("renewal_rules", &rows.renewal_rules().await);
-    note("renewal_rules_of", &rows.renewal_rules_of(&of.site).await);
-    note("ending_before", &rows.ending_before(Timestamp::END).await);
-    let mut ending = Vec::new();
-    rows.each_ending_before(Timestamp::END, |one| ending.push(one)).await.unwrap();
-    note("each_ending_before", &ending);
-    note("made_before", &rows.made_before(&place, Timestamp::END, day(1)).await);
-    note("renewed_since", &rows.renewed_since(&place, day(0), day(1)).await);
     note("devices_of_site", &rows.devices_of_site(&of.site).await);
     note("loss_reports", &rows.loss_reports(&of.tenant).await);
     note("loss_report_on", &rows.loss_report_on(&of.lost).await);

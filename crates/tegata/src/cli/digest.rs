@@ -10,12 +10,12 @@ use tegata_installation::{Failure, FailureContext, SystemContext};
 use tegata_scheduler::{Digest, DigestScope};
 use tegata_storage::Ledger;
 
-/// Whose work.
+/// Whose work to show.
 #[derive(clap::Args)]
 pub struct DigestOptions {
     #[command(flatten)]
     scope: ScopeArgs,
-    /// In this language
+    /// The language in which it is said
     #[arg(long, value_parser = language, default_value = "ja")]
     language: Language,
     #[command(flatten)]

@@ -32,7 +32,7 @@ impl MailServices {
         Ok(Self { transport: Arc::new(transport), from, bounces, writer: Arc::new(writer(config)) })
     }
 
-    /// Begins the passes.
+    /// Begins the passes about mail.
     pub fn add_passes(self, scheduler: &Arc<Scheduler>, server: &Server) {
         let Self { transport, from, bounces, writer } = self;
         let context = &server.context;

@@ -7,7 +7,7 @@ use tegata_core::{MailId, Timestamp};
 use tegata_installation::{Failure, FailureContext};
 use tegata_storage::{Ledger, Mail};
 
-/// Which mails.
+/// Which mails to list.
 #[derive(clap::Args)]
 pub struct ListMailsOptions {
     /// Of this tenant alone: name or identifier
@@ -20,7 +20,7 @@ pub struct ListMailsOptions {
     output: OutputFormat,
 }
 
-/// Which mail.
+/// Which mail to show.
 #[derive(clap::Args)]
 pub struct ShowMailOptions {
     /// Its identifier, as `tegata notices list` shows it

@@ -15,7 +15,7 @@ use tegata_storage::{Ledger, NoticeRecipient};
 /// Whom to tell, and what.
 #[derive(clap::Args)]
 pub struct AddRecipientOptions {
-    /// The mail address
+    /// The address to which mails go
     address: MailAddress,
     /// From which step on: `person` and `site` first, `head-office` a week before the end, `support` on the last day;
     /// `operator` of the day's work alone
@@ -26,7 +26,7 @@ pub struct AddRecipientOptions {
     /// Of the devices of this person alone: login ID or identifier
     #[arg(long)]
     person: Option<String>,
-    /// What they read
+    /// The language of mails to them
     #[arg(long, value_parser = language, default_value = "ja")]
     language: Language,
     /// The hour of the day, in Japan, from which on they are told of renewals
@@ -39,7 +39,7 @@ pub struct AddRecipientOptions {
     output: OutputFormat,
 }
 
-/// Of whose recipients.
+/// Whose recipients to list.
 #[derive(clap::Args)]
 pub struct ListRecipientsOptions {
     #[command(flatten)]
@@ -48,7 +48,7 @@ pub struct ListRecipientsOptions {
     output: OutputFormat,
 }
 
-/// Which recipient.
+/// Which recipient is meant.
 #[derive(clap::Args)]
 pub struct RecipientOptions {
     /// Its identifier, as `tegata notices recipients` shows it
@@ -80,7 +80,7 @@ pub struct SenderOptions {
     /// Name or identifier of the tenant; not needed where there is only one
     #[arg(long)]
     tenant: Option<String>,
-    /// As the installation's
+    /// Call it like the installation's from now on
     #[arg(long, conflicts_with = "name")]
     clear: bool,
     #[command(flatten)]

@@ -59,7 +59,7 @@ fn is_old(folder: &Path, now: Timestamp) -> Result<bool, Failure> {
     Ok(now >= begin.plus(end.since(begin) * 2 / 3))
 }
 
-/// `30m`, `6h`, `1d`.
+/// Reads `30m`, `6h` and `1d`.
 pub(super) fn interval(text: &str) -> Result<Duration, String> {
     let wrong = || "a number with m, h or d behind it, such as 6h, and at least 1m".to_owned();
     let unit = text.chars().last().ok_or_else(wrong)?;
