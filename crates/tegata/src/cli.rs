@@ -228,7 +228,7 @@ impl Cli {
             Command::Decline(options) => approvals::decline(place, options, system).await,
             Command::Device(command) => device::run(place, command, system).await,
             Command::Person(command) => person::run(place, command, system).await,
-            Command::Client(command) => client::run(place, command, system).await,
+            Command::Client(command) => Box::pin(client::run(place, command, system)).await,
             Command::Certificate(command) => certificate::run(place, command, system).await,
             Command::Key(command) => key::run(place, command, system).await,
             Command::TokenKey(command) => token_key::run(place, command, system).await,
