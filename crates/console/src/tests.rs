@@ -147,6 +147,14 @@ async fn set_up(installation: &TestInstallation, role: PersonRole) -> PersonId {
     let until = START.plus(Duration::from_hours(1));
     let mut transaction = installation.context.ledger.begin(START).await.unwrap();
     transaction.add_person(&new, &OPERATOR).await.unwrap();
+    // Nobody stops or demotes the last who can administrate.
+    let second = NewPerson {
+        id: PersonId::random(entropy),
+        login: LoginId::parse("honbu2").unwrap(),
+        roles: Roles::new([PersonRole::TenantAdmin]),
+        ..new.clone()
+    };
+    transaction.add_person(&second, &OPERATOR).await.unwrap();
     transaction.make_setup_link(&new.id, &code, until, &OPERATOR).await.unwrap();
     transaction.set_up_person(&code, &chosen).await.unwrap();
     transaction.commit().await.unwrap();

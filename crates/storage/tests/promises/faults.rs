@@ -179,7 +179,7 @@ fn a_full_disk_loses_nothing_that_was_acknowledged() {
 fn within_a_small_disk(test_name: &str) {
     let folder = tempfile::tempdir().expect("a folder");
     let test = std::env::current_exe().expect("this test");
-    let script = "mount -t tmpfs -o size=4m tmpfs \"$1\" && exec \"$0\" --ignored --exact \"$2\"";
+    let script = "mount -t tmpfs -o size=8m tmpfs \"$1\" && exec \"$0\" --ignored --exact \"$2\"";
     let output = Command::new("unshare")
         .args(["--user", "--map-root-user", "--mount", "sh", "-c", script])
         .args([test.as_os_str(), folder.path().as_os_str(), test_name.as_ref()])
