@@ -10,8 +10,8 @@ use tegata_core::{Refusal, Timestamp};
 /// A code is redeemed at once, and its ID token was made for it.
 const OLDEST: Duration = Duration::from_mins(10);
 
-/// The longest name of a session at a provider that is kept, in bytes.
-const LONGEST_SESSION: usize = 255;
+/// The longest name of a session at a provider that is kept, in bytes. No specification has one, and idpyoidc's have 400.
+pub(crate) const LONGEST_SESSION: usize = 1024;
 
 /// The longest display name that is looked at, in bytes.
 const LONGEST_DISPLAY_NAME: usize = 400;

@@ -1,6 +1,7 @@
 //! Logout: a provider says that somebody's session has ended (OIDC Back-Channel Logout), and a browser is sent there to end
 //! it (OIDC RP-Initiated Logout).
 
+use crate::id_token::LONGEST_SESSION;
 use crate::provider::{Provider, VerifyError};
 use crate::sign_in::encoded;
 use crate::token_claims::{LEEWAY, ProviderTokenClaims};
@@ -14,7 +15,7 @@ const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 /// How old one may be. They are sent as it happens.
 const OLDEST: Duration = Duration::from_mins(5);
 
-/// The longest `jti`, `sub` and `sid`, in bytes.
+/// The longest `jti` and `sub`, in bytes.
 const LONGEST_TEXT: usize = 255;
 
 /// What a browser is sent to its provider with, to sign out there.
@@ -94,11 +95,12 @@ impl Provider {
 impl ProviderTokenClaims {
     /// An ID token passes for none: it has no event. One with a nonce is refused, so that none passes for an ID token.
     fn logout(&self, issuer: &str) -> Option<LogoutToken> {
-        let short = |claim: &str| {
-            self.text(claim).filter(|text| !text.is_empty() && text.len() <= LONGEST_TEXT).map(str::to_owned)
+        let read = |claim: &str, longest: usize| {
+            self.text(claim).filter(|text| !text.is_empty() && text.len() <= longest).map(str::to_owned)
         };
+        let short = |claim: &str| read(claim, LONGEST_TEXT);
         let is_event = self.others.get("events")?.get(EVENT)?.is_object();
-        let (subject, session, id) = (short("sub"), short("sid"), short("jti")?);
+        let (subject, session, id) = (short("sub"), read("sid", LONGEST_SESSION), short("jti")?);
         let names_somebody = subject.is_some() || session.is_some();
         if !is_event || !names_somebody || self.others.contains_key("nonce") {
             return None;

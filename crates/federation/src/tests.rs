@@ -394,6 +394,9 @@ async fn a_logout_token_is_believed_and_nothing_that_looks_like_one() {
         read(logout(&json!({"sid": null}))).await.is_ok()
             && read(logout(&json!({"sub": null}))).await.is_ok()
     );
+    let sealed = "s".repeat(400);
+    let token = read(logout(&json!({"sid": sealed, "sub": null}))).await.ok().unwrap();
+    assert_eq!(token.session.as_deref(), Some(&*sealed), "idpyoidc's names of sessions are sealed texts");
     let now = NOW.seconds();
     for (attack, change) in [
         ("with a nonce", json!({"nonce": "n"})),
