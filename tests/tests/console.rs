@@ -1,5 +1,10 @@
 //! The call about a lost terminal, and head office at its desk: the console in a browser, and its API.
 
+#[path = "console/health.rs"]
+mod health;
+#[path = "console/programs.rs"]
+mod programs;
+
 use serde_json::{Value, json};
 use std::thread::spawn;
 use std::time::Duration;
@@ -26,7 +31,8 @@ fn a_lost_tablet_is_found_stopped_and_proved_within_six_clicks() {
     let _gate = installation.gate();
     let lost = installation.enroll("調剤室タブレット");
     installation.enroll("受付のタブレット");
-    let support = Account::add(&installation, "sasaki", "佐々木 望", &["--role", "support", "--site", STORE]);
+    let support =
+        Account::add(&installation, "sasaki", "佐々木 望", &["--role", "support-lead", "--site", STORE]);
     let mut browser = Browser::open(&installation);
     browser.enroll(&installation.invitation);
     browser.go(&format!("{}/console", installation.device));
@@ -113,6 +119,13 @@ fn by_keys_alone(
     browser.picture("console-sites-english");
     browser.go(&format!("{}/console/people", installation.device));
     browser.picture("console-people");
+    for (page, shown) in [("figures", "#fleet-figure"), ("health", "#passes")] {
+        for language in ["ja", "en"] {
+            browser.go(&format!("{}/console/{page}?lang={language}", installation.device));
+            browser.see(shown);
+            browser.picture(&format!("console-{page}-{language}"));
+        }
+    }
     browser.go(&format!("{}/console/invitations", installation.device));
     browser.see("#no-site");
     browser.go(&format!("{}/console/sites", installation.device));
@@ -176,10 +189,13 @@ fn head_office_acts_by_role_and_nobody_overwrites_another() {
     a_request_with_a_key_is_done_once(&installation, &lost, &admin);
     a_name_is_changed_once_it_was_seen(&installation, &lost, &manager);
     lists_come_in_pages_and_as_a_file(&installation, &admin, &manager);
+    health::is_seen_by_the_vendor_alone(&installation, &auditor, [&admin, &manager]);
+    health::is_drawn_with_the_table_behind_it(&installation, [&auditor, &admin], &lost);
     whoever_invited_does_not_approve(&installation, &admin, &second);
     who_could_enter_is_told_by_site_and_day(&installation, &lost, &admin, &manager);
     support_hears_yes_or_no(&installation, &support);
     a_company_reads_its_own_log(&installation, &lost, &admin, [&manager, &support]);
+    programs::act_for_people_within_their_scopes(&mut installation, [&admin, &staff], &lost);
     let description = installation.at_portal("/api/v1/openapi.json").send().expect(200).json();
     let described = &description["paths"]["/api/v1/devices/{device}/suspend"]["post"];
     assert_eq!(described["servers"][0]["url"], *installation.device, "{described}");

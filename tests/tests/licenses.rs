@@ -58,7 +58,41 @@ fn a_product_is_for_licensed_stores_from_the_moment_the_command_returns() {
     tried().iter().for_each(is_refused);
     assert_eq!(license("withdraw", &[]).code, 2, "there is none any more");
     assert_eq!(license("grant", &["--site", "横浜店"]).code, 2, "nor such a store");
+    a_register_of_customers_is_followed(&installation, &tried);
     let typo = ["license", "grant", "--product", "https://stock.localhost/"];
     assert_eq!(installation.command(&typo).code, 2, "nor such a product");
     installation.command(&["check"]).good();
+}
+
+/// By keys of its own: a list is done once, however often it is given, and a rehearsal does nothing.
+fn a_register_of_customers_is_followed(
+    installation: &RunningInstallation,
+    tried: &dyn Fn() -> [CurlAnswer; 2],
+) {
+    let tenants = installation.listed(&["tenant", "list"]);
+    let name = tenants[0]["name"].as_str().expect("a name");
+    let file = installation.folder("lists").join("contracts.csv");
+    let lines = [
+        "tenant_key,tenant,site_key,site,products".to_owned(),
+        format!("C-1,{name},S-2,駅前店,{SOLD}"),
+        "C-2,みどり薬局,,,-".to_owned(),
+        "C-2,みどり薬局,S-1,,".to_owned(),
+    ];
+    std::fs::write(&file, lines.join("\n")).expect("a file");
+    let file = file.display().to_string();
+    let give = |more: &[&str]| installation.command(&[&["contract", "import", &file], more].concat());
+    let rehearsed = give(&["--dry-run"]);
+    assert_eq!((rehearsed.code, rehearsed.json()["performed"].clone()), (1, json!(false)));
+    tried().iter().for_each(is_refused);
+    let given = give(&[]).json();
+    assert_eq!(given["lines"], rehearsed.json()["lines"], "a rehearsal says what will be done");
+    let first = &given["lines"][0]["changes"];
+    assert_eq!(*first, json!(["tenant-linked", "site-linked", "license-granted"]));
+    assert_eq!(given["lines"][1]["outcome"], "created");
+    assert!(given["lines"][2]["reason"].as_str().is_some_and(|why| why.contains("come together")));
+    let [elsewhere, here] = tried();
+    is_refused(&elsewhere);
+    here.expect(200);
+    let again = give(&[]).json();
+    assert_eq!((&again["unchanged"], &again["refused"]), (&json!(2), &json!(1)), "{again}");
 }

@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use http::request::Parts;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
-use tegata_core::access::Reach;
+use tegata_core::access::{ConsoleScope, Reach};
 use tegata_core::{
     Act, ActTarget, DeviceId, Justification, PersonId, Refusal, RoleHolder, SiteId, TenantId, Timestamp,
 };
@@ -19,11 +19,16 @@ use tegata_web::{Presented, Problem, ReaderLanguage, RequestTime, StrictForm, St
 /// The header in which a script of our pages, or a program with a session, proves that no other site's page sends it along.
 const CSRF: &str = "x-csrf-token";
 
+/// Where the API begins.
+const API: &str = "/api/";
+
 /// Somebody who is signed in, with what they may do.
 pub(crate) struct Acting {
     pub(crate) session: LiveSession,
     pub(crate) holder: RoleHolder,
     pub(crate) form: Arc<dyn FormSeal>,
+    /// What a program may do that acts for them by a token; nothing where they act themselves.
+    pub(crate) scopes: Option<Vec<ConsoleScope>>,
     /// The device in hand.
     pub(crate) device: DeviceId,
     /// The time of the request.
@@ -72,7 +77,13 @@ pub(crate) struct ActingForm<F> {
 }
 
 impl Acting {
-    fn of(person: ActingPerson, form: Arc<dyn FormSeal>, device: DeviceId, at: Timestamp) -> Self {
+    /// Somebody with what was shown of them: a form, and the scopes of a program's token.
+    fn of(
+        person: ActingPerson,
+        (form, scopes): (Arc<dyn FormSeal>, Option<Vec<ConsoleScope>>),
+        device: DeviceId,
+        at: Timestamp,
+    ) -> Self {
         let ActingPerson { session, sites } = person;
         let holder = RoleHolder {
             person: session.person.clone(),
@@ -80,12 +91,12 @@ impl Acting {
             sites,
             roles: session.roles.clone(),
         };
-        Self { session, holder, form, device, at }
+        Self { session, holder, form, scopes, device, at }
     }
 
     /// This person, as the ledger has them at another moment.
     fn anew(&self, person: ActingPerson, at: Timestamp) -> Self {
-        Self::of(person, self.form.clone(), self.device.clone(), at)
+        Self::of(person, (self.form.clone(), self.scopes.clone()), self.device.clone(), at)
     }
 
     pub(crate) fn actor(&self) -> Actor {
@@ -100,8 +111,10 @@ impl Acting {
     /// How far an act reaches by the roles that count: those of support count once it was said why.
     ///
     /// # Errors
-    /// [`Refusal::RoleMayNot`], or [`Refusal::ReasonMissing`] where only roles of support reach anywhere.
+    /// [`Refusal::RoleMayNot`], [`Refusal::ReasonMissing`] where only roles of support reach anywhere, or
+    /// [`Refusal::ScopeInsufficient`].
     pub(crate) fn reach(&self, act: Act) -> Result<Reach, Refusal> {
+        self.must_have_scope(act)?;
         let roles = || self.session.roles.iter().filter(|role| act.reach(*role) > Reach::Own);
         let counting = roles().filter(|role| !role.is_support() || self.because().is_some());
         match (counting.map(|role| act.reach(role)).max(), roles().next()) {
@@ -113,7 +126,7 @@ impl Acting {
 
     /// Whether any role lets them do this anywhere, said why or not: for what a page offers.
     pub(crate) fn may_ever(&self, act: Act) -> bool {
-        self.reach(act) != Err(Refusal::RoleMayNot)
+        !matches!(self.reach(act), Err(Refusal::RoleMayNot | Refusal::ScopeInsufficient))
     }
 
     /// Whether nothing can be done before it was said why.
@@ -124,16 +137,23 @@ impl Acting {
     /// Whether they may do this to something of a site.
     ///
     /// # Errors
-    /// Those of [`RoleHolder::may`].
+    /// Those of [`RoleHolder::may`], and [`Refusal::ScopeInsufficient`].
     pub(crate) fn judge(
         &self,
         act: Act,
         (tenant, site): (&TenantId, &SiteId),
         requested_by: Option<&PersonId>,
     ) -> Result<(), Refusal> {
+        self.must_have_scope(act)?;
         let sites = std::slice::from_ref(site);
         let target = ActTarget { tenant, sites, person: None, requested_by };
         self.holder.may(act, &target, self.because())
+    }
+
+    /// A token narrows what a person may and widens nothing: what it does not name, the program does not do.
+    fn must_have_scope(&self, act: Act) -> Result<(), Refusal> {
+        let has = |scopes: &Vec<ConsoleScope>| scopes.iter().any(|scope| scope.act() == act);
+        if self.scopes.as_ref().is_none_or(has) { Ok(()) } else { Err(Refusal::ScopeInsufficient) }
     }
 
     /// Whether they may do this to something of a site, for what a page offers.
@@ -222,10 +242,10 @@ impl ConsoleService {
     /// # Errors
     /// [`Refusal::SignInNeeded`] where they are not.
     pub(crate) async fn acting(&self, person: SignedInPerson, at: Timestamp) -> Result<Acting, Refusal> {
-        let SignedInPerson { session, device, form } = person;
+        let SignedInPerson { session, device, form, scopes } = person;
         let rows = self.context.ledger.within(Principal::person(&session).scope());
         let known = rows.acting_person(&session.id, &device, at).await.map_err(refusal)?;
-        Ok(Acting::of(known.ok_or(Refusal::SignInNeeded)?, form, device, at))
+        Ok(Acting::of(known.ok_or(Refusal::SignInNeeded)?, (form, scopes), device, at))
     }
 }
 
@@ -261,6 +281,10 @@ impl FromRequestParts<ConsoleService> for Acting {
         let Presented(certificate) = Presented::from_request_parts(parts, service).await?;
         let person = service.people.current(certificate.as_ref(), &parts.headers, time.now()).await?;
         let person = person.ok_or(Refusal::SignInNeeded)?;
+        // Pages are for people: a program has the API.
+        if person.scopes.is_some() && !parts.uri.path().starts_with(API) {
+            return Err(Refusal::ScopeInsufficient.into());
+        }
         Ok(service.acting(person, time.now()).await?)
     }
 }

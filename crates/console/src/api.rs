@@ -10,6 +10,7 @@ mod changes;
 mod checking;
 mod devices;
 mod entrances;
+mod health;
 mod invitations;
 mod listing;
 mod refusals;
@@ -44,4 +45,6 @@ pub(crate) fn routes() -> OpenApiRouter<ConsoleService> {
         .routes(routes!(listing::people))
         .routes(routes!(checking::check))
         .routes(routes!(listing::sites))
+        .routes(routes!(health::show))
+        .routes(routes!(health::figures))
 }

@@ -51,6 +51,8 @@ const LINKS: &[(&str, Act, &str, &str)] = &[
     ("/console/reviews", Act::ReviewPeople, "在籍の確認", "Reviews"),
     ("/console/sites", Act::SeeDevices, "店舗", "Sites"),
     ("/console/trail", Act::ReadAudit, "操作の記録", "What happened"),
+    ("/console/figures", Act::SeeDevices, "グラフ", "Figures"),
+    ("/console/health", Act::SeeHealth, "稼働状況", "Health"),
 ];
 
 impl Frame {

@@ -7,6 +7,7 @@
 //! | where support says why it acts | [`asking`] |
 //! | how names of people are shown | [`personal`] |
 //! | who has confirmed it, and when | [`confirmations`] |
+//! | how the installation does, and its pictures | [`health`], [`figures`], [`drawing`] |
 //! | what they see | [`pages`] in their [`frame`], and [`api`] for programs |
 //! | how this crate learns who is signed in | [`people`]: it keeps no sessions itself |
 //!
@@ -22,9 +23,13 @@ mod checking;
 mod confirmations;
 mod csv;
 mod deciding;
+mod drawing;
 mod entrances;
+mod figures;
 mod finding;
+mod fleet;
 mod frame;
+mod health;
 mod history;
 mod pages;
 mod people;
@@ -38,6 +43,10 @@ mod trail;
 mod views;
 mod words;
 
+pub use health::{
+    CaHealth, CheckSummary, GateHealth, HealthLookup, HealthReport, InstallationCounts, InstallationHealth,
+    LedgerHealth, ListHealth, PassHealth, ReceiverHealth, ServerHealth, Trouble,
+};
 pub use people::{FormSeal, PersonLookup, SignedInPeople, SignedInPerson};
 pub use service::ConsoleService;
 
@@ -77,6 +86,8 @@ pub fn device_routes(service: ConsoleService) -> Router {
         .route("/console/approvals/{approval}/decline", post(pages::approvals::decline))
         .route("/console/invitations", get(pages::invitations::show).post(pages::invitations::invite))
         .route("/console/invitations/{invitation}/withdraw", post(pages::invitations::withdraw))
+        .route("/console/health", get(pages::health::show))
+        .route("/console/figures", get(pages::figures::show))
         .route("/console/people", get(pages::people::show))
         .route("/console/people/{person}/check", get(pages::checking::show).post(pages::checking::check))
         .route("/console/reviews", get(pages::reviews::show))

@@ -9,6 +9,8 @@ pub(crate) mod devices;
 pub(crate) mod devices_csv;
 pub(crate) mod entrances;
 pub(crate) mod entrances_csv;
+pub(crate) mod figures;
+pub(crate) mod health;
 pub(crate) mod home;
 pub(crate) mod invitations;
 pub(crate) mod people;

@@ -3,6 +3,7 @@
 use http::HeaderMap;
 use std::pin::Pin;
 use std::sync::Arc;
+use tegata_core::access::ConsoleScope;
 use tegata_core::{DeviceId, Refusal, Timestamp};
 use tegata_storage::LiveSession;
 use tegata_web::PeerCertificate;
@@ -34,7 +35,7 @@ pub trait FormSeal: Send + Sync {
     fn made(&self, token: &str) -> bool;
 }
 
-/// Somebody who is signed in on the device that they stand before.
+/// Somebody who is signed in on the device that they stand before, or for whom a program acts that they signed in to there.
 #[derive(Clone)]
 pub struct SignedInPerson {
     /// The session that lasts.
@@ -43,4 +44,6 @@ pub struct SignedInPerson {
     pub device: DeviceId,
     /// What ties forms to their browser.
     pub form: Arc<dyn FormSeal>,
+    /// What a program may do that acts for them by a token; nothing where they act themselves.
+    pub scopes: Option<Vec<ConsoleScope>>,
 }

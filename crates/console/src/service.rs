@@ -1,6 +1,8 @@
 //! What all pages and operations of the console share.
 
 use crate::confirmations::ConfirmationKeeper;
+use crate::fleet::FleetCache;
+use crate::health::InstallationHealth;
 use crate::people::SignedInPeople;
 use axum::extract::FromRef;
 use std::sync::Arc;
@@ -15,18 +17,33 @@ pub struct ConsoleService {
     pub(crate) people: Arc<dyn SignedInPeople>,
     pub(crate) confirmations: Arc<ConfirmationKeeper>,
     pub(crate) contact: Option<Contact>,
+    pub(crate) health: Option<Arc<dyn InstallationHealth>>,
+    pub(crate) fleet_cache: Arc<FleetCache>,
 }
 
 impl ConsoleService {
     /// For the people whose sessions somebody else keeps.
     pub fn new(context: ServiceContext, people: Arc<dyn SignedInPeople>) -> Self {
-        Self { context, people, confirmations: Arc::default(), contact: None }
+        Self {
+            context,
+            people,
+            confirmations: Arc::default(),
+            contact: None,
+            health: None,
+            fleet_cache: Arc::default(),
+        }
     }
 
     /// With whom somebody calls of whom nothing nearer is known.
     #[must_use]
     pub fn with_contact(self, contact: Option<Contact>) -> Self {
         Self { contact, ..self }
+    }
+
+    /// Who knows how the installation does.
+    #[must_use]
+    pub fn with_health(self, health: Arc<dyn InstallationHealth>) -> Self {
+        Self { health: Some(health), ..self }
     }
 }
 

@@ -5,9 +5,11 @@
 //! do more than themselves. `docs/roles.md` shows the table; a test compares the two.
 
 mod role;
+mod scope;
 mod table;
 
 pub use role::{PersonRole, Roles};
+pub use scope::ConsoleScope;
 pub use table::Act;
 
 use crate::id::{PersonId, SiteId, TenantId};

@@ -96,6 +96,8 @@ pub struct Config {
     /// Where the paths begin; not in the file.
     #[serde(skip)]
     folder: PathBuf,
+    #[serde(skip)]
+    file: PathBuf,
 }
 
 /// What it is called, and what its certificates are like.
@@ -180,7 +182,10 @@ impl Config {
             ))
         })?;
         let folder = file.parent().unwrap_or(Path::new("."));
-        Self::parse(&text, folder).map_err(|error| Failure::misuse(format!("{}: {error}", file.display())))
+        let misuse = |error| Failure::misuse(format!("{}: {error}", file.display()));
+        let mut config = Self::parse(&text, folder).map_err(misuse)?;
+        config.file = std::path::absolute(file).map_err(Failure::wrong)?;
+        Ok(config)
     }
 
     fn parse(text: &str, folder: &Path) -> Result<Self, String> {
@@ -264,6 +269,11 @@ impl Config {
     /// A path of the file as the program uses it.
     pub fn path(&self, path: &Path) -> PathBuf {
         self.folder.join(path)
+    }
+
+    /// The file that it was read from; empty where it was made in memory.
+    pub fn file(&self) -> &Path {
+        &self.file
     }
 
     /// The folder of the file.

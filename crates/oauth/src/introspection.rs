@@ -99,7 +99,7 @@ impl OwnToken {
         }
     }
 
-    fn audience(&self) -> &str {
+    pub(crate) fn audience(&self) -> &str {
         match self {
             Self::Device(claims) => &claims.aud,
             Self::Client(claims) => &claims.aud,

@@ -55,6 +55,7 @@ mod client_grant;
 mod code_facts;
 mod code_grant;
 mod companion;
+mod delegation;
 mod dpop;
 mod end_session;
 mod error;
@@ -82,6 +83,7 @@ pub use authorization::{
     AuthorizationEndpoint, EndedSession, NoSessions, PersonSessions, SessionEnd, SessionLookup, SessionToEnd,
 };
 pub use authorization_server::AuthorizationServer;
+pub use delegation::DelegatedToken;
 pub use error::OAuthError;
 pub use product::ProductAudience;
 pub use routes::{cross_origin_rules, device_router, portal_router};

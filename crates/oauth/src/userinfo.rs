@@ -63,7 +63,7 @@ pub(crate) async fn userinfo(
 
 impl AuthorizationServer {
     /// The token, if it is in force and bound to the certificate of the connection.
-    async fn by_certificate(
+    pub(crate) async fn by_certificate(
         &self,
         text: &str,
         presented: Option<&PeerCertificate>,

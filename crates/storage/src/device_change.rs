@@ -59,6 +59,21 @@ impl ScopedLedger {
         });
         Ok(row.map(ChangeRow::change))
     }
+
+    /// The newest changes that people have made and whose confirmations nobody waits for any longer, the newest first.
+    pub async fn confirmed_changes(&self, most: u32) -> Result<Vec<DeviceChange>> {
+        let rows: Vec<ChangeRow> = on_scoped_read!(self, connection => {
+            sqlx::query_as(
+                "SELECT event, device, action, person, reason, ticket, at, confirmed FROM device_change \
+                 WHERE confirmed IS NOT NULL AND ($2 IS NULL OR tenant = $2) ORDER BY event DESC LIMIT $1",
+            )
+            .bind(i64::from(most))
+            .bind(self.scope.bound())
+            .fetch_all(connection)
+            .await?
+        });
+        Ok(rows.into_iter().map(ChangeRow::change).collect())
+    }
 }
 
 impl Transaction {

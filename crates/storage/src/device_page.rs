@@ -98,7 +98,8 @@ macro_rules! listed {
             $key,
             " AS sort_key FROM ",
             $from,
-            " WHERE s.id = d.site AND t.id = d.tenant AND ($1 IS NULL OR d.tenant = $1) AND ",
+            // A site is its tenant's: whoever goes from tenants to devices looks at each site once.
+            " WHERE s.id = d.site AND t.id = d.tenant AND s.tenant = t.id AND ($1 IS NULL OR t.id = $1) AND ",
             $rest
         )
     };

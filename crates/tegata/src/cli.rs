@@ -7,6 +7,7 @@ pub mod certificate;
 pub mod check;
 pub mod client;
 pub mod confirm;
+pub mod contract;
 pub mod dev;
 pub mod device;
 pub mod digest;
@@ -14,6 +15,7 @@ pub mod documentation;
 pub mod enroll;
 pub mod gate;
 pub mod guidance;
+pub mod health;
 pub mod history;
 pub mod import;
 pub mod init;
@@ -51,6 +53,7 @@ use ceremony::CeremonyArgs;
 use certificate::CertificateCommand;
 use clap::{Parser, Subcommand};
 use client::ClientCommand;
+use contract::ContractCommand;
 use dev::DevOptions;
 use device::DeviceCommand;
 use digest::DigestOptions;
@@ -107,6 +110,8 @@ pub enum Command {
     Serve(ServeOptions),
     /// Look for anything wrong: ledger, audit chain, certificates, keys, CAs, due renewals
     Check(OutputFormat),
+    /// Say how the installation does: servers, passes, CAs, lists, gates, receivers, and what somebody has to look at
+    Health(OutputFormat),
     /// Act on the hierarchy of CAs as a reviewed file describes it. Shows what it would do unless --perform
     Ceremony(CeremonyArgs),
     /// CAs of the installation: list, show
@@ -121,6 +126,9 @@ pub enum Command {
     /// Licenses: which tenants and sites may ask tokens for a product: grant, withdraw, list
     #[command(subcommand, alias = "licence")]
     License(LicenseCommand),
+    /// Contracts: companies, sites and licenses in step with the vendor's register of customers: import
+    #[command(subcommand)]
+    Contract(ContractCommand),
     /// Policies: who may enroll, with what, from where and when; by tenant and by site: show, set, clear
     #[command(subcommand)]
     Policy(PolicyCommand),
@@ -217,11 +225,13 @@ impl Cli {
             Command::Init(options) => init::run(place, options, system).await,
             Command::Serve(_) => Box::pin(serve::run(place, system)).await,
             Command::Check(output) => Box::pin(check::run(place, output, system)).await,
+            Command::Health(output) => health::run(place, output, system).await,
             Command::Ceremony(options) => ceremony::run(place, options, system).await,
             Command::Issuer(command) => issuer::run(place, command, system).await,
             Command::Tenant(command) => tenant::run(place, command, system).await,
             Command::Site(command) => site::run(place, command, system).await,
             Command::License(command) => license::run(place, command, system).await,
+            Command::Contract(command) => contract::run(place, command, system).await,
             Command::Policy(command) => policy::run(place, command, system).await,
             Command::Approvals(options) => approvals::run(place, options, system).await,
             Command::Approve(options) => approvals::approve(place, options, system).await,

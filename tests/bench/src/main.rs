@@ -20,6 +20,7 @@ mod ledgers;
 mod limit;
 mod lists;
 mod load;
+mod pages;
 mod parcel;
 mod population;
 mod renewals;
@@ -56,6 +57,7 @@ async fn main() -> ExitCode {
         ["lists", shards] => lists::make_once(shards),
         ["devices", url] => search::list_once(url).await,
         ["renewals", url] => renewals::count_once(url).await,
+        ["pages", url] => search::page_once(url).await,
         ["denied", file] => denied::load_once(file.as_ref()),
         [tegata, ref options @ ..] => match Choice::of(options) {
             Ok(choice) => compare(tegata.into(), choice).await,
@@ -83,7 +85,8 @@ async fn compare(program: PathBuf, choice: Choice<'_>) -> BenchOutcome<()> {
         report.rows.extend(ledgers::rows(&program).await?);
     }
     if choice.large || choice.names("search") {
-        let (delays, memory) = search::rows(choice.devices).await?;
+        let BenchReport { rows, memory, delays } = search::rows(choice.devices).await?;
+        report.rows.extend(rows);
         report.delays.extend(delays);
         report.memory.extend(memory);
     }

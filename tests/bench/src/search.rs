@@ -1,9 +1,10 @@
 //! Finding devices by what callers say, among a million: how long it takes, and that it finds them.
 
 use crate::BenchOutcome;
+use crate::pages::{self, PageNames};
 use crate::population::names::Chance;
 use crate::population::{self, Known, TODAY};
-use crate::report::{Delay, Memory};
+use crate::report::{BenchReport, Delay, Memory};
 use std::io::Write;
 use std::process::Command;
 use std::time::Duration;
@@ -21,26 +22,35 @@ const SEARCHES: u32 = 400;
 /// What is typed into a search box at the end of the afternoon of the last day.
 const NOW: Timestamp = Timestamp::from_millis(TODAY + 36_000_000);
 
-/// A row for each engine: SQLite in a folder of its own, and PostgreSQL where `TEGATA_TEST_POSTGRES` names one; and the memory
-/// that a list of all devices takes.
-pub async fn rows(devices: u32) -> BenchOutcome<(Vec<Delay>, Vec<Memory>)> {
+/// Rows for each engine: SQLite in a folder of its own, and PostgreSQL where `TEGATA_TEST_POSTGRES` names one; what pages of the
+/// console read there, and the memory that a list of all devices takes.
+pub async fn rows(devices: u32) -> BenchOutcome<BenchReport> {
     let folder = tempfile::tempdir()?;
     let sqlite = format!("sqlite:{}", folder.path().join("ledger.db").display());
-    let (mut delays, mut memory) = (vec![row("search sqlite", &sqlite, devices).await?], Vec::new());
-    memory.push(listed("device list csv, sqlite", &sqlite, devices)?);
+    let mut report = BenchReport::default();
+    row("search sqlite", &sqlite, devices, &pages::SQLITE, &mut report).await?;
+    report.memory.push(listed("device list csv, sqlite", "devices", &sqlite, devices)?);
+    report.memory.push(listed("console csv, sqlite", "pages", &sqlite, devices)?);
     match std::env::var("TEGATA_TEST_POSTGRES") {
         Ok(server) => {
             let postgres = OwnSchema::make(&server).await?;
-            delays.push(row("search postgres", &postgres.url, devices).await?);
-            memory.push(listed("device list csv, postgres", &postgres.url, devices)?);
+            row("search postgres", &postgres.url, devices, &pages::POSTGRES, &mut report).await?;
+            report.memory.push(listed("device list csv, postgres", "devices", &postgres.url, devices)?);
+            report.memory.push(listed("console csv, postgres", "pages", &postgres.url, devices)?);
             postgres.remove().await?;
         }
         Err(_) => eprintln!("search postgres: left out, because TEGATA_TEST_POSTGRES names no server"),
     }
-    Ok((delays, memory))
+    Ok(report)
 }
 
-async fn row(path: &'static str, url: &str, devices: u32) -> BenchOutcome<Delay> {
+async fn row(
+    path: &'static str,
+    url: &str,
+    devices: u32,
+    names: &PageNames,
+    report: &mut BenchReport,
+) -> BenchOutcome<()> {
     let ledger = Ledger::open(url).await?;
     let begun = Instant::now();
     let known = population::fill(url, devices, SEED).await?;
@@ -63,8 +73,12 @@ async fn row(path: &'static str, url: &str, devices: u32) -> BenchOutcome<Delay>
         }
     }
     slowest(path, &mut delays);
+    report.delays.push(Delay::new(path, delays.into_iter().map(|(took, _)| took).collect()));
+    let (rows, delays) = pages::rows(&ledger, names, &known, NOW).await?;
+    report.rows.extend(rows);
+    report.delays.extend(delays);
     ledger.close().await;
-    Ok(Delay::new(path, delays.into_iter().map(|(took, _)| took).collect()))
+    Ok(())
 }
 
 async fn search(
@@ -127,9 +141,9 @@ fn slowest(path: &str, delays: &mut [(Duration, &'static str)]) {
     }
 }
 
-/// How much memory a process takes that writes all devices as lines.
-fn listed(path: &'static str, url: &str, devices: u32) -> BenchOutcome<Memory> {
-    let output = Command::new(std::env::current_exe()?).args(["devices", url]).output()?;
+/// How much memory a process takes that writes all devices as lines, or reads them page by page.
+fn listed(path: &'static str, how: &str, url: &str, devices: u32) -> BenchOutcome<Memory> {
+    let output = Command::new(std::env::current_exe()?).args([how, url]).output()?;
     let text = String::from_utf8(output.stdout)?;
     let bytes = text.trim().parse().map_err(|_| format!("no number of bytes in {text:?}"))?;
     Ok(Memory { path, bytes, entries: devices })
@@ -166,6 +180,19 @@ pub async fn list_once(url: &str) -> BenchOutcome<()> {
             Ok(())
         }
     }
+}
+
+/// Reads all devices a page at a time, and prints the peak of this process in bytes.
+pub async fn page_once(url: &str) -> BenchOutcome<()> {
+    let ledger = Ledger::open(url).await?;
+    let before = crate::lists::peak()?;
+    let count = pages::read_all(&ledger.within(Principal::operator("bench", None).scope())).await?;
+    ledger.close().await;
+    if count == 0 {
+        return Err("no devices".into());
+    }
+    println!("{}", crate::lists::peak()? - before);
+    Ok(())
 }
 
 /// A schema of its own on a server of PostgreSQL.

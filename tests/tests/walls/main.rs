@@ -22,6 +22,17 @@ use std::collections::BTreeMap;
 /// What is only in names of the first tenant's things.
 const MARK: &str = "KOUSECRET";
 
+/// Where the console's API begins, as far as it shows or changes what is a tenant's.
+const CONSOLES: [&str; 7] = [
+    "/api/v1/devices",
+    "/api/v1/approvals/",
+    "/api/v1/sites",
+    "/api/v1/changes",
+    "/api/v1/invitations/open",
+    "/api/v1/health",
+    "/api/v1/figures",
+];
+
 #[test]
 fn nobody_of_another_tenant_sees_or_changes_anything_of_one() {
     let cast = Cast::assemble();
@@ -63,20 +74,35 @@ fn nobody_of_another_tenant_sees_or_changes_anything_of_one() {
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), told.len(), wrong.join("\n"));
     let own_page = &told[&("device GET /".to_owned(), "device of its own tenant")];
     assert!(own_page.body.contains(MARK), "whose it is does see it: the trial proves something");
+    lets_an_auditor_do_nothing(&told);
     shows_an_auditor_the_wall(&cast);
+}
+
+/// What the console changes is refused to auditors by their role, in their own tenant and in any other. Which act, they may say.
+fn lets_an_auditor_do_nothing(told: &BTreeMap<(String, &str), Told>) {
+    let acts = |key: &str| {
+        let path = key.split(' ').nth(2).unwrap_or_default();
+        let is_read = key.contains(" GET ");
+        let is_own = ["/console/call", "/api/v1/session"].iter().any(|own| path.starts_with(own));
+        !is_read
+            && !is_own
+            && (path.starts_with("/console") || CONSOLES.iter().any(|start| path.starts_with(start)))
+    };
+    let answers = told
+        .iter()
+        .filter(|((key, actor), _)| actor.starts_with("auditor") && key.starts_with("device ") && acts(key));
+    let mut refused = 0;
+    for ((key, actor), answer) in answers {
+        assert!(answer.status >= 400, "{key} lets {actor}: {} {}", answer.status, answer.body);
+        refused += usize::from(answer.code == "U-20");
+    }
+    assert!(refused >= 16, "{refused} refused by role: the trial proves nothing");
 }
 
 /// Whether the vendor's people reach all tenants by an operation.
 fn is_consoles(operation: &Operation) -> bool {
-    const PATHS: [&str; 6] = [
-        "/console",
-        "/api/v1/devices",
-        "/api/v1/approvals/",
-        "/api/v1/sites",
-        "/api/v1/changes",
-        "/api/v1/invitations/open",
-    ];
-    operation.listener == "device" && PATHS.iter().any(|path| operation.path.starts_with(path))
+    let mut paths = CONSOLES.iter().chain(&["/console"]);
+    operation.listener == "device" && paths.any(|path| operation.path.starts_with(path))
 }
 
 /// After all of it: what is the tenant's, and that nothing leads out of it.

@@ -83,6 +83,10 @@ pub(crate) async fn justify(
     State(service): State<ConsoleService>,
     ActingJson { by, body: said, .. }: ActingJson<JustificationJson>,
 ) -> WebResult<http::StatusCode> {
+    if by.scopes.is_some() {
+        // Why somebody acts they say themselves.
+        return Err(Refusal::ScopeInsufficient.into());
+    }
     let because = Justification::new(&said.reason, &said.ticket).ok_or(Refusal::ReasonMissing)?;
     service.keep_justification(&by, Some(&because)).await?;
     Ok(http::StatusCode::NO_CONTENT)

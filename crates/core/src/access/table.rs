@@ -97,6 +97,8 @@ acts! {
     ReadAudit             "read-audit"              No    No     Tenant All  All  All  All;
     /// Take the audit log away as files.
     ExportAudit           "export-audit"            No    No     Tenant No   All  All  All;
+    /// See how the installation does: checks, passes, CAs, gates, receivers, refusals.
+    SeeHealth             "see-health"              No    No     No     No   All  All  All;
     /// Stop a tenant with all its devices, or let it go on.
     SuspendTenant         "suspend-tenant"          No    No     No     No   All  All  No;
     /// Add tenants and sites.

@@ -187,3 +187,16 @@ fn table() -> String {
     text.push('\n');
     text
 }
+
+#[test]
+fn an_auditor_reads_everything_and_does_nothing() {
+    let reading = [Act::SeeDevices, Act::SeePeople, Act::ReadAudit, Act::ExportAudit, Act::SeeHealth];
+    for &act in Act::ALL {
+        let expected = match act {
+            Act::OwnSessions => Reach::Own,
+            act if reading.contains(&act) => Reach::Everywhere,
+            _ => Reach::Nowhere,
+        };
+        assert_eq!(act.reach(Auditor), expected, "{act:?}");
+    }
+}

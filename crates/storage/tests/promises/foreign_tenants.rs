@@ -10,7 +10,7 @@ use tegata_core::entropy::bytes;
 use tegata_core::feed::TokenHolder;
 use tegata_core::id::InvitationCode;
 use tegata_core::refusal::SpokenCode;
-use tegata_core::renewal::RenewalRules;
+use tegata_core::renewal::{RenewalPolicy, RenewalRules};
 use tegata_core::search::SearchQuery;
 use tegata_core::{
     ApprovalId, Contact, DeviceId, EnrollmentPolicy, ExternalKey, Guidance, InvitationId, Justification,
@@ -188,6 +188,10 @@ async fn reads(rows: &ScopedLedger, of: &Possessions) -> Answers {
     note("last_change_of", &rows.last_change_of(&of.device).await);
     note("device_change", &rows.device_change(of.change).await);
     note("acting_person", &rows.acting_person(&of.session, &of.device, day(1)).await);
+    note("confirmed_changes", &rows.confirmed_changes(5).await);
+    note("fleet_counts", &rows.fleet_counts(None).await);
+    let weeks = rows.renewal_weeks(None, RenewalPolicy::default(), (day(1), 60)).await;
+    note("renewal_weeks", &weeks);
     note("devices_numbered", &rows.devices_numbered(&of.device.as_str()[..8]).await);
     note("find_certificates", &rows.find_certificates(of.certificate.as_bytes()).await);
     let said = |text: &str| SearchQuery::parse(text, day(1));
@@ -233,6 +237,8 @@ async fn reads(rows: &ScopedLedger, of: &Possessions) -> Answers {
     let filter = PeopleFilter { person: Some(of.person.clone()), ..PeopleFilter::default() };
     note("find_people", &rows.find_people(&filter, 0, 10).await);
     note("site_members", &rows.site_members(Some(&of.site)).await);
+    note("tenant_keys", &rows.tenant_keys().await);
+    note("site_keys", &rows.site_keys().await);
     note("directory_sites", &rows.directory_sites(&of.tenant).await);
     note("scim_tokens", &rows.scim_tokens().await.map(|tokens| tokens.len()));
     note("people_policy", &rows.people_policy(&of.tenant).await);
@@ -667,6 +673,8 @@ impl Possessions {
                 let (because, kept) = (Justification::new("紛失", "T-1"), vec![1]);
                 transaction.justify_session(&self.session, because.as_ref(), actor).await?;
                 transaction.note_device_change(&change(self, self.change)).await?;
+                let over = DeviceChange { confirmed: Some("{}".into()), ..change(self, self.change + 1) };
+                transaction.note_device_change(&over).await?;
                 let kept = KeptAnswer { request_hash: kept, answer: "{}".into() };
                 transaction.keep_answer(&self.person, "a key", &kept).await?;
                 transaction.save_view(&self.person, &Name::label(VIEW).unwrap(), "stale_days=30").await?;
@@ -688,6 +696,8 @@ impl Possessions {
         let actor = &operator();
         transaction.add_person(admin, actor).await?;
         transaction.import_password(&self.admin, FOREIGN_HASH, actor).await?;
+        let key = ExternalKey::parse("T-1").expect("a key");
+        transaction.set_tenant_key(&self.tenant, &key, actor).await?;
         transaction.set_site_key(&self.site, ExternalKey::parse(SITE_KEY).ok().as_ref(), actor).await?;
         let secret = ScimSecret::random(&fixture.entropy);
         let token = scim_token(self.scim_token.clone(), &self.tenant);

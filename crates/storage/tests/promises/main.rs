@@ -17,6 +17,7 @@ mod every_write;
 mod families;
 mod faults;
 mod feed;
+mod figures;
 mod fixture;
 mod foreign_tenants;
 mod group;

@@ -45,6 +45,13 @@ const INSTALLATION: &[&str] = &[
     "isolation_of",
     "note_refusal",
     "write_refusals",
+    // What operators and auditors see of the installation.
+    "count_refusals",
+    "refusal_hours",
+    "keep_check",
+    "last_check",
+    "place_counts",
+    "engine_name",
     // Keys that sign tokens.
     "token_keys",
     "withdrawn_token_keys",
@@ -78,6 +85,7 @@ const INSTALLATION: &[&str] = &[
     "take_over",
     // Which tenants there are, and who serves them.
     "add_tenant",
+    "set_tenant_key",
     "set_issuing",
     "silos",
     "suspended_tenants",

@@ -71,6 +71,7 @@ pub fn start(
     stopping: &watch::Receiver<bool>,
 ) -> Result<JoinSet<()>, Failure> {
     let routes = metrics::counted(&services.metrics, bound.metrics.is_some(), Routes::of(server, services));
+    let routes = routes.map(|router| services.refusals.around(router));
     let routes = routes.map(|router| dated(router, server.context.clock.clone()));
     let mut loops = AcceptLoops { server, services, stopping, set: JoinSet::new() };
     let Listeners { portal, device, public, proxy, metrics } = bound;

@@ -3,6 +3,7 @@
 //! | pass | lease | two at once |
 //! |---|---|---|
 //! | `crl:CA` | exclusive | a list replaces another only with a higher number and no less in it |
+//! | `check` | exclusive | a report replaces the one before |
 //! | `renewal`, `audit-retention`, `people`, `search-index` | exclusive | rows move from the state they are in, under the lock of all writers |
 //! | `notices`, `digests` | exclusive | a mail is written with the day of its recipient, under the lock of all writers |
 //! | `mail` | exclusive | whoever sends a mail has taken it in hand in the ledger |
@@ -13,6 +14,7 @@
 
 mod backchannel_logout;
 mod canary;
+mod check;
 mod clients;
 mod crl;
 mod hierarchy;
@@ -34,6 +36,7 @@ use crate::server::services::Services;
 use crate::server::token_keys::TokenKeys;
 use backchannel_logout::BackchannelLogoutPass;
 use canary::{CanaryPass, ListenerNamesPass};
+use check::CheckPass;
 use clients::RecordClientsPass;
 use crl::CrlPublishersPass;
 use hierarchy::HierarchyPass;
@@ -74,7 +77,8 @@ pub fn add_all(scheduler: &Arc<Scheduler>, server: &Server, services: &Services,
     scheduler.add(AuditRetentionPass::new(context.ledger.clone(), server.config.audit.retention()));
     scheduler.add(SearchIndexPass::new(context.ledger.clone()));
     scheduler.add(PeoplePass::new(context.ledger.clone(), context.entropy.clone()));
-    scheduler.add(SightingsPass::new(context));
+    scheduler.add(SightingsPass::new(context, &services.refusals));
+    scheduler.add(CheckPass::new(&context.ledger, server.config.file().to_owned()));
     scheduler.add(RevocationLogPass::new(context));
     scheduler.add(InvitationListsPass::new(&services.bulk));
     let age = server.config.tokens.key_age();

@@ -1,14 +1,19 @@
-//! What the authorization endpoint and the console learn from whoever keeps sessions. None knows the others.
+//! What the authorization endpoint and the console learn from whoever keeps sessions, and from tokens. None knows the others.
 
 use http::HeaderMap;
 use std::sync::Arc;
 use tegata_console::{FormSeal, PersonLookup, SignedInPeople, SignedInPerson};
-use tegata_core::Timestamp;
+use tegata_core::access::ConsoleScope;
+use tegata_core::{Refusal, Timestamp};
 use tegata_identity::{EndingSession, IdentityService, PersonAtDevice};
-use tegata_oauth::{EndedSession, PersonSessions, SessionEnd, SessionLookup, SessionToEnd};
-use tegata_web::PeerCertificate;
+use tegata_oauth::{
+    AuthorizationServer, DelegatedToken, EndedSession, PersonSessions, SessionEnd, SessionLookup,
+    SessionToEnd,
+};
+use tegata_storage::ServiceLedger;
+use tegata_web::{PeerCertificate, ServerContext};
 
-/// Sessions of people, for the authorization endpoint and the console.
+/// Sessions of people, for the authorization endpoint.
 pub struct PeopleAtDevices(IdentityService);
 
 impl PeopleAtDevices {
@@ -38,7 +43,47 @@ impl PersonSessions for PeopleAtDevices {
     }
 }
 
-impl SignedInPeople for PeopleAtDevices {
+/// People at the console: in their browsers, or by programs that they have signed in to.
+pub struct ConsolePeople {
+    identity: IdentityService,
+    tokens: Arc<AuthorizationServer>,
+    ledger: ServiceLedger,
+    /// What tokens for the console's API are for.
+    audience: String,
+}
+
+impl ConsolePeople {
+    /// Those whose sessions this service keeps.
+    pub fn of(
+        context: &ServerContext,
+        identity: &IdentityService,
+        tokens: &Arc<AuthorizationServer>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            identity: identity.clone(),
+            tokens: tokens.clone(),
+            ledger: context.ledger.for_services(),
+            audience: format!("{}/api/v1", context.addresses.device),
+        })
+    }
+
+    /// Whom a program acts for by the token that it presents.
+    async fn by_token(
+        &self,
+        certificate: Option<&PeerCertificate>,
+        headers: &HeaderMap,
+        now: Timestamp,
+    ) -> Result<Option<SignedInPerson>, Refusal> {
+        let token = self.tokens.delegated(headers, certificate, &self.audience, now).await?;
+        let Some(DelegatedToken { session, device, scope, .. }) = token else { return Ok(None) };
+        let session = self.ledger.session_named(&session, &device, now).await?;
+        let session = session.ok_or(Refusal::TokenRevoked)?;
+        let scopes = Some(ConsoleScope::of(&scope).collect());
+        Ok(Some(SignedInPerson { session, device, form: Arc::new(NoForm), scopes }))
+    }
+}
+
+impl SignedInPeople for ConsolePeople {
     fn current<'a>(
         &'a self,
         certificate: Option<&'a PeerCertificate>,
@@ -46,13 +91,30 @@ impl SignedInPeople for PeopleAtDevices {
         now: Timestamp,
     ) -> PersonLookup<'a> {
         Box::pin(async move {
-            let person = self.0.person_at_device(certificate, headers, now).await?;
+            if let Some(person) = self.by_token(certificate, headers, now).await? {
+                return Ok(Some(person));
+            }
+            let person = self.identity.person_at_device(certificate, headers, now).await?;
             Ok(person.map(|person| SignedInPerson {
                 session: person.session.clone(),
                 device: person.holder.device.clone(),
                 form: Arc::new(BrowserSeal(person)),
+                scopes: None,
             }))
         })
+    }
+}
+
+/// No page of another site sends a token along: nothing has to be proved beside it.
+struct NoForm;
+
+impl FormSeal for NoForm {
+    fn token(&self) -> String {
+        String::new()
+    }
+
+    fn made(&self, _: &str) -> bool {
+        true
     }
 }
 

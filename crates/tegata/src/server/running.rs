@@ -109,6 +109,9 @@ impl RunningServer {
         while self.listeners.join_next().await.is_some() {}
         self.end_background().await;
         registration::end(&server.context).await;
+        if let Err(error) = self.services.refusals.write(&server.ledger, server.context.now()).await {
+            tracing::warn!(%error, "what was refused could not be counted");
+        }
         if let Err(error) = server.ledger.write_refusals(server.context.now(), true).await {
             tracing::warn!(%error, "how many were refused could not be written down");
         }

@@ -3,10 +3,12 @@
 use crate::server::Server;
 use crate::server::acme;
 use crate::server::bulk;
+use crate::server::health::LedgerFacts;
 use crate::server::metrics::Metrics;
 use crate::server::oauth::RenewalTokenIssuer;
-use crate::server::people_at_devices::PeopleAtDevices;
+use crate::server::people_at_devices::ConsolePeople;
 use crate::server::public::CrlCache;
+use crate::server::refusal_counter::RefusalCounter;
 use crate::server::startup::OpenedServices;
 use std::sync::Arc;
 use tegata_ca::{IssuerSet, OcspResponders};
@@ -37,6 +39,8 @@ pub struct Services {
     pub responders: Arc<OcspResponders>,
     /// Everything that is counted.
     pub metrics: Arc<Metrics>,
+    /// How often what was refused.
+    pub refusals: Arc<RefusalCounter>,
 }
 
 impl Services {
@@ -48,8 +52,14 @@ impl Services {
             .with_contact(server.config.contact.clone())
             .with_providers(opened.providers.clone())
             .with_alarms(metrics.sign_ins.clone());
-        let console = ConsoleService::new(context.for_services(), PeopleAtDevices::of(&identity))
-            .with_contact(server.config.contact.clone());
+        let refusals = RefusalCounter::new(context.clock.clone());
+        let facts = LedgerFacts::of(&server.config, &server.ledger).counting(&refusals);
+        let console = ConsoleService::new(
+            context.for_services(),
+            ConsolePeople::of(context, &identity, &opened.tokens),
+        )
+        .with_contact(server.config.contact.clone())
+        .with_health(Arc::new(facts));
         let enrollment = enrollment(server, &opened, &metrics).await?;
         Ok(Self {
             authorities: server.authorities.clone(),
@@ -61,6 +71,7 @@ impl Services {
             lists: Arc::new(CrlCache::default()),
             responders: Arc::new(OcspResponders::new(context.status.clone(), context.entropy.clone())),
             metrics,
+            refusals,
             opened,
         })
     }
