@@ -117,7 +117,7 @@ impl HealthWords {
 
 impl CaView {
     fn of(ca: &CaHealth, told: &HealthWords) -> Self {
-        let time = |at: Option<Timestamp>| at.map_or_else(|| "–".to_owned(), |at| told.short(&at));
+        let none = || "–".to_owned();
         Self {
             ca: ca.ca.clone(),
             kind: told.ca_kind(&ca.kind),
@@ -126,8 +126,13 @@ impl CaView {
             lists: ca.lists.len(),
             behind: ca.lists.iter().filter(|list| list.is_behind).count(),
             number: ca.lists.iter().map(|list| list.number).max().unwrap_or(0),
-            made_at: time(ca.lists.iter().map(|list| list.made_at).min()),
-            good_until: time(ca.lists.iter().map(|list| list.ends_at).min()),
+            made_at: ca.lists.iter().map(|list| list.made_at).min().map_or_else(none, |at| told.short(&at)),
+            good_until: ca
+                .lists
+                .iter()
+                .map(|list| list.ends_at)
+                .min()
+                .map_or_else(none, |at| told.second(&at)),
         }
     }
 }
