@@ -132,6 +132,15 @@ async fn answers(fixture: &LedgerFixture, scope: &Scope, of: &Possessions) -> An
     answers
 }
 
+async fn about_figures(rows: &ScopedLedger, note: &mut (impl FnMut(&'static str, &dyn Debug) + Send)) {
+    note("confirmed_changes", &rows.confirmed_changes(5).await);
+    note("fleet_counts", &rows.fleet_counts(None).await);
+    let weeks = rows.renewal_weeks(None, RenewalPolicy::default(), (day(1), 60)).await;
+    note("renewal_weeks", &weeks);
+    note("tenant_keys", &rows.tenant_keys().await);
+    note("site_keys", &rows.site_keys().await);
+}
+
 async fn about_the_console(
     rows: &ScopedLedger,
     of: &Possessions,
@@ -183,15 +192,12 @@ async fn reads(rows: &ScopedLedger, of: &Possessions) -> Answers {
     note("ledger_device", &rows.ledger_device(&of.device).await);
     let page = DevicePage { tenant: Some(of.tenant.clone()), limit: 5, ..DevicePage::default() };
     note("device_page", &rows.device_page(&page).await);
-    about_the_console(rows, of, &mut note).await;
-    about_renewals(rows, of, &mut note).await;
+    Box::pin(about_the_console(rows, of, &mut note)).await;
+    Box::pin(about_figures(rows, &mut note)).await;
+    Box::pin(about_renewals(rows, of, &mut note)).await;
     note("last_change_of", &rows.last_change_of(&of.device).await);
     note("device_change", &rows.device_change(of.change).await);
     note("acting_person", &rows.acting_person(&of.session, &of.device, day(1)).await);
-    note("confirmed_changes", &rows.confirmed_changes(5).await);
-    note("fleet_counts", &rows.fleet_counts(None).await);
-    let weeks = rows.renewal_weeks(None, RenewalPolicy::default(), (day(1), 60)).await;
-    note("renewal_weeks", &weeks);
     note("devices_numbered", &rows.devices_numbered(&of.device.as_str()[..8]).await);
     note("find_certificates", &rows.find_certificates(of.certificate.as_bytes()).await);
     let said = |text: &str| SearchQuery::parse(text, day(1));
@@ -237,8 +243,6 @@ async fn reads(rows: &ScopedLedger, of: &Possessions) -> Answers {
     let filter = PeopleFilter { person: Some(of.person.clone()), ..PeopleFilter::default() };
     note("find_people", &rows.find_people(&filter, 0, 10).await);
     note("site_members", &rows.site_members(Some(&of.site)).await);
-    note("tenant_keys", &rows.tenant_keys().await);
-    note("site_keys", &rows.site_keys().await);
     note("directory_sites", &rows.directory_sites(&of.tenant).await);
     note("scim_tokens", &rows.scim_tokens().await.map(|tokens| tokens.len()));
     note("people_policy", &rows.people_policy(&of.tenant).await);
