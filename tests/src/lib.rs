@@ -23,6 +23,7 @@
 //! | sign people in with accounts of the installation's own | [`Account`] |
 //! | sign people in at an identity provider | [`TestIdentityProvider`] |
 //! | speak ACME, and misbehave | [`acme`] |
+//! | hand a business over | [`transfer`] |
 //!
 //! Everything started here is ended by its process id when it is dropped, and what it wrote to standard error is
 //! shown when a test fails.
@@ -44,6 +45,7 @@ pub mod strongswan;
 pub mod tokens;
 pub mod totp;
 pub mod traffic;
+pub mod transfer;
 pub mod verifiers;
 
 mod another_server;

@@ -2,11 +2,12 @@
 
 use std::process::Command;
 use std::time::Duration;
+use tegata_tests::installation::text_of;
 use tegata_tests::stopwatch::eventually;
 use tegata_tests::tokens::obtain;
 use tegata_tests::{
-    Browser, CommandOutcome, Curl, CurlAnswer, Recipe, RunningInstallation, TestProductServer,
-    self_signed_server, tegata,
+    Browser, CommandOutcome, Curl, CurlAnswer, DeviceIdentity, Recipe, RunningInstallation,
+    TestProductServer, self_signed_server, tegata,
 };
 
 #[test]
@@ -54,6 +55,36 @@ fn embedded_in_a_rust_product_the_gate_keeps_the_same_promises() {
         request().as_device(&device).bearer(&token).send().status == 401
     });
     assert_eq!(refused(request().as_device(&device).bearer(&token).send()), "C-06");
+
+    // The shop is handed over: what the device has is over within a second, and its old certificate brings the new one.
+    let token = obtain(&installation, &other);
+    request().as_device(&other).bearer(&token).send().expect(200);
+    let transfer = tegata_tests::transfer::approved(&|arguments| installation.tell(arguments), 12);
+    let state = || installation.tell(&["transfer", "show", &transfer])["state"].clone();
+    eventually("its minute has come", Duration::from_secs(40), || state() == "done");
+    eventually("the product refuses", Duration::from_secs(1), || {
+        request().as_device(&other).bearer(&token).send().status == 401
+    });
+    let renew = |folder: &std::path::Path| {
+        let folder = folder.display().to_string();
+        let trust = installation.tls_ca.display().to_string();
+        CommandOutcome::of(Command::new(tegata()).args(["renew", &folder, "--json", "--tls-ca", &trust]))
+    };
+    let renewed = renew(&other.folder).good().json();
+    assert_eq!(renewed["generation"], 1);
+    let other_device = other.device.clone();
+    let moved = DeviceIdentity { device: text_of(&renewed, "device"), ..other };
+    assert_ne!(moved.device, other_device, "nothing of the past hangs on it");
+    let token = obtain(&installation, &moved);
+    let admitted = request().as_device(&moved).bearer(&token).send().expect(200);
+    assert_eq!(admitted.json()["device"], *moved.device);
+    let old = |name: &str| moved.folder.join("previous").join(name).display().to_string();
+    let probe = installation.at_device("/probe").presenting(&old("chain.pem"), &old("key.pem"));
+    assert_eq!(refused(probe.send()), "C-06", "the old certificate opens nothing any more");
+    let again = renew(&moved.folder.join("previous"));
+    assert!(again.code != 0, "nor does it bring another one: {}", again.said());
+    let report = installation.tell(&["transfer", "report", &transfer]);
+    assert!(report["devices"].as_array().expect("devices").iter().any(|one| one["is_at_work"] == true));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 use std::fs;
-use std::io::copy;
+use std::io::{Write, copy};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ const PRODUCT: &str = "https://product.example.jp";
 
 #[test]
 fn three_servers_without_a_common_folder_take_turns_and_are_one() {
-    let together = ServersTogether::start();
+    let mut together = ServersTogether::start();
     together.lead_to(0);
     let invitation = text_of(&together.servers[2].tell(&["invite", "--label", "register"]), "url");
     let device = together.enroll(&invitation);
@@ -66,6 +66,46 @@ fn three_servers_without_a_common_folder_take_turns_and_are_one() {
     let wall = if bypassed == 0 { "on" } else { "bypassed" };
     assert_eq!((&report["walls"]["row_security"], &report["ok"]), (&json!(wall), &json!(wall == "on")));
     assert_eq!(outcome.code, i32::from(wall != "on"), "{report}");
+
+    hand_over(&mut together);
+}
+
+/// At its minute a business changes hands, and the server that is at it is killed between one site and the next.
+fn hand_over(together: &mut ServersTogether) {
+    together.lead_to(1);
+    fs::remove_dir_all(together.folder()).expect("the former identity");
+    let former = together.enroll(&text_of(&together.servers[1].tell(&["invite", "--label", "r-2"]), "url"));
+    together.servers[1].tell(&["site", "add", "二号店"]);
+    let transfer = tegata_tests::transfer::approved(&|arguments| together.servers[1].tell(arguments), 10);
+    let url = together.store.url();
+    let mut lock = Process::start(
+        "psql",
+        Command::new("psql").args(["-q", &url]),
+        &together.identity.path().join("lock"),
+    );
+    writeln!(lock.input(), "BEGIN; SELECT 1 FROM site WHERE name = '二号店' FOR NO KEY UPDATE;")
+        .expect("a lock");
+    eventually("the transfer waits for a site", Duration::from_secs(60), || {
+        let waits = "SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'UPDATE site%' \
+                     AND datname = current_database()";
+        run("psql", &["-At", "--dbname", &url, "--command", waits]).trim() != "0"
+    });
+    let (show, before) = (["transfer", "show", &*transfer], together.holder_of_transfers(1));
+    assert_eq!(together.servers[1].tell(&show)["state"], "running");
+    together.servers[0].process.kill();
+    lock.kill();
+    eventually("another server goes on", PATIENCE, || together.servers[1].tell(&show)["state"] == "done");
+    let holder = together.holder_of_transfers(2);
+    assert!(holder.is_some() && holder != before, "the one that was killed had been at it");
+    let report = together.servers[2].tell(&["transfer", "report", &transfer]);
+    let all = |name: &str| report[name].as_array().expect("a list").clone();
+    assert!(all("sites").iter().all(|site| site["state"] == "done") && all("sites").len() == 2, "{report}");
+    let moved: Vec<_> = all("devices").into_iter().filter(|one| one["outcome"] == "moved").collect();
+    assert!(matches!(&moved[..], [one] if one["device"] == former["device"]), "{report}");
+    let renewed = together.renew();
+    assert_eq!((&renewed["device"], &renewed["generation"]), (&moved[0]["successor"], &json!(1)));
+    assert!(!together.token().is_empty());
+    together.servers[2].run(&["check"]).good();
 }
 
 /// Three servers, and what stands before them.
@@ -77,14 +117,14 @@ struct ServersTogether {
     device: String,
     /// Where the device's certificate is.
     identity: TempDir,
-    _store: Storehouse,
+    store: Storehouse,
 }
 
 /// One of them, with everything that is its own.
 struct SingleServer {
     data: PathBuf,
     // Before the folder, so that the server is gone first.
-    _process: Process,
+    process: Process,
     _folder: TempDir,
 }
 
@@ -119,7 +159,14 @@ impl ServersTogether {
         }
         let [portal, device] = [portal, device].map(|port| format!("https://localhost:{port}"));
         let identity = tempfile::tempdir().expect("a folder");
-        Self { servers, chosen, portal, device, identity, _store: store }
+        Self { servers, chosen, portal, device, identity, store }
+    }
+
+    /// Which run of a server is at transfers, as this one knows.
+    fn holder_of_transfers(&self, server: usize) -> Option<String> {
+        let passes = self.servers[server].run(&["passes", "list"]).json();
+        let pass = passes.as_array()?.iter().find(|pass| pass["name"] == "transfer")?;
+        Some(text_of(&pass["lease"], "holder"))
     }
 
     /// New connections go to this server.
@@ -219,7 +266,7 @@ impl SingleServer {
                 .attempt()
                 .is_ok_and(|said| said.status == 200)
         });
-        Self { data, _process: process, _folder: folder }
+        Self { data, process, _folder: folder }
     }
 
     fn log(&self) -> PathBuf {

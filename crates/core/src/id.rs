@@ -118,6 +118,8 @@ identifier! {
     RecipientId;
     /// A mail, from its writing on: also what stands before the @ of its Message-ID.
     MailId;
+    /// A transfer of business (事業譲渡) at a set minute.
+    TransferId;
 }
 
 /// The tenant that an installation keeps for itself, for the canary's devices.

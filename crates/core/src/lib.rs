@@ -22,6 +22,7 @@
 //! | what is registered of a client | [`client_registration`], with its certificate by [`subject`] |
 //! | what was verified before | [`verified_cache`] |
 //! | when two keys are one | [`key_id`] |
+//! | what becomes of a business that changes hands | [`transfer`] |
 //! | what a passkey proves | [`webauthn`], which reads [`cbor`] |
 
 pub mod access;
@@ -64,6 +65,7 @@ pub mod stop_cause;
 pub mod subject;
 pub mod thumbprint;
 pub mod timestamp;
+pub mod transfer;
 pub mod url;
 pub mod verified_cache;
 pub mod webauthn;
@@ -81,7 +83,7 @@ pub use id::{
     AcmeAccountId, AcmeOrderId, ApprovalId, AuthorizationCode, DeviceId, FamilyId, InitialAccessToken,
     Installation, InvitationId, InvitationListId, IssuerId, KittingId, MailId, PasskeyId, PersonId,
     RecipientId, RegistrationAccessToken, RequestReference, ReviewId, ScimSecret, ScimTokenId, ServerId,
-    SessionId, SetupCode, SiteId, TenantId,
+    SessionId, SetupCode, SiteId, TenantId, TransferId,
 };
 pub use key_id::KeyId;
 pub use language::Language;

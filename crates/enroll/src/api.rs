@@ -233,7 +233,8 @@ pub(crate) async fn enroll(
 }
 /// The next generation of the device that asks.
 ///
-/// The older generation goes on working until the new one was presented, and for a grace period after that. With `token`, an
+/// The older generation goes on working until the new one was presented, and for a grace period after that. A device that has
+/// moved to another tenant by a transfer gets its first certificate there, by its old one, for as long as the plan says. With `token`, an
 /// access token bound to the new certificate comes in the same answer.
 #[utoipa::path(post, path = "/api/v1/renewals", operation_id = "renew", request_body = RenewalRequest,
     responses((status = CREATED, description = "The next certificate", body = RenewalResponse), RenewRefusals))]
@@ -242,8 +243,8 @@ pub(crate) async fn renew(
     Presented(certificate): Presented,
     StrictJson(body): StrictJson<RenewalRequest>,
 ) -> WebResult<impl IntoResponse> {
-    let old = service.renewing(certificate.as_ref()).await?;
-    let enrolled = EnrollmentResponse::new(&service, service.renew(&old, &body.csr, body.name_until).await?)?;
+    let next = service.next_certificate(certificate.as_ref(), &body.csr, body.name_until).await?;
+    let enrolled = EnrollmentResponse::new(&service, next)?;
     // The certificate is issued: whatever becomes of the token, it is handed over.
     let given = match &body.token {
         Some(request) => Some(token_for(&service, &enrolled.thumbprint, request).await),
@@ -276,7 +277,7 @@ pub(crate) async fn deliver_invited(
 }
 /// Notes that a certificate has arrived.
 ///
-/// At the device listener with any certificate of the same device.
+/// At the device listener with any certificate of the same device, or with the one it had before it moved to another tenant.
 #[utoipa::path(post, path = "/api/v1/deliveries", operation_id = "deliver", request_body = DeliveryRequest,
     responses((status = NO_CONTENT, description = "Noted"), DeliverRefusals))]
 pub(crate) async fn deliver(
@@ -284,9 +285,12 @@ pub(crate) async fn deliver(
     Presented(certificate): Presented,
     StrictJson(body): StrictJson<DeliveryRequest>,
 ) -> WebResult<StatusCode> {
-    let caller = service.caller(certificate.as_ref()).await?;
+    let device = match service.moved_by(certificate.as_ref()).await? {
+        Some(moved) => moved.handover.successor,
+        None => service.caller(certificate.as_ref()).await?.device.clone(),
+    };
     let thumbprint = thumbprint(&body.thumbprint)?;
-    service.deliver(&caller.device, &thumbprint, Actor::Device(caller.device.clone())).await?;
+    service.deliver(&device, &thumbprint, Actor::Device(device.clone())).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

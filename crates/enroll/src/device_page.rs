@@ -11,7 +11,7 @@ use http::{HeaderMap, StatusCode};
 use tegata_core::stop_cause::stopped_by_administrator;
 use tegata_core::{Contact, Language, ProductLink, Refusal, Role, StopCause};
 use tegata_storage::CertificateHolder;
-use tegata_web::japan_date::day;
+use tegata_web::japan_date::{day, moment};
 use tegata_web::{HtmlPage, PeerCertificate, Presented, ReaderLanguage};
 
 #[derive(Template)]
@@ -51,6 +51,8 @@ struct DeviceView {
     product: Option<ProductLink>,
     contact: Option<Contact>,
     leads_to: DeviceLinks,
+    /// Until when, for a device that has moved to this tenant, its old certificate brings the new one.
+    moved_until: Option<String>,
     /// How loudly the page offers the renewal.
     weight: &'static str,
 }
@@ -85,7 +87,7 @@ pub(crate) async fn get(
             note_platform(&service, &facts, &headers);
             show(&service, &facts, language).await
         }
-        Err(refusal) => Err(refusal),
+        Err(refusal) => show_moved(&service, certificate.as_ref(), refusal, language).await,
     };
     match shown {
         Ok(mut shown) => {
@@ -181,6 +183,7 @@ async fn show(
         probe_pattern: service.context.addresses.probes.pattern(),
         url: format!("{}/", service.context.addresses.device),
         due,
+        moved_until: None,
         weight: if due { "big" } else { "quiet" },
         product: guidance.product,
         contact: guidance.contact,
@@ -188,5 +191,44 @@ async fn show(
             shop: facts.role == Role::Device,
             account: facts.role == Role::Device && service.has_people(facts).await?,
         },
+    })
+}
+
+/// The page of a device that has moved to another tenant and still shows its old certificate.
+async fn show_moved(
+    service: &EnrollmentService,
+    certificate: Option<&PeerCertificate>,
+    refusal: Refusal,
+    language: Language,
+) -> Result<DeviceView, Refusal> {
+    let moved = service.moved_by(certificate).await?.ok_or(refusal)?;
+    let (until, invitation) = (moved.until(), moved.invitation);
+    let device = moved.handover.successor;
+    let guidance = service.guidance(&invitation.site).await;
+    Ok(DeviceView {
+        subject: service.common_name(
+            &invitation.tenant,
+            invitation.role,
+            &device,
+            &invitation.site_name,
+            &invitation.label,
+        )?,
+        keys: service.key_kinds(&invitation.tenant, invitation.role)?.join(" "),
+        tenant: invitation.tenant_name,
+        site: invitation.site_name,
+        label: invitation.label,
+        generation: 0,
+        number: number(&device),
+        not_after: String::new(),
+        due_at: String::new(),
+        profiles: false,
+        probe_pattern: service.context.addresses.probes.pattern(),
+        url: format!("{}/", service.context.addresses.device),
+        due: true,
+        moved_until: Some(moment(until, language)),
+        weight: "big",
+        product: guidance.product,
+        contact: guidance.contact,
+        leads_to: DeviceLinks { shop: false, account: false },
     })
 }

@@ -3,6 +3,7 @@
 mod delivering;
 mod invited;
 mod kitting;
+mod moved;
 mod permitting;
 mod renewing;
 

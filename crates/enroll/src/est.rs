@@ -81,8 +81,7 @@ async fn simplereenroll(
     request: Request,
 ) -> WebResult<Response> {
     let csr = read_request(request).await?;
-    let old = service.renewing(certificate_shown.as_ref()).await?;
-    Ok(certificate(&service.renew(&old, &csr, false).await?))
+    Ok(certificate(&service.next_certificate(certificate_shown.as_ref(), &csr, false).await?))
 }
 
 async fn enroll(service: &EnrollmentService, request: Request) -> WebResult<HandedOverCertificate> {

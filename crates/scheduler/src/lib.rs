@@ -5,7 +5,7 @@
 //! of them stop another, keeps the leases of those that one server does at a time, and says in the ledger what became of them.
 //!
 //! What a pass does is no matter of this crate, apart from those that need the ledger alone: [`RenewalPass`],
-//! [`AuditRetentionPass`], [`PeoplePass`], [`SearchIndexPass`], and those that write and send mail: [`NoticePass`], [`DigestPass`],
+//! [`AuditRetentionPass`], [`PeoplePass`], [`SearchIndexPass`], [`TransferPass`], and those that write and send mail: [`NoticePass`], [`DigestPass`],
 //! [`MailPass`].
 
 mod audit_retention;
@@ -27,6 +27,7 @@ mod renewal;
 mod run;
 mod scheduler;
 mod search_index;
+mod transfer;
 
 pub use audit_retention::AuditRetentionPass;
 pub use digest::{Digest, DigestScope};
@@ -43,3 +44,4 @@ pub use plan::{DueCounts, PlannedCertificate, plan};
 pub use renewal::{RenewalPass, RetirementReport, due, due_counts, retire};
 pub use scheduler::{Scheduler, SchedulerContext};
 pub use search_index::SearchIndexPass;
+pub use transfer::{DISTRUST, TransferPass, TransferRound};

@@ -155,7 +155,7 @@ impl Transaction {
             sqlx::query(
                 "INSERT INTO invitation (id, code_hash, tenant, site, role, label, state, created_at, expires_at, invited_by) \
                  SELECT $1, $2, s.tenant, s.id, $5, $6, 'open', $7, $8, $10 FROM site s \
-                 WHERE s.tenant = $3 AND s.id = $4 AND ($9 IS NULL OR s.tenant = $9)",
+                 WHERE s.tenant = $3 AND s.id = $4 AND s.closed_at IS NULL AND ($9 IS NULL OR s.tenant = $9)",
             )
             .bind(new.id.as_str())
             .bind(new.code.hash())
@@ -171,7 +171,7 @@ impl Transaction {
             .await?
             .rows_affected()
         });
-        changed_one(inserted, "the site does not belong to the tenant")?;
+        changed_one(inserted, "the site does not belong to the tenant, or was handed over")?;
         let detail = json!({
             "invitation": new.id, "tenant": new.tenant, "site": new.site, "role": new.role, "label": new.label,
             "expires_at": new.expires_at,

@@ -91,7 +91,7 @@ impl Transaction {
             sqlx::query(
                 "INSERT INTO kitting (id, code_hash, tenant, site, label, places, per_minute, networks, state, \
                  created_at, expires_at) SELECT $1, $2, s.tenant, s.id, $5, $6, $7, $8, 'open', $9, $10 \
-                 FROM site s WHERE s.tenant = $3 AND s.id = $4 AND ($11 IS NULL OR s.tenant = $11)",
+                 FROM site s WHERE s.tenant = $3 AND s.id = $4 AND s.closed_at IS NULL AND ($11 IS NULL OR s.tenant = $11)",
             )
             .bind(new.id.as_str())
             .bind(new.code.hash())
@@ -108,7 +108,7 @@ impl Transaction {
             .await?
             .rows_affected()
         });
-        changed_one(inserted, "the site does not belong to the tenant")?;
+        changed_one(inserted, "the site does not belong to the tenant, or was handed over")?;
         let detail = json!({
             "kitting": new.id, "tenant": new.tenant, "site": new.site, "places": new.places,
             "per_minute": new.per_minute, "networks": networks, "expires_at": new.expires_at,

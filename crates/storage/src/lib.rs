@@ -90,6 +90,7 @@ mod token;
 mod token_key;
 mod trail;
 mod transaction;
+mod transfer;
 mod why;
 
 pub use acme::{
@@ -197,6 +198,11 @@ pub use token::IssuedToken;
 pub use token_key::StoredTokenKey;
 pub use trail::{TrailEntries, TrailPage};
 pub use transaction::Transaction;
+pub use transfer::{
+    ClientForecast, DeviceForecast, GivenApproval, Handover, NewTransfer, NewTransferApproval,
+    PersonForecast, SiteForecast, Transfer, TransferForecast, TransferHold, TransferProblem, TransferResult,
+    TransferSiteState, TransferStep, TransferredDevice, TransferredPerson, TransferredSite,
+};
 pub use why::{NotedRefusal, WhyAnswer};
 
 use error::changed_one;

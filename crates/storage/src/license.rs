@@ -102,7 +102,7 @@ impl Transaction {
         let found: Option<(String,)> = on_transaction!(self.engine, connection => {
             let query = match &license.site {
                 Some(site) => {
-                    sqlx::query_as("SELECT id FROM site WHERE tenant = $1 AND id = $2")
+                    sqlx::query_as("SELECT id FROM site WHERE tenant = $1 AND id = $2 AND closed_at IS NULL")
                         .bind(license.tenant.as_str())
                         .bind(site.as_str())
                 }

@@ -7,13 +7,13 @@
 
 use crate::{
     AcmeAccount, AcmeOrder, Actor, AnnouncedReselection, Approval, ApprovalState, AuditNote,
-    AuthorizationState, Certificate, FamilyEnd, GrantCode, HeldCertificate, InitialToken, Invitation,
-    InvitationLine, InvitationList, IssuedToken, Kitting, KittingPlace, KnownCode, Ledger, LiveSession,
-    NewAcmeAccount, NewAcmeOrder, NewApproval, NewClient, NewCredential, NewInvitationList, OpenSetup,
-    Operation, PendingRequest, Principal, ReceiptWait, RedeemCode, RefreshTokenFamily, RefusalNote,
-    RegisteredServer, RemovedClient, Result, RotateFamily, ScepTransaction, ScimToken, ScopedLedger,
-    SerialStatus, SpendCode, StartFamily, StoredClient, StoredCrl, StoredIssuer, StoredRequest, TakePlace,
-    TenantScope, Transaction, UseNonce, WrongGuesses,
+    AuthorizationState, Certificate, FamilyEnd, GrantCode, Handover, HeldCertificate, InitialToken,
+    Invitation, InvitationLine, InvitationList, IssuedToken, Kitting, KittingPlace, KnownCode, Ledger,
+    LiveSession, NewAcmeAccount, NewAcmeOrder, NewApproval, NewClient, NewCredential, NewInvitationList,
+    OpenSetup, Operation, PendingRequest, Principal, ReceiptWait, RedeemCode, RefreshTokenFamily,
+    RefusalNote, RegisteredServer, RemovedClient, Result, RotateFamily, ScepTransaction, ScimToken,
+    ScopedLedger, SerialStatus, SpendCode, StartFamily, StoredClient, StoredCrl, StoredIssuer, StoredRequest,
+    TakePlace, TenantScope, Transaction, UseNonce, WrongGuesses,
 };
 use tegata_core::id::InvitationCode;
 use tegata_core::renewal::RenewalRules;
@@ -76,6 +76,7 @@ reads! { Ledger =>
     approval_for(invitation: &InvitationId, key_hash: &[u8]) -> Option<Approval>;
     holding(thumbprint: &Thumbprint) -> Option<HeldCertificate>;
     stop_cause(thumbprint: &Thumbprint) -> Option<StopCause>;
+    handover(certificate: &Thumbprint, now: Timestamp) -> Option<Handover>;
     is_licensed(product: &str, tenant: &TenantId, site: &SiteId) -> bool;
     tokens_before(tenant: &TenantId, device: &DeviceId) -> Option<Timestamp>;
     record_token(token: IssuedToken) -> ();

@@ -117,12 +117,12 @@ impl ScopedLedger {
         }))
     }
 
-    /// The sites of all tenants, by tenant and name.
+    /// The sites of all tenants, by tenant and name, without those that were handed over.
     pub async fn all_sites(&self) -> Result<Vec<Site>> {
         Ok(on_scoped_read!(self, connection => {
             sqlx::query_as(
                 "SELECT s.id, s.tenant, s.name FROM site s JOIN tenant t ON t.id = s.tenant \
-                 WHERE $1 IS NULL OR s.tenant = $1 ORDER BY t.name, s.name, s.id",
+                 WHERE s.closed_at IS NULL AND ($1 IS NULL OR s.tenant = $1) ORDER BY t.name, s.name, s.id",
             )
             .bind(self.scope.bound())
             .fetch_all(connection)

@@ -60,6 +60,11 @@ tables! {
     "file_check" "x.person IN (SELECT o.id FROM person o WHERE o.tenant = $1)"
     "search_name" "x.tenant = $1"
     "search_gram" "x.tenant = (SELECT o.search_number FROM tenant o WHERE o.id = $1)"
+    "transfer" "x.source = $1 OR x.target = $1"
+    "transfer_site" "x.transfer IN (SELECT o.id FROM transfer o WHERE o.source = $1 OR o.target = $1)"
+    "transfer_approval" "x.transfer IN (SELECT o.id FROM transfer o WHERE o.source = $1 OR o.target = $1)"
+    "transfer_binding" "x.transfer IN (SELECT o.id FROM transfer o WHERE o.source = $1)"
+    "transfer_item" "x.transfer IN (SELECT o.id FROM transfer o WHERE o.source = $1 OR (o.target = $1 AND x.outcome = 'moved'))"
     "audit" "x.device IN (SELECT o.id FROM device o WHERE o.tenant = $1) OR (x.device IS NULL AND x.entry LIKE '%\"tenant\":\"' || $1 || '\"%')"
     "feed" "x.change LIKE '%\"tenant\":\"' || $1 || '\"%' OR EXISTS (SELECT 1 FROM device o WHERE o.tenant = $1 AND x.change LIKE '%\"device\":\"' || o.id || '\"%')"
 }

@@ -44,6 +44,7 @@ pub mod sign_out;
 pub mod site;
 pub mod tenant;
 pub mod token_key;
+pub mod transfer;
 pub mod why;
 
 use crate::log::LogFormat;
@@ -81,6 +82,7 @@ use site::SiteCommand;
 use tegata_installation::{Failure, SystemContext};
 use tenant::TenantCommand;
 use token_key::TokenKeyCommand;
+use transfer::TransferCommand;
 use why::WhyOptions;
 
 /// Certificates for the devices of a pharmacy: issued with one click, checked at every request, stopped within a second.
@@ -189,6 +191,9 @@ pub enum Command {
     Notices(NoticesCommand),
     /// What there is to do today: what waits for a decision, what ends, what fails
     Digest(DigestOptions),
+    /// Transfers of business (事業譲渡): plan, dry run, approve, abort, report
+    #[command(subcommand)]
+    Transfer(TransferCommand),
     /// Run a gate that answers a proxy's question whether a request may pass
     Gate(Box<GateOptions>),
     /// Write a script that completes these commands in a shell
@@ -249,6 +254,7 @@ impl Cli {
             Command::Renewals(command) => renewals::run(place, command, system).await,
             Command::Notices(command) => notices::run(place, command, system).await,
             Command::Digest(options) => digest::run(place, options, system).await,
+            Command::Transfer(command) => transfer::run(place, command, system).await,
             Command::Passes(command) => passes::run(place, command, system).await,
             Command::Invite(options) => invite::run(place, options, system).await,
             Command::Enroll(options) => enroll::run(options, system).await,

@@ -10,6 +10,25 @@ use tegata_core::{DeviceId, Refusal, Role, ShortCode};
 use tegata_storage::{Actor, Invitation, IssuanceRight};
 use tegata_web::network_key;
 
+/// By what somebody claims an invitation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum EnrollmentProof {
+    /// By its code; with `replace` also where another key has claimed it and was never of use.
+    Code {
+        /// Whether this key may take the place of one that was lost.
+        replace: bool,
+    },
+    /// By the certificate that the device had before it moved. Both tenants have approved of the device, so no rule of enrollment is
+    /// about it.
+    OldCertificate,
+}
+
+impl EnrollmentProof {
+    const fn may_replace(self) -> bool {
+        matches!(self, Self::Code { replace: true } | Self::OldCertificate)
+    }
+}
+
 impl EnrollmentService {
     /// The invitation behind a code, if it can still be used.
     pub(crate) async fn open(&self, code: &ShownCode) -> Result<Invitation, Refusal> {
@@ -21,7 +40,9 @@ impl EnrollmentService {
     /// Whether somebody new could use it now; `replace` as in [`EnrollmentService::enroll`].
     pub(crate) async fn admit(&self, invitation: &Invitation, replace: bool) -> Result<(), Refusal> {
         match invitation.admits(None, self.now()) {
-            Err(Refusal::InvitationUsed) if replace => self.admit_instead(invitation).await?,
+            Err(Refusal::InvitationUsed) if replace => {
+                self.admit_instead(invitation, EnrollmentProof::Code { replace }).await?;
+            }
             admitted => admitted?,
         }
         if invitation.falls_with_its_tenant() { Err(Refusal::TenantSuspended) } else { Ok(()) }
@@ -29,11 +50,13 @@ impl EnrollmentService {
 
     /// Whether another key may take the place of the one that used it. Where somebody approved of that one, nobody has approved of
     /// another.
-    async fn admit_instead(&self, invitation: &Invitation) -> Result<(), Refusal> {
+    async fn admit_instead(&self, invitation: &Invitation, proof: EnrollmentProof) -> Result<(), Refusal> {
         if invitation.expires_at < self.now() {
             return Err(Refusal::InvitationExpired);
         }
-        let is_approved = invitation.role == Role::Device && invitation.policies.need_approval();
+        let is_approved = proof != EnrollmentProof::OldCertificate
+            && invitation.role == Role::Device
+            && invitation.policies.need_approval();
         let is_replaceable = self.rows_of(invitation).is_replaceable(&invitation.id).await?;
         if is_replaceable && !is_approved { Ok(()) } else { Err(Refusal::InvitationUsed) }
     }
@@ -51,7 +74,7 @@ impl EnrollmentService {
         match csr.request() {
             Ok(request) => {
                 self.pass_approval_on(code, request).await?;
-                self.enroll_as(&invitation, request, None, replace).await
+                self.enroll_as(&invitation, request, None, EnrollmentProof::Code { replace }).await
             }
             Err(refusal) => {
                 let actor = Actor::Invitation(invitation.id);
@@ -68,26 +91,26 @@ impl EnrollmentService {
         request: &ParsedRequest,
         called: Option<&str>,
     ) -> Result<HandedOverCertificate, Refusal> {
-        self.enroll_as(invitation, request, called, false).await
+        self.enroll_as(invitation, request, called, EnrollmentProof::Code { replace: false }).await
     }
 
-    async fn enroll_as(
+    pub(super) async fn enroll_as(
         &self,
         invitation: &Invitation,
         request: &ParsedRequest,
         called: Option<&str>,
-        replace: bool,
+        proof: EnrollmentProof,
     ) -> Result<HandedOverCertificate, Refusal> {
         let now = self.now();
         let actor = Actor::Invitation(invitation.id.clone());
-        let mut result = self.enroll_invited(invitation, request, called, replace).await;
+        let mut result = self.enroll_invited(invitation, request, called, proof).await;
         if result.as_ref().is_err_and(|refusal| *refusal != Refusal::ApprovalPending)
             && invitation.device.is_none()
         {
             // Somebody may have claimed it since it was read: perhaps this very key, sent twice at once.
             match self.rows_of(invitation).invitation(&invitation.id).await {
                 Ok(Some(claimed)) if claimed.device.is_some() => {
-                    result = self.enroll_invited(&claimed, request, called, replace).await;
+                    result = self.enroll_invited(&claimed, request, called, proof).await;
                 }
                 _ => {}
             }
@@ -165,15 +188,17 @@ impl EnrollmentService {
         invitation: &Invitation,
         request: &ParsedRequest,
         called: Option<&str>,
-        replace: bool,
+        proof: EnrollmentProof,
     ) -> Result<HandedOverCertificate, Refusal> {
         let now = self.now();
         let admitted = invitation.admits(Some(&request.key_hash()), now);
         let (device, origin) = if let (true, Err(Refusal::InvitationUsed), Some(device)) =
-            (replace, admitted, &invitation.device)
+            (proof.may_replace(), admitted, &invitation.device)
         {
-            self.admit_instead(invitation).await?;
-            self.permit(invitation, request, now).await?;
+            self.admit_instead(invitation, proof).await?;
+            if proof != EnrollmentProof::OldCertificate {
+                self.permit(invitation, request, now).await?;
+            }
             (device.clone(), IssuanceRight::Replacement(invitation.id.clone()))
         } else if let Some(device) = &invitation.device {
             admitted?;

@@ -85,7 +85,8 @@ impl Transaction {
     ) -> Result<()> {
         let added = on_transaction!(self.engine, connection => {
             sqlx::query(
-                "INSERT INTO person_site (person, site) SELECT $2, s.id FROM site s WHERE s.id = $3 AND s.tenant = $1 \
+                "INSERT INTO person_site (person, site) SELECT $2, s.id FROM site s \
+                 WHERE s.id = $3 AND s.tenant = $1 AND s.closed_at IS NULL \
                  ON CONFLICT (person, site) DO NOTHING",
             )
             .bind(tenant.as_str())

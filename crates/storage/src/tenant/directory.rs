@@ -121,7 +121,7 @@ impl Transaction {
     ) -> Result<()> {
         let set: Option<(String,)> = on_transaction!(self.engine, connection => {
             sqlx::query_as(
-                "UPDATE site SET external_key = $2 WHERE id = $1 AND ($3 IS NULL OR tenant = $3) AND NOT EXISTS \
+                "UPDATE site SET external_key = $2 WHERE id = $1 AND closed_at IS NULL AND ($3 IS NULL OR tenant = $3) AND NOT EXISTS \
                  (SELECT 1 FROM site o WHERE o.tenant = site.tenant AND o.external_key = $2 AND o.id <> $1) \
                  RETURNING tenant",
             )

@@ -12,18 +12,21 @@ use tegata_core::id::InvitationCode;
 use tegata_core::refusal::SpokenCode;
 use tegata_core::renewal::{RenewalPolicy, RenewalRules};
 use tegata_core::search::SearchQuery;
+use tegata_core::transfer::{PlannedSite, TransferApproval, TransferChange, TransferPlan, TransferSide};
 use tegata_core::{
     ApprovalId, Contact, DeviceId, EnrollmentPolicy, ExternalKey, Guidance, InvitationId, Justification,
     KittingId, LoginId, Name, PasskeyId, PersonId, PersonRole, Platform, ReviewId, RevocationReason, Role,
     Roles, ScimSecret, ScimTokenId, SessionId, SetupCode, SiteId, StopCause, TenantId, Thumbprint, Timestamp,
+    TransferId,
 };
 use tegata_storage::{
     Actor, CreatesPeople, DeviceAction, DeviceChange, DeviceFilter, DevicePage, DeviceSearch, EmergencyCode,
     EntrancePage, EntranceSpell, KeptAnswer, License, Lineage, LossReports, NewApproval, NewCredential,
-    NewInvitation, NewKitting, NewPerson, NewPersonLink, NewPersonPasskey, NewScimToken, OnFile,
-    PeopleFilter, PeoplePolicy, PersonUpdate, PolicyPlace, Principal, ProofTime, ProvedPassword,
-    ProviderLogout, ProviderUse, Result, ReviewAnswer, Scope, ScopedLedger, SecondFactorUse, SignInAccounts,
-    SignInPolicy, Site, StartSession, Tenant, TenantAction, TrailPage, Transaction, UsedChallenge,
+    NewInvitation, NewKitting, NewPerson, NewPersonLink, NewPersonPasskey, NewScimToken, NewTransfer,
+    NewTransferApproval, OnFile, PeopleFilter, PeoplePolicy, PersonUpdate, PolicyPlace, Principal, ProofTime,
+    ProvedPassword, ProviderLogout, ProviderUse, Result, ReviewAnswer, Scope, ScopedLedger, SecondFactorUse,
+    SignInAccounts, SignInPolicy, Site, StartSession, Tenant, TenantAction, TrailPage, Transaction,
+    UsedChallenge,
 };
 
 /// What one tenant has, by name.
@@ -50,6 +53,8 @@ struct Possessions {
     scim_token: ScimTokenId,
     /// Open, with the person in it.
     review: ReviewId,
+    /// To somebody who is neither of the two, with one approval.
+    transfer: TransferId,
     /// Signed in at the tenant's provider.
     linked: PersonId,
     at_provider: SessionId,
@@ -141,6 +146,16 @@ async fn about_figures(rows: &ScopedLedger, note: &mut (impl FnMut(&'static str,
     note("site_keys", &rows.site_keys().await);
 }
 
+async fn about_transfers(
+    rows: &ScopedLedger,
+    of: &Possessions,
+    note: &mut (impl FnMut(&'static str, &dyn Debug) + Send),
+) {
+    note("transfers", &rows.transfers().await);
+    note("transfer_approvals", &rows.transfer_approvals(&of.transfer).await);
+    note("transfer_result", &rows.transfer_result(&of.transfer).await);
+}
+
 async fn about_the_console(
     rows: &ScopedLedger,
     of: &Possessions,
@@ -195,6 +210,7 @@ async fn reads(rows: &ScopedLedger, of: &Possessions) -> Answers {
     Box::pin(about_the_console(rows, of, &mut note)).await;
     Box::pin(about_figures(rows, &mut note)).await;
     Box::pin(about_renewals(rows, of, &mut note)).await;
+    Box::pin(about_transfers(rows, of, &mut note)).await;
     note("last_change_of", &rows.last_change_of(&of.device).await);
     note("device_change", &rows.device_change(of.change).await);
     note("acting_person", &rows.acting_person(&of.session, &of.device, day(1)).await);
@@ -581,9 +597,11 @@ impl Possessions {
             review: ReviewId::random(&fixture.entropy),
             linked: PersonId::random(&fixture.entropy),
             at_provider: SessionId::random(&fixture.entropy),
+            transfer: TransferId::random(&fixture.entropy),
         };
         of.furnish(fixture, &approval).await;
         of.furnish_people(fixture).await;
+        Box::pin(of.furnish_transfer(fixture)).await;
         let claimed = fixture.ledger.within(scope_of(&of.tenant)).invitation_of(&of.device).await.unwrap();
         Self { claimed: claimed.unwrap(), ..of }
     }
@@ -691,6 +709,40 @@ impl Possessions {
             .unwrap();
     }
 
+    async fn furnish_transfer(&self, fixture: &LedgerFixture) {
+        let target = crate::people::other_tenant(fixture).await.0;
+        let planned = PlannedSite { becomes: SiteId::random(&fixture.entropy), name: None };
+        let plan = TransferPlan {
+            source: self.tenant.clone(),
+            at: day(300),
+            latest: day(301),
+            renewal_hours: 24,
+            change: TransferChange::Business {
+                target,
+                sites: BTreeMap::from([(self.site.clone(), planned)]),
+                devices: BTreeMap::new(),
+                people: BTreeMap::new(),
+            },
+        };
+        let approval =
+            TransferApproval { side: TransferSide::Source, person: self.admin.clone(), plan: plan.hash() };
+        let new = NewTransfer {
+            id: self.transfer.clone(),
+            plan,
+            requested_by: None,
+            note: String::new(),
+            reverses: None,
+        };
+        fixture
+            .write(day(1), async |transaction| {
+                transaction.add_transfer(&new, &operator()).await?;
+                let approval = NewTransferApproval { approval, because: None };
+                transaction.approve_transfer(&self.transfer, &approval, &operator()).await
+            })
+            .await
+            .unwrap();
+    }
+
     async fn furnish_directory(
         &self,
         fixture: &LedgerFixture,
@@ -735,6 +787,7 @@ impl Possessions {
             review: ReviewId::random(entropy),
             linked: PersonId::random(entropy),
             at_provider: SessionId::random(entropy),
+            transfer: TransferId::random(entropy),
         }
     }
 }

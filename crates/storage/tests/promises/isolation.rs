@@ -28,6 +28,13 @@ const DEFINING: &[&str] = &[
     "device_person.person",
     "imported_password.person",
     "person_review_answer.review",
+    // Transfers are of two tenants by nature; the site is of the one that gives.
+    "transfer.reverses",
+    "transfer_site.transfer",
+    "transfer_site.site",
+    "transfer_approval.transfer",
+    "transfer_binding.transfer",
+    "transfer_item.transfer",
 ];
 
 on_both_engines! {

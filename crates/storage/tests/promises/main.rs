@@ -56,4 +56,5 @@ mod status;
 mod status_lists;
 mod tenants;
 mod together;
+mod transfers;
 mod versions;

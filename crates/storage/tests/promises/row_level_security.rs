@@ -55,6 +55,11 @@ const WALLED: &[(&str, i64)] = &[
     ("notice_recipient", 0),
     ("mail", 0),
     ("renewal_notice", 0),
+    ("transfer", 0),
+    ("transfer_site", 0),
+    ("transfer_approval", 0),
+    ("transfer_binding", 0),
+    ("transfer_item", 0),
     ("kept_answer", 0),
     ("saved_view", 0),
     // That it was made, and its site; the events of the feed are about others.

@@ -98,6 +98,15 @@ const INSTALLATION: &[&str] = &[
     "forget_authorizations",
     "fill_search_index",
     "people_policies",
+    "transfers_due",
+    "newest_entry_at",
+    "advance_transfer",
+    // Plans of two tenants, which the operator keeps for both.
+    "add_transfer",
+    "change_transfer",
+    "approve_transfer",
+    "abort_transfer",
+    "forecast_transfer",
     "overdue_reviews",
     "unused_soon",
     "round_of_reviews",
@@ -190,6 +199,7 @@ const RIGHT: &[&str] = &[
     // A certificate, with the tenant that the status cache knows of it.
     "holding",
     "stop_cause",
+    "handover",
     "mark_delivered",
     "mark_used",
     "is_licensed",

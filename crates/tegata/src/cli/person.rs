@@ -10,6 +10,7 @@ mod showing;
 mod stopping;
 
 pub use adding::first_operator;
+pub use lookup::find;
 
 use crate::cli::installation_args::InstallationArgs;
 use clap::Subcommand;

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `crl:CA` | exclusive | a list replaces another only with a higher number and no less in it |
 //! | `check` | exclusive | a report replaces the one before |
-//! | `renewal`, `audit-retention`, `people`, `search-index` | exclusive | rows move from the state they are in, under the lock of all writers |
+//! | `renewal`, `audit-retention`, `people`, `search-index`, `transfer` | exclusive | rows move from the state they are in, under the lock of all writers |
 //! | `notices`, `digests` | exclusive | a mail is written with the day of its recipient, under the lock of all writers |
 //! | `mail` | exclusive | whoever sends a mail has taken it in hand in the ledger |
 //! | `backchannel-logout` | exclusive | a client may hear the same twice; what it has taken is gone |
@@ -47,7 +47,9 @@ use revocation_log::RevocationLogPass;
 use scep_registrars::ScepRegistrarsPass;
 use sightings::SightingsPass;
 use std::sync::Arc;
-use tegata_scheduler::{AuditRetentionPass, PeoplePass, RenewalPass, Scheduler, SearchIndexPass};
+use tegata_scheduler::{
+    AuditRetentionPass, PeoplePass, RenewalPass, Scheduler, SearchIndexPass, TransferPass,
+};
 use token_keys::TokenKeysPass;
 
 /// What passes alone have.
@@ -79,6 +81,7 @@ pub fn add_all(scheduler: &Arc<Scheduler>, server: &Server, services: &Services,
     scheduler.add(PeoplePass::new(context.ledger.clone(), context.entropy.clone()));
     scheduler.add(SightingsPass::new(context, &services.refusals));
     scheduler.add(CheckPass::new(&context.ledger, server.config.file().to_owned()));
+    scheduler.add(TransferPass::new(context.ledger.clone(), context.entropy.clone()));
     scheduler.add(RevocationLogPass::new(context));
     scheduler.add(InvitationListsPass::new(&services.bulk));
     let age = server.config.tokens.key_age();
