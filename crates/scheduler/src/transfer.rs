@@ -61,18 +61,21 @@ impl ClockWatch {
     /// Whether something may be begun at `now`. At first sight there is nothing to compare with but `newest`, when the ledger was last
     /// written to: a clock far ahead of that may be wrong, or nobody wrote for long. Set right is a clock that jumped as far back.
     fn trusts(&mut self, now: Timestamp, newest: Option<Timestamp>, at: Instant) -> bool {
-        if let Some((clock, instant)) = self.last.replace((now, at)) {
-            let expected = clock.plus(at.saturating_duration_since(instant));
-            if now.since(expected) > JUMP {
-                tracing::warn!(
-                    "the clock jumped ahead: no transfer begins before it has been right for a while"
-                );
-                self.distrusted_until = Some(at + DISTRUST);
-            }
-            if expected.since(now) > JUMP {
-                // It was set back: what was ahead before is right now.
-                self.distrusted_until = None;
-            }
+        let former = self.last.replace((now, at));
+        let expected = former.map(|(clock, instant)| clock.plus(at.saturating_duration_since(instant)));
+        let ahead = match (expected, newest) {
+            (Some(expected), _) => now.since(expected),
+            (None, Some(newest)) => now.since(newest).saturating_sub(SILENCE),
+            (None, None) => Duration::ZERO,
+        };
+        if ahead > JUMP {
+            tracing::warn!("the clock may be ahead: no transfer begins before it has stayed so for a while");
+            self.distrusted_until = Some(at + DISTRUST);
+            self.ahead_by = ahead;
+        }
+        let back = expected.map_or(Duration::ZERO, |expected| expected.since(now));
+        if back > JUMP && back + JUMP >= self.ahead_by {
+            self.distrusted_until = None;
         }
         self.distrusted_until.is_none_or(|until| until <= at)
     }
@@ -89,7 +92,10 @@ impl TransferPass {
     /// # Errors
     /// The ledger cannot be read or written. What was done is done.
     pub async fn round(&self, now: Timestamp) -> Result<TransferRound, PassError> {
-        let may_begin = self.watch.lock().unwrap_or_else(PoisonError::into_inner).trusts(now, Instant::now());
+        let newest = self.ledger.newest_entry_at().await?;
+        let may_begin =
+            self.watch.lock().unwrap_or_else(PoisonError::into_inner).trusts(now, newest, Instant::now());
+        let mut failed = None;
         let mut round = TransferRound::default();
         for (transfer, state) in self.ledger.transfers_due(now).await? {
             if state == TransferState::Running || may_begin {

@@ -101,7 +101,11 @@ impl Transaction {
         if rows.is_empty() {
             return Err(LedgerError::Guard("the certificate is revoked already"));
         }
-        self.record_revoked(rows, why, note, actor).await
+        let effect = self.record_revoked(rows, why, note, actor).await?;
+        match lineage {
+            Lineage::Whole => self.revoke_successors(vec![device], effect, why, note, actor).await,
+            Lineage::This => Ok(effect),
+        }
     }
 
     /// Revokes every certificate of a key for `keyCompromise`, with what was renewed from them. Nothing to revoke is
@@ -120,10 +124,57 @@ impl Transaction {
                 .await?
         });
         let mut rows = Vec::new();
+        let devices = found.iter().map(|(device, _)| device.clone()).collect();
         for (device, generation) in found {
             rows.extend(self.revoke_generation(&device, generation, why, Lineage::Whole).await?);
         }
-        self.record_revoked(rows, why, note, actor).await
+        let effect = self.record_revoked(rows, why, note, actor).await?;
+        self.revoke_successors(devices, effect, why, note, actor).await
+    }
+
+    /// Goes on to what these devices became in tenants that they moved to: whoever held a stolen key may have fetched the first
+    /// certificate there by it. Another tenant's rows, so the scope is left for it and nothing else.
+    async fn revoke_successors(
+        &mut self,
+        mut devices: Vec<String>,
+        mut effect: RevocationEffect,
+        (reason, cause): (RevocationReason, Option<StopCause>),
+        note: &str,
+        actor: &Actor,
+    ) -> Result<RevocationEffect> {
+        let (scope, now) = (self.scope.clone(), self.now.millis());
+        self.widen().await?;
+        while let Some(device) = devices.pop() {
+            let moved: Option<(String,)> = on_transaction!(self.engine, connection => {
+                sqlx::query_as(
+                    "SELECT successor FROM transfer_item WHERE kind = 'device' AND subject = $1 AND successor IS NOT NULL",
+                )
+                .bind(device.as_str())
+                .fetch_optional(connection)
+                .await?
+            });
+            let Some((successor,)) = moved else { continue };
+            let rows: Vec<RevocationRow> = on_transaction!(self.engine, connection => {
+                sqlx::query_as(
+                    "UPDATE certificate SET state = 'revoked', reason = $2, ended_at = $3, cause = $4 \
+                     WHERE device = $1 AND state <> 'revoked' \
+                     RETURNING device, generation, serial, thumbprint, not_after, issuer, shard",
+                )
+                .bind(successor.as_str())
+                .bind(reason.as_str())
+                .bind(now)
+                .bind(cause.map(StopCause::as_str))
+                .fetch_all(connection)
+                .await?
+            });
+            let further = self.record_revoked(rows, (reason, cause), note, actor).await?;
+            effect.certificates += further.certificates;
+            effect.event = further.event;
+            devices.push(successor);
+        }
+        self.write_entries().await?;
+        self.narrow(&scope).await?;
+        Ok(effect)
     }
 
     /// Revokes what is left of a CA, at most `limit` certificates at once so that other writers get their turn. Gives

@@ -13,13 +13,13 @@ use tegata_core::transfer::{
     TransferApproval, TransferChange, TransferPlan, TransferSide, TransferState,
 };
 use tegata_core::{
-    DeviceId, DeviceState, InvitationId, Justification, PersonId, PersonRole, ReviewId, RevocationReason,
-    Role, Roles, SiteId, TenantId, Thumbprint, Timestamp, TransferId,
+    DeviceId, DeviceState, EnrollmentPolicy, InvitationId, Justification, PersonId, PersonRole, ReviewId,
+    RevocationReason, Role, Roles, SiteId, TenantId, Thumbprint, Timestamp, TransferId,
 };
 use tegata_storage::{
     Actor, DeviceAction, DeviceFilter, IssuanceRight, Ledger, License, Lineage, NewPerson, NewTransfer,
-    NewTransferApproval, PeoplePolicy, PersonState, Principal, Result, ReviewAnswer, Scope, TenantAction,
-    Transfer, TransferHold, TransferProblem, TransferStep,
+    NewTransferApproval, PeoplePolicy, PersonState, PersonUpdate, PolicyPlace, Principal, Result,
+    ReviewAnswer, Scope, TenantAction, Transfer, TransferHold, TransferProblem, TransferStep,
 };
 
 const PASS: Actor = Actor::System("transfer");
@@ -321,6 +321,45 @@ on_both_engines! {
         let third = fixture.issue(fixture.intent(&successor, IssuanceRight::Replacement(invitation.clone()), minute())).await;
         assert!(third.is_err(), "the new certificate is at work: the old one is over");
         assert!(fixture.ledger.everything().transfer_result(&id).await.unwrap().devices.iter().any(|one| one.is_at_work));
+    }
+
+    async fn a_stolen_key_takes_along_what_it_fetched_in_the_new_tenant(fixture: LedgerFixture) {
+        let business = Business::found(fixture).await;
+        let id = business.approved(fixture).await;
+        work_off(&fixture.ledger, &fixture.entropy, &id, minute()).await;
+        let (successor, invitation) = business.successor(fixture).await;
+        let fetched = fixture.issue(fixture.intent(&successor, IssuanceRight::Replacement(invitation), minute())).await.unwrap();
+        // By somebody of the tenant that gave, who sees nothing of the new one.
+        let mut writing = fixture.ledger.within(scope(&fixture.tenant)).begin(minute()).await.unwrap();
+        let (stolen, reason) = (&business.moving.1, RevocationReason::KeyCompromise);
+        let effect = writing.revoke_certificate(stolen, reason, Lineage::Whole, "", &operator()).await.unwrap();
+        writing.commit().await.unwrap();
+        assert_eq!(effect.certificates, 2);
+        assert!(fixture.ledger.denials(minute()).await.unwrap().denial(&successor, &fetched).is_some());
+        assert_eq!(fixture.ledger.handover(stolen, minute()).await.unwrap(), None);
+        fixture.audited().await;
+    }
+
+    async fn who_was_changed_after_the_approval_stays_and_no_room_holds_it(fixture: LedgerFixture) {
+        let business = Business::found(fixture).await;
+        let id = business.approved(fixture).await;
+        let place = PolicyPlace { tenant: business.target.clone(), site: None };
+        let places = async |devices| {
+            let policy = EnrollmentPolicy { devices: Some(devices), ..EnrollmentPolicy::default() };
+            fixture.write(day(5), async |writing| writing.set_policy(&place, &policy, &operator()).await).await.unwrap();
+        };
+        let manager = PersonUpdate { roles: Some(Roles::new([PersonRole::SiteManager])), ..PersonUpdate::default() };
+        fixture.write(day(5), async |writing| writing.change_person(&business.person, &manager, &operator()).await).await.unwrap();
+        places(0).await;
+        let held = TransferStep::Held { hold: TransferHold::NoRoom, is_news: true };
+        assert_eq!(work_off(&fixture.ledger, &fixture.entropy, &id, minute()).await, held);
+        places(1).await;
+        work_off(&fixture.ledger, &fixture.entropy, &id, minute()).await;
+        let result = fixture.ledger.everything().transfer_result(&id).await.unwrap();
+        let of_person = result.people.iter().find(|one| one.person == business.person).unwrap();
+        assert_eq!(of_person.outcome, PersonTransferOutcome::ChangedSince);
+        let moving = result.devices.iter().find(|one| one.device == business.moving.0).unwrap();
+        assert_eq!(moving.outcome, DeviceTransferOutcome::Undecided, "it was for that person alone");
     }
 
     async fn whoever_stops_a_device_in_its_new_tenant_closes_the_window(fixture: LedgerFixture) {
