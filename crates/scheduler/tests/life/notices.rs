@@ -103,11 +103,11 @@ impl Told {
         let passes = [self.notices(), self.notices(), self.notices()];
         let [first, second, third] = &passes;
         let (first_round, second_round, third_round) =
-            tokio::join!(first.round(now), second.round(now), third.round(now));
+            tokio::join!(Box::pin(first.round(now)), Box::pin(second.round(now)), Box::pin(third.round(now)));
         for round in [first_round, second_round, third_round] {
             round.unwrap();
         }
-        assert_eq!(first.round(now).await.unwrap().mails, 0, "all is told");
+        assert_eq!(Box::pin(first.round(now)).await.unwrap().mails, 0, "all is told");
     }
 
     async fn mails(&self) -> Vec<Mail> {
@@ -312,7 +312,7 @@ async fn the_days_work_is_told_once_a_day_at_the_chosen_hour(place: TestPlace) {
         let passes = [told.digests(), told.digests(), told.digests()];
         let [first, second, third] = &passes;
         let (first_round, second_round, third_round) =
-            tokio::join!(first.round(now), second.round(now), third.round(now));
+            tokio::join!(Box::pin(first.round(now)), Box::pin(second.round(now)), Box::pin(third.round(now)));
         [first_round, second_round, third_round].into_iter().map(Result::unwrap).sum::<usize>()
     };
     assert_eq!(three_servers(quiet.minus(HOUR * 3)).await, 0, "at half past six nobody wants to know");
