@@ -1,5 +1,6 @@
 //! Who is told that a certificate will end, and when: at steps before the end, and higher up at each step.
 
+use crate::japan_date::in_japan;
 use crate::timestamp::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -10,8 +11,14 @@ const DAY: Duration = Duration::from_hours(24);
 /// Days before the end at which somebody is told, and the end itself.
 const STEPS: [u16; 6] = [60, 30, 14, 7, 1, 0];
 
-/// How long before its end a certificate is looked at first.
-pub const FIRST_NOTICE: Duration = DAY.saturating_mul(60);
+/// How long before its end a certificate is looked at first: the day of the first step, from its beginning on.
+pub const FIRST_NOTICE: Duration = DAY.saturating_mul(61);
+
+/// Whole days of Japan's calendar until the day of `end`; none once that is over.
+pub fn days_until(end: Timestamp, now: Timestamp) -> u32 {
+    let days = (in_japan(end).date() - in_japan(now).date()).whole_days();
+    u32::try_from(days).unwrap_or(0)
+}
 
 /// Days before the end of a certificate; 0 is that it has ended.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize)]
@@ -35,14 +42,14 @@ pub enum NoticeLevel {
 }
 
 impl NoticeStep {
-    /// The step that a certificate has come to. The steps of a certificate lie in the last third of its life, so that one that
-    /// lives a month is not told of before it begins.
+    /// The step that a certificate has come to, by days of the calendar: whoever is told once a day is told the whole day before.
+    /// The steps of a certificate lie in the last third of its life, so that one that lives a month is not told of before it begins.
     pub fn at(not_before: Timestamp, not_after: Timestamp, now: Timestamp) -> Option<Self> {
         let third = not_after.since(not_before) / 3;
         let steps = STEPS.iter().filter(|days| DAY * u32::from(**days) <= third);
         let reached = steps.filter(|days| match days {
             0 => now > not_after,
-            days => now >= not_after.minus(DAY * u32::from(**days)),
+            days => days_until(not_after, now) <= u32::from(**days),
         });
         reached.min().map(|days| Self(*days))
     }
@@ -72,13 +79,17 @@ impl NoticeStep {
         }
     }
 
-    /// Which of those who can be told are told at this step: all up to the level that it reaches, and where there is nobody, the
-    /// first level above that has somebody.
-    pub fn addressed<T: Copy>(self, reachable: &[(NoticeLevel, T)]) -> Vec<T> {
-        let of_renewals = || reachable.iter().filter(|(level, _)| *level < NoticeLevel::Operator);
-        let lowest = of_renewals().map(|(level, _)| *level).min();
-        let top = lowest.map_or(self.reaches(), |lowest| lowest.max(self.reaches()));
-        of_renewals().filter(|(level, _)| *level <= top).map(|(_, who)| *who).collect()
+    /// Which of those who are named are told at this step, by level and whether they can be reached: all up to the level that it
+    /// reaches. Where nobody of the highest of these levels can be reached, the first level above that has somebody is told too.
+    pub fn addressed<T: Copy>(self, named: &[(NoticeLevel, T, bool)]) -> Vec<T> {
+        let of_renewals = || named.iter().filter(|(level, ..)| *level < NoticeLevel::Operator);
+        let reachable = || of_renewals().filter(|(.., is_reachable)| *is_reachable);
+        let highest = of_renewals().map(|(level, ..)| *level).filter(|level| *level <= self.reaches()).max();
+        let is_covered = highest.is_some_and(|highest| reachable().any(|(level, ..)| *level == highest));
+        let above = || reachable().map(|(level, ..)| *level).filter(|level| Some(*level) > highest).min();
+        let instead = if is_covered { None } else { above() };
+        let top = instead.map_or(self.reaches(), |level| level.max(self.reaches()));
+        reachable().filter(|(level, ..)| *level <= top).map(|(_, who, _)| *who).collect()
     }
 }
 
@@ -125,7 +136,8 @@ mod tests {
     fn a_certificate_is_told_of_in_steps_within_its_last_third() {
         let hour = Duration::from_hours(1);
         for (life, left, step) in [
-            (365, DAY * 60 + hour, None),
+            (365, DAY * 61, None),
+            (365, DAY * 60 + hour, Some(60)),
             (365, DAY * 60, Some(60)),
             (365, DAY * 31, Some(60)),
             (365, DAY * 30, Some(30)),
@@ -147,7 +159,21 @@ mod tests {
     #[test]
     fn nobody_is_left_out_because_somebody_cannot_be_told() {
         let step = |days| NoticeStep::from_days(days).unwrap();
-        let everybody = NoticeLevel::ALL.map(|level| (level, level));
+        let everybody = NoticeLevel::ALL.map(|level| (level, level, true));
+        let without =
+            |away: &[NoticeLevel]| everybody.map(|(level, who, _)| (level, who, !away.contains(&level)));
+        assert_eq!(step(30).addressed(&without(&[Person])), [Site]);
+        assert_eq!(
+            step(14).addressed(&without(&[Site])),
+            [Person, HeadOffice],
+            "in the place of who is away"
+        );
+        assert_eq!(step(7).addressed(&without(&[HeadOffice])), [Person, Site, Support]);
+        assert_eq!(
+            step(1).addressed(&without(&[Support])),
+            [Person, Site, HeadOffice],
+            "there is nobody above"
+        );
         assert_eq!(step(60).addressed(&everybody), [Person]);
         assert_eq!(step(14).addressed(&everybody), [Person, Site]);
         assert_eq!(step(7).addressed(&everybody), [Person, Site, HeadOffice]);
@@ -155,6 +181,6 @@ mod tests {
         assert_eq!(step(0).addressed(&everybody), [Person, Site, HeadOffice, Support]);
         assert_eq!(step(60).addressed(&everybody[2..]), [HeadOffice], "the first who can be told");
         assert_eq!(step(60).addressed(&everybody[3..]), [Support]);
-        assert_eq!(step(0).addressed(&[(Operator, Operator)]), [], "who is told of no renewals");
+        assert_eq!(step(0).addressed(&[(Operator, Operator, true)]), [], "who is told of no renewals");
     }
 }

@@ -3,6 +3,7 @@
 //! A report counts only where it carries the Message-ID of a mail of this installation, which nobody can guess who has not seen the
 //! mail.
 
+use crate::smtp::is_about_the_mailbox;
 use tegata_core::MailId;
 
 /// A mail that came back.
@@ -12,6 +13,8 @@ pub struct BouncedMail {
     pub id: MailId,
     /// The code of RFC 3463.
     pub status: String,
+    /// Whether the mailbox is gone, and not only this mail: a relay that has tried for days reports that as failed, too.
+    pub is_for_good: bool,
 }
 
 /// What a report says, if it is one about a mail of this installation that will not arrive.
@@ -30,8 +33,9 @@ pub fn bounced_mail(report: &[u8], installation: &str) -> Option<BouncedMail> {
     if !is_report || !has_failed {
         return None;
     }
-    let status = field("Status").find(|status| status.starts_with("5."))?;
-    let status = status.chars().take_while(|letter| letter.is_ascii_digit() || *letter == '.').collect();
+    let status = field("Status").find(|status| status.starts_with(['4', '5']))?;
+    let status: String =
+        status.chars().take_while(|letter| letter.is_ascii_digit() || *letter == '.').collect();
     let ending = format!("@{installation}>");
     let id =
         field("Message-ID").chain(field("In-Reply-To")).chain(field("References")).find_map(|value| {
@@ -39,7 +43,7 @@ pub fn bounced_mail(report: &[u8], installation: &str) -> Option<BouncedMail> {
                 .split_whitespace()
                 .find_map(|one| MailId::parse(one.strip_prefix('<')?.strip_suffix(&ending)?))
         })?;
-    Some(BouncedMail { id, status })
+    Some(BouncedMail { id, is_for_good: is_about_the_mailbox(&status), status })
 }
 
 /// Header fields may go on in the next line, behind a space.
@@ -79,11 +83,14 @@ mod tests {
     fn a_report_of_a_mail_that_came_back_is_understood() {
         let own = format!("<{ID}@tegata.example.jp>");
         let found = bounced_mail(&report("failed", "5.1.1", &own), "tegata.example.jp").unwrap();
-        assert_eq!((found.id.as_str(), found.status.as_str()), (ID, "5.1.1"));
+        assert_eq!((found.id.as_str(), found.status.as_str(), found.is_for_good), (ID, "5.1.1", true));
+        for status in ["4.4.1", "4.4.7", "5.7.1", "5.2.2"] {
+            let found = bounced_mail(&report("failed", status, &own), "tegata.example.jp").unwrap();
+            assert!(!found.is_for_good, "{status} is about this mail alone");
+        }
         let foreign = format!("<{ID}@tegata.example.com>");
         for (action, status, message) in [
             ("delayed", "4.4.1", own.as_str()),
-            ("failed", "4.4.1", &own),
             ("delivered", "2.0.0", &own),
             ("failed", "5.1.1", &foreign),
             ("failed", "5.1.1", "<short@tegata.example.jp>"),

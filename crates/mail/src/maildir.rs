@@ -29,6 +29,8 @@ impl Maildir {
         let unfinished = self.folder.join("tmp").join(name);
         fs::write(&unfinished, bytes).await?;
         fs::File::open(&unfinished).await?.sync_all().await?;
-        fs::rename(unfinished, self.folder.join("new").join(name)).await
+        fs::rename(unfinished, self.folder.join("new").join(name)).await?;
+        // The name itself outlives a power cut, too.
+        fs::File::open(self.folder.join("new")).await?.sync_all().await
     }
 }

@@ -1,7 +1,6 @@
 //! The way to a mail server (RFC 5321), by STARTTLS (RFC 3207) or TLS from the beginning (RFC 8314), with a password (RFC 4954).
 //!
-//! What the server answers tells whether the mailbox is gone or only this attempt failed. Its words may name the recipient: what is
-//! kept of them has no addresses in it.
+//! What the server answers tells whether the mailbox is gone or only this attempt failed.
 
 use crate::error::MailError;
 use lettre::address::Envelope;
@@ -74,65 +73,78 @@ impl SmtpServer {
     pub(crate) async fn send(&self, envelope: &Envelope, bytes: &[u8]) -> Result<(), MailError> {
         match self.transport.send_raw(envelope, bytes).await {
             Ok(_) => Ok(()),
-            Err(error) => {
-                let text = without_addresses(&error.to_string());
-                let code = error.status().map(u16::from);
-                if code.is_some_and(|code| is_about_the_mailbox(code, &text)) {
-                    Err(MailError::Bounced(text))
-                } else {
-                    Err(MailError::Later(text))
-                }
-            }
+            Err(error) => Err(judged(error.status().map(u16::from), &error.to_string())),
         }
     }
+}
+
+/// What an answer means, or what went wrong without one. Of an answer only its codes are kept: its words may name the recipient.
+fn judged(code: Option<u16>, text: &str) -> MailError {
+    let Some(code) = code else { return MailError::Later(plain(text)) };
+    let Some(enhanced) = enhanced_code(text) else {
+        let why = code.to_string();
+        return if matches!(code, 550 | 551 | 553) {
+            MailError::PerhapsBounced(why)
+        } else {
+            MailError::Later(why)
+        };
+    };
+    let why = format!("{code} {enhanced}");
+    if is_about_the_mailbox(enhanced) { MailError::Bounced(why) } else { MailError::Later(why) }
 }
 
 fn parameters(config: &SmtpConfig) -> Result<TlsParameters, String> {
-    let trust = Certificate::from_pem(&config.trust).map_err(|error| error.to_string())?;
-    TlsParameters::builder(config.host.clone())
-        .certificate_store(CertificateStore::None)
-        .add_root_certificate(trust)
-        .build()
-        .map_err(|error| error.to_string())
-}
-
-/// Whether an answer says that the mailbox is gone: by its enhanced code (RFC 3463), or where there is none, by the codes that
-/// RFC 5321 has for it. Whatever else is refused for good (the sender, the account, the size) is this side's to mend, and no reason to
-/// believe that nobody is there.
-fn is_about_the_mailbox(code: u16, text: &str) -> bool {
-    let words = text.split(|letter: char| !letter.is_ascii_digit() && letter != '.');
-    let enhanced = words.filter(|word| word.split('.').count() == 3).find(|word| word.starts_with("5."));
-    match enhanced {
-        Some(enhanced) => {
-            ["5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"].contains(&enhanced.trim_end_matches('.'))
+    let with = |trusted: &[Certificate]| {
+        let mut builder =
+            TlsParameters::builder(config.host.clone()).certificate_store(CertificateStore::None);
+        for certificate in trusted {
+            builder = builder.add_root_certificate(certificate.clone());
         }
-        None => matches!(code, 550 | 551 | 553),
+        builder.build()
+    };
+    // One odd certificate in a bundle of the system's must not cost all others.
+    let known = certificates(&config.trust).into_iter().filter(|one| with(std::slice::from_ref(one)).is_ok());
+    let known: Vec<_> = known.collect();
+    if known.is_empty() {
+        return Err("no certificate in it can be used to verify a mail server".into());
     }
+    with(&known).map_err(|error| error.to_string())
 }
 
-/// At most so much of an answer is kept.
+/// The certificates of a PEM file, each by itself.
+fn certificates(pem: &[u8]) -> Vec<Certificate> {
+    const END: &str = "-----END CERTIFICATE-----";
+    let text = String::from_utf8_lossy(pem);
+    let blocks = text.split_inclusive(END).filter_map(|block| {
+        let begin = block.find("-----BEGIN CERTIFICATE-----")?;
+        Some(format!("{}\n", &block[begin..]))
+    });
+    blocks.filter_map(|block| Certificate::from_pem(block.as_bytes()).ok()).collect()
+}
+
+/// The enhanced code of an answer (RFC 3463), if it has one.
+fn enhanced_code(text: &str) -> Option<&str> {
+    let words = text.split(|letter: char| !letter.is_ascii_digit() && letter != '.');
+    let is_code = |word: &&str| {
+        let parts: Vec<_> = word.split('.').collect();
+        parts.len() == 3
+            && ["2", "4", "5"].contains(&parts[0])
+            && parts.iter().all(|part| (1..=3).contains(&part.len()))
+    };
+    words.map(|word| word.trim_matches('.')).find(is_code)
+}
+
+/// Whether a code says that the mailbox is gone. Whatever else is refused for good (the sender, the account, the size) is this
+/// side's to mend, or goes well later.
+pub(crate) fn is_about_the_mailbox(enhanced: &str) -> bool {
+    ["5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10", "5.2.1"].contains(&enhanced)
+}
+
+/// At most so much of what went wrong is kept.
 const LONGEST: usize = 200;
 
-fn without_addresses(text: &str) -> String {
-    let words = text.split_whitespace().map(|word| if word.contains('@') { "…" } else { word });
-    words
-        .collect::<Vec<_>>()
-        .join(" ")
-        .chars()
-        .filter(char::is_ascii_graphic_or_space)
-        .take(LONGEST)
-        .collect()
-}
-
-trait Kept {
-    fn is_ascii_graphic_or_space(&self) -> bool;
-}
-
-impl Kept for char {
-    /// Answers are ASCII (RFC 5321), and what is not goes into no log; the sign of what was left out stays.
-    fn is_ascii_graphic_or_space(&self) -> bool {
-        self.is_ascii_graphic() || matches!(self, ' ' | '…')
-    }
+fn plain(text: &str) -> String {
+    text.chars().filter(|letter| letter.is_ascii_graphic() || *letter == ' ').take(LONGEST).collect()
 }
 
 #[cfg(test)]
@@ -141,26 +153,38 @@ mod tests {
 
     #[test]
     fn a_mailbox_is_gone_only_where_the_server_says_so() {
-        for (code, text, is_gone) in [
-            (550, "permanent error (550): 5.1.1 … No such user", true),
-            (550, "permanent error (550): No such user here", true),
-            (553, "permanent error (553): mailbox name not allowed", true),
-            (550, "permanent error (550): 5.7.1 Relaying denied", false),
-            (553, "permanent error (553): 5.1.8 Sender address rejected", false),
-            (535, "permanent error (535): 5.7.8 Authentication failed", false),
-            (554, "permanent error (554): Transaction failed", false),
-            (552, "permanent error (552): 5.2.2 Mailbox full", false),
-            (421, "transient error (421): 4.3.2 try later", false),
+        let bounced = |why: &str| MailError::Bounced(why.into());
+        let perhaps = |why: &str| MailError::PerhapsBounced(why.into());
+        let later = |why: &str| MailError::Later(why.into());
+        for (code, text, meaning) in [
+            (550, "permanent error (550): 5.1.1 <hanako@example.jp> hanako unknown", bounced("550 5.1.1")),
+            (550, "permanent error (550): No such user here", perhaps("550")),
+            (553, "permanent error (553): mailbox name not allowed", perhaps("553")),
+            (550, "permanent error (550): 5.7.1 Relaying denied", later("550 5.7.1")),
+            (553, "permanent error (553): 5.1.8 Sender address rejected", later("553 5.1.8")),
+            (535, "permanent error (535): 5.7.8 Authentication failed", later("535 5.7.8")),
+            (554, "permanent error (554): Transaction failed, 10.0.0.1", later("554")),
+            (552, "permanent error (552): 5.2.2 Mailbox full", later("552 5.2.2")),
+            (421, "transient error (421): 4.3.2 try later", later("421 4.3.2")),
         ] {
-            assert_eq!(is_about_the_mailbox(code, text), is_gone, "{text}");
+            assert_eq!(judged(Some(code), text), meaning, "{text}");
         }
+        assert_eq!(judged(None, "Connection error: refused\r\n宛先"), later("Connection error: refused"));
     }
 
     #[test]
-    fn what_is_kept_of_an_answer_names_nobody() {
-        let kept =
-            without_addresses("permanent error (550): 5.1.1 <hanako@example.jp>: 宛先 unknown\r\nuser");
-        assert_eq!(kept, "permanent error (550): 5.1.1 …  unknown user");
-        assert!(without_addresses(&"a ".repeat(500)).chars().count() <= LONGEST);
+    fn a_file_that_verifies_nobody_is_told_at_the_start() {
+        for trust in ["", "no certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]
+        {
+            let config = SmtpConfig {
+                host: "localhost".into(),
+                port: 25,
+                tls: SmtpTls::StartTls,
+                trust: trust.into(),
+                hello: "tegata.example.jp".into(),
+                account: None,
+            };
+            assert!(SmtpServer::new(config).is_err(), "{trust:?}");
+        }
     }
 }

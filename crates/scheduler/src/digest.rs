@@ -3,9 +3,9 @@
 use crate::overview::{PassCondition, overview};
 use crate::renewal::everything;
 use std::time::Duration;
-use tegata_core::{Language, SiteId, TenantId, Timestamp};
+use tegata_core::{Language, NoticeLevel, SiteId, TenantId, Timestamp};
 use tegata_mail::{DigestGroup, DigestItem};
-use tegata_storage::{Ledger, Result};
+use tegata_storage::{Ledger, NoticeRecipient, Result};
 
 const DAY: Duration = Duration::from_hours(24);
 
@@ -44,6 +44,8 @@ pub struct Digest {
     pub ending: u64,
     /// Devices whose certificate has ended: they are locked out.
     pub overdue: u64,
+    /// Those of both of which nobody can be told: nobody is named, or no mail reaches them.
+    pub untold: u64,
     /// Recipients of notices to whom mail comes back.
     pub bounced: u64,
     /// Mails that could not be sent so far, and those of the last day that nobody tries any more.
@@ -61,8 +63,9 @@ impl Digest {
     /// The ledger cannot be read.
     pub async fn read(ledger: &Ledger, scope: &DigestScope, now: Timestamp) -> Result<Self> {
         let mut digest = Self::default();
-        digest.read_rows(ledger, scope, now).await?;
-        digest.read_recipients(ledger, scope).await?;
+        let recipients = ledger.notice_recipients().await?;
+        digest.read_rows(ledger, scope, &recipients, now).await?;
+        digest.read_recipients(&recipients, scope);
         if *scope == DigestScope::Installation {
             digest.read_installation(ledger, now).await?;
         }
@@ -74,12 +77,20 @@ impl Digest {
         *self != Self::default()
     }
 
-    async fn read_rows(&mut self, ledger: &Ledger, scope: &DigestScope, now: Timestamp) -> Result<()> {
+    async fn read_rows(
+        &mut self,
+        ledger: &Ledger,
+        scope: &DigestScope,
+        recipients: &[NoticeRecipient],
+        now: Timestamp,
+    ) -> Result<()> {
         let everything = everything(ledger);
         let rows = match scope.tenant() {
-            Some(tenant) => everything.narrowed(tenant).unwrap_or(everything),
-            None => everything,
+            Some(tenant) => everything.narrowed(tenant),
+            None => Some(everything),
         };
+        let Some(rows) = rows else { return Ok(()) };
+        let reachable: Vec<_> = recipients.iter().filter(|one| hears_of_renewals(one, now)).collect();
         let is_meant = |tenant: &TenantId, site: &SiteId| !tenant.is_system() && scope.holds(Some(site));
         for approval in rows.waiting(now).await? {
             self.approvals += u64::from(is_meant(&approval.tenant, &approval.site));
@@ -94,19 +105,24 @@ impl Digest {
             let ends_soon = invitation.expires_at < now.plus(INVITATIONS_SOON);
             self.invitations += u64::from(ends_soon && is_meant(&invitation.tenant, &invitation.site));
         }
-        let (ending, overdue) = (&mut self.ending, &mut self.overdue);
+        let (ending, overdue, untold) = (&mut self.ending, &mut self.overdue, &mut self.untold);
         rows.each_ending_before(now.plus(SOON), |one| {
             // What lives less than three weeks ends within a week for most of its life.
             let is_due = now >= one.not_before.plus(one.not_after.since(one.not_before) * 2 / 3);
             if is_meant(&one.tenant, &one.site) && is_due {
                 *(if one.not_after < now { &mut *overdue } else { &mut *ending }) += 1;
+                let is_told = reachable.iter().any(|recipient| {
+                    recipient.tenant.as_ref().is_none_or(|tenant| *tenant == one.tenant)
+                        && recipient.site.as_ref().is_none_or(|site| *site == one.site)
+                });
+                *untold += u64::from(!is_told);
             }
         })
         .await
     }
 
-    async fn read_recipients(&mut self, ledger: &Ledger, scope: &DigestScope) -> Result<()> {
-        for recipient in ledger.notice_recipients().await? {
+    fn read_recipients(&mut self, recipients: &[NoticeRecipient], scope: &DigestScope) {
+        for recipient in recipients {
             let is_meant = match scope.tenant() {
                 Some(tenant) => {
                     recipient.tenant.as_ref() == Some(tenant) && scope.holds(recipient.site.as_ref())
@@ -115,7 +131,6 @@ impl Digest {
             };
             self.bounced += u64::from(is_meant && recipient.bounced_at.is_some());
         }
-        Ok(())
     }
 
     async fn read_installation(&mut self, ledger: &Ledger, now: Timestamp) -> Result<()> {
@@ -194,6 +209,12 @@ impl Digest {
                 "Failing",
                 vec![
                     item(
+                        "untold",
+                        self.untold,
+                        "期限をメールでお知らせできる相手がいない端末が {} 台あります（tegata notices add）",
+                        "Devices of whose end nobody can be told (tegata notices add): {}",
+                    ),
+                    item(
                         "bounced",
                         self.bounced,
                         "お知らせのメールが届かない宛先が {} 件あります",
@@ -240,6 +261,11 @@ impl DigestScope {
             Self::Site(_, own) => site == Some(own),
         }
     }
+}
+
+/// Whether a mail about the end of any certificate reaches them. Of the devices of one person others hear as well.
+fn hears_of_renewals(recipient: &NoticeRecipient, now: Timestamp) -> bool {
+    recipient.level < NoticeLevel::Operator && recipient.person.is_none() && recipient.is_reachable(now)
 }
 
 fn count<T>(items: impl Iterator<Item = T>) -> u64 {

@@ -46,11 +46,15 @@ impl DigestPass {
         let names = self.ledger.sender_names().await?;
         let tenants = everything(&self.ledger).tenants().await?;
         let tenants: HashMap<_, _> = tenants.into_iter().map(|tenant| (tenant.id, tenant.name)).collect();
-        let mut written = 0;
+        let (mut written, mut failure) = (0, None);
         for recipient in turn {
-            written += usize::from(self.write(recipient, &names, &tenants, now).await?);
+            // One that cannot be told holds no other up.
+            match self.write(recipient, &names, &tenants, now).await {
+                Ok(is_written) => written += usize::from(is_written),
+                Err(error) => failure = Some(error),
+            }
         }
-        Ok(written)
+        failure.map_or(Ok(written), Err)
     }
 
     async fn write(
@@ -86,7 +90,9 @@ impl DigestPass {
             html: text.html,
         };
         let mut transaction = self.ledger.begin(now).await?;
-        let is_written = transaction.write_mail(&mail, &[]).await?;
+        let seen = recipient.digest_day.as_deref();
+        let is_written =
+            transaction.begin_mail(&mail, seen).await? && transaction.finish_mail(&mail, seen).await?;
         if is_written {
             transaction.commit().await?;
         }

@@ -6,10 +6,11 @@
 //!
 //! What a pass does is no matter of this crate, apart from those that need the ledger alone: [`RenewalPass`],
 //! [`AuditRetentionPass`], [`PeoplePass`], [`SearchIndexPass`], [`TransferPass`], and those that write and send mail: [`NoticePass`], [`DigestPass`],
-//! [`MailPass`].
+//! [`MailPass`], [`BouncePass`].
 
 mod audit_retention;
 mod beat;
+mod bounce_pass;
 mod digest;
 mod digest_pass;
 mod driver;
@@ -30,6 +31,7 @@ mod search_index;
 mod transfer;
 
 pub use audit_retention::AuditRetentionPass;
+pub use bounce_pass::BouncePass;
 pub use digest::{Digest, DigestScope};
 pub use digest_pass::DigestPass;
 pub use environment::PassObserver;

@@ -6,11 +6,12 @@
 //! mail to a mail server that looks.
 
 mod sending;
+mod writing;
 
 pub use sending::MailOutcome;
 
-use crate::engine::{on_read, on_transaction};
-use crate::{Ledger, LedgerError, Result, Transaction};
+use crate::engine::on_read;
+use crate::{Ledger, LedgerError, Result};
 use std::collections::HashMap;
 use tegata_core::notice::NoticeStep;
 use tegata_core::{DeviceId, MailAddress, MailId, RecipientId, TenantId, Timestamp};
@@ -126,21 +127,6 @@ macro_rules! select {
     };
 }
 
-/// The day of the recipient is what makes a mail the only one: whoever writes holds the lock of all writers.
-macro_rules! insert_mail {
-    ($day:literal) => {
-        concat!(
-            "INSERT INTO mail (id, recipient, tenant, kind, day, part, address, sender_name, subject, plain, html, state, \
-             attempts, due_at, written_at) SELECT $1, r.id, $3, $4, $5, \
-             (SELECT COUNT(*) FROM mail m WHERE m.recipient = r.id AND m.kind = $4 AND m.day = $5), \
-             $6, $7, $8, $9, $10, 'waiting', 0, $11, $11 FROM notice_recipient r \
-             WHERE r.id = $2 AND COALESCE(r.",
-            $day,
-            ", '') <> $5"
-        )
-    };
-}
-
 impl Ledger {
     /// Mails that are to be tried now, those that wait longest first.
     pub async fn due_mails(&self, most: i64, now: Timestamp) -> Result<Vec<Mail>> {
@@ -176,7 +162,7 @@ impl Ledger {
         let (delayed, failed): (i64, i64) = on_read!(self, connection => {
             sqlx::query_as(
                 "SELECT (SELECT COUNT(*) FROM mail WHERE state = 'waiting' AND attempts > 0), \
-                 (SELECT COUNT(*) FROM mail WHERE written_at >= $1 AND state = 'failed')",
+                 (SELECT COUNT(*) FROM mail WHERE failed_at >= $1 AND state = 'failed')",
             )
             .bind(since.millis())
             .fetch_one(connection)
@@ -189,9 +175,10 @@ impl Ledger {
     pub async fn noted_steps(&self, tenant: &TenantId, before: Timestamp) -> Result<NotedSteps> {
         let rows: Vec<(String, i64, String, i64)> = on_read!(self, connection => {
             sqlx::query_as(
-                "SELECT n.device, n.generation, n.recipient, MIN(n.step) FROM renewal_notice n \
-                 JOIN device d ON d.id = n.device JOIN certificate c ON c.device = n.device AND c.generation = n.generation \
-                 WHERE d.tenant = $1 AND c.not_after < $2 AND c.state IN ('issued', 'delivered', 'in_use') \
+                "SELECT n.device, n.generation, n.recipient, MIN(n.step) \
+                 FROM site s CROSS JOIN device d CROSS JOIN renewal_notice n CROSS JOIN certificate c \
+                 WHERE s.tenant = $1 AND d.site = s.id AND n.device = d.id AND c.device = n.device \
+                 AND c.generation = n.generation AND c.not_after < $2 AND c.state IN ('issued', 'delivered', 'in_use') \
                  GROUP BY n.device, n.generation, n.recipient",
             )
             .bind(tenant.as_str())
@@ -210,86 +197,6 @@ impl Ledger {
 }
 
 const UNREADABLE: LedgerError = LedgerError::Unreadable("renewal_notice");
-
-impl Transaction {
-    /// Writes a mail with the notices that are in it, and that its recipient has been told for this day. Gives false, and does
-    /// nothing, where the recipient was told for this day, or is gone.
-    pub async fn write_mail(&mut self, new: &NewMail, notices: &[RenewalNotice]) -> Result<bool> {
-        let now = self.now.millis();
-        let written = on_transaction!(self.engine, connection => {
-            let query = match new.kind {
-                MailKind::Renewal => sqlx::query(insert_mail!("noticed_day")),
-                MailKind::Digest => sqlx::query(insert_mail!("digest_day")),
-            };
-            query
-                .bind(new.id.as_str())
-                .bind(new.recipient.as_str())
-                .bind(new.tenant.as_ref().map(|tenant| tenant.as_str().to_owned()))
-                .bind(new.kind.as_str())
-                .bind(new.day.as_str())
-                .bind(new.address.as_str())
-                .bind(new.sender_name.as_str())
-                .bind(new.subject.as_str())
-                .bind(new.plain.as_str())
-                .bind(new.html.as_str())
-                .bind(now)
-                .execute(connection)
-                .await?
-                .rows_affected()
-        });
-        if written == 0 {
-            return Ok(false);
-        }
-        for notice in notices {
-            on_transaction!(self.engine, connection => {
-                sqlx::query(
-                    "INSERT INTO renewal_notice (device, generation, recipient, step, mail) VALUES ($1, $2, $3, $4, $5) \
-                     ON CONFLICT (device, generation, recipient, step) DO NOTHING",
-                )
-                .bind(notice.device.as_str())
-                .bind(notice.generation)
-                .bind(new.recipient.as_str())
-                .bind(i64::from(notice.step.days()))
-                .bind(new.id.as_str())
-                .execute(connection)
-                .await?;
-            });
-        }
-        self.told_for_day(&new.recipient, new.kind, &new.day).await?;
-        Ok(true)
-    }
-
-    /// There is nothing more to tell this recipient today.
-    pub async fn told_for_day(&mut self, recipient: &RecipientId, kind: MailKind, day: &str) -> Result<()> {
-        on_transaction!(self.engine, connection => {
-            let query = match kind {
-                MailKind::Renewal => sqlx::query("UPDATE notice_recipient SET noticed_day = $2 WHERE id = $1"),
-                MailKind::Digest => sqlx::query("UPDATE notice_recipient SET digest_day = $2 WHERE id = $1"),
-            };
-            query.bind(recipient.as_str()).bind(day).execute(connection).await?;
-        });
-        Ok(())
-    }
-
-    /// Forgets mails that were written before then and are done, with the notices that were in them: who is still without a
-    /// certificate by then is told of anew.
-    pub async fn forget_mails(&mut self, before: Timestamp) -> Result<u64> {
-        Ok(on_transaction!(self.engine, connection => {
-            sqlx::query(
-                "DELETE FROM renewal_notice WHERE mail IN \
-                 (SELECT id FROM mail WHERE written_at < $1 AND state <> 'waiting')",
-            )
-            .bind(before.millis())
-            .execute(&mut *connection)
-            .await?;
-            sqlx::query("DELETE FROM mail WHERE written_at < $1 AND state <> 'waiting'")
-                .bind(before.millis())
-                .execute(connection)
-                .await?
-                .rows_affected()
-        }))
-    }
-}
 
 impl MailKind {
     /// The word in the ledger and in JSON.

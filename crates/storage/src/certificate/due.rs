@@ -1,9 +1,8 @@
 //! Which certificates will have to be renewed.
 
-use crate::engine::on_read;
 use crate::policy::PolicyPlace;
 use crate::scope::on_scoped_read;
-use crate::{Ledger, Result, ScopedLedger};
+use crate::{Result, ScopedLedger};
 use futures_util::TryStreamExt;
 use tegata_core::{DeviceId, SiteId, TenantId, Timestamp};
 
@@ -79,16 +78,28 @@ impl ScopedLedger {
         mut visit: impl FnMut(DueRenewal) + Send,
     ) -> Result<()> {
         on_scoped_read!(self, connection => {
-            let mut rows = sqlx::query_as(concat!(
-                due_columns!(),
-                "FROM certificate c JOIN device d ON d.id = c.device JOIN site s ON s.id = d.site \
-                 JOIN tenant t ON t.id = d.tenant WHERE c.not_after < $1 AND ($2 IS NULL OR d.tenant = $2) AND ",
-                one_of_each!(),
-                " ORDER BY c.not_after"
-            ))
-            .bind(before.millis())
-            .bind(self.scope.bound())
-            .fetch(connection);
+            let query = match self.scope.bound() {
+                // From the tenant's sites to their devices: other tenants' certificates are not looked at.
+                Some(tenant) => sqlx::query_as(concat!(
+                    due_columns!(),
+                    "FROM tenant t CROSS JOIN site s CROSS JOIN device d CROSS JOIN certificate c \
+                     WHERE t.id = $2 AND s.tenant = t.id AND d.site = s.id AND d.tenant = t.id AND c.device = d.id \
+                     AND c.not_after < $1 AND ",
+                    one_of_each!(),
+                    " ORDER BY c.not_after"
+                ))
+                .bind(before.millis())
+                .bind(tenant),
+                None => sqlx::query_as(concat!(
+                    due_columns!(),
+                    "FROM certificate c JOIN device d ON d.id = c.device JOIN site s ON s.id = d.site \
+                     JOIN tenant t ON t.id = d.tenant WHERE c.not_after < $1 AND ",
+                    one_of_each!(),
+                    " ORDER BY c.not_after"
+                ))
+                .bind(before.millis()),
+            };
+            let mut rows = query.fetch(connection);
             while let Some(row) = rows.try_next().await? {
                 visit(row);
             }
@@ -153,25 +164,5 @@ impl ScopedLedger {
             .fetch_all(connection)
             .await?
         }))
-    }
-}
-
-impl Ledger {
-    /// The tenants with devices whose certificates end before a moment.
-    pub async fn tenants_with_ends(&self, before: Timestamp) -> Result<Vec<TenantId>> {
-        let rows: Vec<(String,)> = on_read!(self, connection => {
-            sqlx::query_as(
-                "SELECT t.id FROM tenant t WHERE EXISTS (SELECT 1 FROM certificate c JOIN device d ON d.id = c.device \
-                 WHERE d.tenant = t.id AND c.not_after < $1 AND c.state IN ('issued', 'delivered', 'in_use')) ORDER BY t.id",
-            )
-            .bind(before.millis())
-            .fetch_all(connection)
-            .await?
-        });
-        rows.into_iter()
-            .map(|(tenant,)| {
-                TenantId::try_from(tenant).map_err(|_| crate::LedgerError::Unreadable("tenant.id"))
-            })
-            .collect()
     }
 }

@@ -13,7 +13,7 @@ pub enum MailOutcome {
     Sent,
     /// It is tried again then.
     Postponed(String, Timestamp),
-    /// Nobody tries it any more, and others are told.
+    /// Nobody tries it any more. Others are told from now on, unless no mail to anybody was taken all the while.
     GivenUp(String),
     /// There is no such address: others are told from now on.
     Bounced(String),
@@ -64,17 +64,38 @@ impl Transaction {
                 });
                 Ok(())
             }
+            MailOutcome::GivenUp(why) if self.is_anybody_reached_since(id).await? => {
+                self.bounce_mail(id, why).await
+            }
             MailOutcome::GivenUp(why) => self.fail_mail(id, why).await.map(drop),
             MailOutcome::Bounced(why) => self.bounce_mail(id, why).await,
         }
     }
 
+    /// Whether a mail to anybody was taken since this one was written: then it is its mailbox that takes none.
+    async fn is_anybody_reached_since(&mut self, id: &MailId) -> Result<bool> {
+        let (taken,): (i64,) = on_transaction!(self.engine, connection => {
+            sqlx::query_as(
+                "SELECT COUNT(*) FROM mail m WHERE m.id = $1 AND (m.state = 'sent' OR EXISTS (SELECT 1 FROM mail o \
+                 WHERE o.written_at >= m.written_at - 86400000 AND o.sent_at >= m.written_at AND o.id <> m.id))",
+            )
+            .bind(id.as_str())
+            .fetch_one(connection)
+            .await?
+        });
+        Ok(taken > 0)
+    }
+
     /// Gives whether it had not failed before.
     async fn fail_mail(&mut self, id: &MailId, why: &str) -> Result<bool> {
+        let now = self.now.millis();
         let failed = on_transaction!(self.engine, connection => {
-            let failed = sqlx::query("UPDATE mail SET state = 'failed', failure = $2 WHERE id = $1 AND state <> 'failed'")
+            let failed = sqlx::query(
+                "UPDATE mail SET state = 'failed', failure = $2, failed_at = $3 WHERE id = $1 AND state <> 'failed'",
+            )
                 .bind(id.as_str())
                 .bind(why)
+                .bind(now)
                 .execute(&mut *connection)
                 .await?
                 .rows_affected();
@@ -85,7 +106,8 @@ impl Transaction {
             failed
         });
         if failed > 0 {
-            let detail = json!({"mail": id, "why": why});
+            // Why is in the row alone: the audit log outlives whoever asks to be forgotten.
+            let detail = json!({"mail": id});
             self.audit(&Actor::System("mail"), "mail.failed", None, detail).await?;
         }
         Ok(failed > 0)
@@ -108,9 +130,10 @@ impl Transaction {
             .execute(&mut *connection)
             .await?
             .rows_affected();
-            // Those above are told at their next turn, also where that was over for today.
+            // Those above are told at their next turn, also where that was over for today, and where somebody is writing to them
+            // at this moment: no day is called so.
             sqlx::query(
-                "UPDATE notice_recipient SET noticed_day = NULL WHERE bounced_at IS NULL AND EXISTS \
+                "UPDATE notice_recipient SET noticed_day = 'again ' || $1 WHERE bounced_at IS NULL AND EXISTS \
                  (SELECT 1 FROM mail m WHERE m.id = $1 AND m.kind = 'renewal' \
                  AND (notice_recipient.tenant IS NULL OR m.tenant IS NULL OR notice_recipient.tenant = m.tenant))",
             )

@@ -9,7 +9,7 @@ use tegata_core::MailAddress;
 use tegata_installation::config::{MailConfig, MailTls};
 use tegata_installation::{Config, Failure, FailureContext};
 use tegata_mail::{MailTemplates, MailTransport, Maildir, SmtpConfig, SmtpServer, SmtpTls};
-use tegata_scheduler::{DigestPass, MailPass, MailWriter, NoticePass, Scheduler};
+use tegata_scheduler::{BouncePass, DigestPass, MailPass, MailWriter, NoticePass, Scheduler};
 
 /// What the passes about mail need.
 pub struct MailServices {
@@ -40,7 +40,10 @@ impl MailServices {
         scheduler.add(NoticePass::new(ledger.clone(), context.renewal, entropy.clone(), writer.clone()));
         scheduler.add(DigestPass::new(ledger.clone(), entropy.clone(), writer));
         let installation = context.installation.as_str().to_owned();
-        scheduler.add(MailPass::new(ledger.clone(), transport, from, installation, bounces));
+        if let Some(folder) = bounces {
+            scheduler.add(BouncePass::new(ledger.clone(), installation.clone(), folder));
+        }
+        scheduler.add(MailPass::new(ledger.clone(), transport, from, installation));
     }
 }
 

@@ -10,7 +10,7 @@
 //! | `backchannel-logout` | exclusive | a client may hear the same twice; what it has taken is gone |
 //! | `invitation-lists` | none | each step takes lines that still wait, under the lock of all writers |
 //! | `token-keys` | none | whoever changes the succession holds its lock |
-//! | `hierarchy`, `crl-publishers`, `ocsp-responders`, `scep-registrars`, `sightings`, `client-…`, `stored-clients`, `listener-…`, `canary` | none | what they keep is the server's own |
+//! | `hierarchy`, `crl-publishers`, `ocsp-responders`, `scep-registrars`, `sightings`, `client-…`, `stored-clients`, `listener-…`, `bounces`, `canary` | none | what they keep is the server's own |
 
 mod backchannel_logout;
 mod canary;

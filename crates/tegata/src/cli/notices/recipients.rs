@@ -136,6 +136,9 @@ async fn meant(
     if level == NoticeLevel::Operator && options.digest_hour.is_none() {
         return Err(Failure::misuse("an operator is told of the day's work: say --digest-hour"));
     }
+    if level == NoticeLevel::Person && options.digest_hour.is_some() {
+        return Err(Failure::misuse("the day's work is its site's or its tenant's: leave --digest-hour out"));
+    }
     if level >= NoticeLevel::Support {
         return match (&place.tenant, &place.site, &options.person) {
             (None, None, None) => Ok((None, None, None)),
