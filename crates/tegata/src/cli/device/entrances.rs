@@ -63,7 +63,9 @@ impl EntranceLines {
         let mut page = EntrancePage { site: site.id.clone(), within, after: None, limit: PAGE };
         loop {
             let (entrances, end) = rows.entrances(&page).await.doing(READ)?;
-            entrances.iter().for_each(|entrance| self.print(entrance));
+            for entrance in &entrances {
+                self.print(entrance);
+            }
             match end {
                 Some(end) => page.after = Some(end),
                 None => return Ok(()),
