@@ -85,7 +85,7 @@ fn hand_over(together: &mut ServersTogether) {
     );
     writeln!(lock.input(), "BEGIN; SELECT 1 FROM site WHERE name = '二号店' FOR NO KEY UPDATE;")
         .expect("a lock");
-    eventually("the transfer waits for a site", Duration::from_secs(60), || {
+    eventually("the transfer waits for a site", Duration::from_mins(1), || {
         let waits = "SELECT COUNT(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'UPDATE site%' \
                      AND datname = current_database()";
         run("psql", &["-At", "--dbname", &url, "--command", waits]).trim() != "0"

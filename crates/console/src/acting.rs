@@ -229,12 +229,19 @@ impl ConsoleService {
         if !is_of_the_person(refusal) {
             return outcome;
         }
-        let (device, code) = (device.cloned(), refusal.code());
+        let (device, code) = (self.seen_of(by, device).await, refusal.code());
         let note = RefusalNote { action: "console.refused", actor: by.actor(), device, code, at: by.at };
         if let Err(error) = self.context.ledger.note_refusal(note).await {
             tracing::warn!(%error, code, "a refusal could not be written down");
         }
         outcome
+    }
+
+    /// The device of a request, if it is one that they may know of: nobody writes into the history of another company's device.
+    async fn seen_of(&self, by: &Acting, device: Option<&DeviceId>) -> Option<DeviceId> {
+        let rows = self.sight(by, Act::SeeDevices).map_or_else(|_| self.own_rows(by), |sight| sight.rows);
+        let found = rows.device(device?).await.ok().flatten();
+        found.map(|device| device.id)
     }
 
     /// Somebody who is signed in, as the ledger has them at a moment.

@@ -9,7 +9,7 @@ use tegata_web::japan_date::in_japan;
 /// The day that is asked about, and what there is of it by now.
 #[derive(Clone)]
 pub(crate) struct AskedDay {
-    /// Written like `2026-11-30`.
+    /// Year, month and day, as in `2026-11-30`.
     pub(crate) text: String,
     pub(crate) within: EntranceSpell,
 }

@@ -1,9 +1,9 @@
 //! Views of the list of devices that people keep: how it is narrowed and sorted, under a name.
 
-use crate::acting::Acting;
+use crate::acting::{Acting, ActingTransaction};
 use crate::pages::devices::ListQuery;
 use crate::service::{ConsoleService, refusal};
-use tegata_core::{Name, Refusal};
+use tegata_core::{Act, Name, Refusal};
 use tegata_storage::{LedgerError, SavedView};
 
 /// The longest query that is kept, in bytes: one with every restriction is shorter.
@@ -15,6 +15,7 @@ impl ConsoleService {
     /// # Errors
     /// The ledger cannot be read.
     pub(crate) async fn views_of(&self, by: &Acting) -> Result<Vec<SavedView>, Refusal> {
+        by.reach(Act::SeeDevices)?;
         self.own_rows(by).saved_views(&by.session.person).await.map_err(refusal)
     }
 
@@ -25,7 +26,7 @@ impl ConsoleService {
     pub(crate) async fn save_view(&self, by: &Acting, name: &str, query: &str) -> Result<String, Refusal> {
         let name = Name::label(name).map_err(|_| Refusal::ViewUnfit)?;
         let query = kept(query)?;
-        let mut acting = self.begin_within(self.own_rows(by), by).await?;
+        let mut acting = self.begin_with_views(by).await?;
         match acting.rows.save_view(&by.session.person, &name, &query).await {
             Ok(()) => acting.commit().await.map(|()| query),
             Err(LedgerError::Guard(_)) => Err(Refusal::ViewsFull),
@@ -38,12 +39,24 @@ impl ConsoleService {
     /// # Errors
     /// The ledger cannot be written.
     pub(crate) async fn forget_view(&self, by: &Acting, name: &str) -> Result<(), Refusal> {
-        let mut acting = self.begin_within(self.own_rows(by), by).await?;
+        let mut acting = self.begin_with_views(by).await?;
         match acting.rows.forget_view(&by.session.person, name).await {
             Ok(()) => acting.commit().await,
             Err(LedgerError::Guard(_)) => Ok(()),
             Err(error) => Err(refusal(error)),
         }
+    }
+}
+
+impl ConsoleService {
+    /// Views are the person's own: a program that acts for them leaves them as they are.
+    async fn begin_with_views(&self, by: &Acting) -> Result<ActingTransaction, Refusal> {
+        if by.scopes.is_some() {
+            return Err(Refusal::ScopeInsufficient);
+        }
+        let begun = self.begin_within(self.own_rows(by), by).await?;
+        begun.by.reach(Act::SeeDevices)?;
+        Ok(begun)
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) fn is_seen_by_the_vendor_alone(
     }
     // The first check comes soon after the start.
     let asked = || auditor.at(installation, "/api/v1/health").send().expect(200).json();
-    eventually("a check was done", Duration::from_secs(60), || !asked()["check"].is_null());
+    eventually("a check was done", Duration::from_mins(1), || !asked()["check"].is_null());
     let report = asked();
     assert_eq!((&report["ok"], &report["troubles"]), (&json!(true), &json!([])), "{report}");
     assert_eq!((&report["check"]["ok"], &report["ledger"]["engine"]), (&json!(true), &json!("SQLite")));
