@@ -1,18 +1,19 @@
 //! Who is acting, and how far they reach.
 
-use crate::people::{FormSeal, SignedInPerson};
+use crate::people::{FormSeal, ScopedProgram, SignedInPerson};
 use crate::service::{ConsoleService, refusal};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::response::{IntoResponse, Redirect, Response};
 use http::request::Parts;
 use serde::de::DeserializeOwned;
+use serde_json::json;
 use std::sync::Arc;
-use tegata_core::access::{ConsoleScope, Reach};
+use tegata_core::access::Reach;
 use tegata_core::{
     Act, ActTarget, DeviceId, Justification, PersonId, Refusal, RoleHolder, SiteId, TenantId, Timestamp,
 };
 use tegata_storage::{
-    ActingPerson, Actor, LiveSession, Principal, RefusalNote, ScopedLedger, ScopedTransaction,
+    ActingPerson, Actor, AuditNote, LiveSession, Principal, RefusalNote, ScopedLedger, ScopedTransaction,
 };
 use tegata_web::{Presented, Problem, ReaderLanguage, RequestTime, StrictForm, StrictJson};
 
@@ -28,7 +29,7 @@ pub(crate) struct Acting {
     pub(crate) holder: RoleHolder,
     pub(crate) form: Arc<dyn FormSeal>,
     /// What a program may do that acts for them by a token; nothing where they act themselves.
-    pub(crate) scopes: Option<Vec<ConsoleScope>>,
+    pub(crate) program: Option<ScopedProgram>,
     /// The device in hand.
     pub(crate) device: DeviceId,
     /// The time of the request.
@@ -80,7 +81,7 @@ impl Acting {
     /// Somebody with what was shown of them: a form, and the scopes of a program's token.
     fn of(
         person: ActingPerson,
-        (form, scopes): (Arc<dyn FormSeal>, Option<Vec<ConsoleScope>>),
+        (form, program): (Arc<dyn FormSeal>, Option<ScopedProgram>),
         device: DeviceId,
         at: Timestamp,
     ) -> Self {
@@ -91,16 +92,21 @@ impl Acting {
             sites,
             roles: session.roles.clone(),
         };
-        Self { session, holder, form, scopes, device, at }
+        Self { session, holder, form, program, device, at }
     }
 
     /// This person, as the ledger has them at another moment.
     fn anew(&self, person: ActingPerson, at: Timestamp) -> Self {
-        Self::of(person, (self.form.clone(), self.scopes.clone()), self.device.clone(), at)
+        Self::of(person, (self.form.clone(), self.program.clone()), self.device.clone(), at)
     }
 
     pub(crate) fn actor(&self) -> Actor {
         Actor::Person(self.session.person.clone())
+    }
+
+    /// The program by which they act, if it is one.
+    pub(crate) fn client_id(&self) -> Option<&str> {
+        self.program.as_ref().map(|program| program.client_id.as_str())
     }
 
     /// Why they act, where they have said so in this session.
@@ -152,8 +158,8 @@ impl Acting {
 
     /// A token narrows what a person may and widens nothing: what it does not name, the program does not do.
     fn must_have_scope(&self, act: Act) -> Result<(), Refusal> {
-        let has = |scopes: &Vec<ConsoleScope>| scopes.iter().any(|scope| scope.act() == act);
-        if self.scopes.as_ref().is_none_or(has) { Ok(()) } else { Err(Refusal::ScopeInsufficient) }
+        let has = |program: &ScopedProgram| program.scopes.iter().any(|scope| scope.act() == act);
+        if self.program.as_ref().is_none_or(has) { Ok(()) } else { Err(Refusal::ScopeInsufficient) }
     }
 
     /// Whether they may do this to something of a site, for what a page offers.
@@ -201,7 +207,7 @@ impl ConsoleService {
         by: &Acting,
     ) -> Result<ActingTransaction, Refusal> {
         let mut rows = rows.begin(by.at).await.map_err(refusal)?;
-        let person = rows.act_as(&by.session.id, &by.device).await.map_err(refusal)?;
+        let person = rows.act_as(&by.session.id, &by.device, by.client_id()).await.map_err(refusal)?;
         Ok(ActingTransaction { by: by.anew(person, by.at), rows })
     }
 
@@ -237,6 +243,18 @@ impl ConsoleService {
         outcome
     }
 
+    /// Writes down that somebody takes a list away as a file, and why, where they said it.
+    pub(crate) async fn note_export(&self, by: &Acting, file: &'static str) -> Result<(), Refusal> {
+        let because = by.because();
+        let detail = json!({
+            "tenant": by.session.tenant, "file": file,
+            "reason": because.map(Justification::reason), "ticket": because.map(Justification::ticket),
+        });
+        let note =
+            AuditNote { actor: by.actor(), action: "console.exported", device: None, detail, at: by.at };
+        self.context.ledger.group(note).await.map_err(refusal)
+    }
+
     /// The device of a request, if it is one that they may know of: nobody writes into the history of another company's device.
     async fn seen_of(&self, by: &Acting, device: Option<&DeviceId>) -> Option<DeviceId> {
         let rows = self.sight(by, Act::SeeDevices).map_or_else(|_| self.own_rows(by), |sight| sight.rows);
@@ -249,10 +267,10 @@ impl ConsoleService {
     /// # Errors
     /// [`Refusal::SignInNeeded`] where they are not.
     pub(crate) async fn acting(&self, person: SignedInPerson, at: Timestamp) -> Result<Acting, Refusal> {
-        let SignedInPerson { session, device, form, scopes } = person;
+        let SignedInPerson { session, device, form, program } = person;
         let rows = self.context.ledger.within(Principal::person(&session).scope());
         let known = rows.acting_person(&session.id, &device, at).await.map_err(refusal)?;
-        Ok(Acting::of(known.ok_or(Refusal::SignInNeeded)?, (form, scopes), device, at))
+        Ok(Acting::of(known.ok_or(Refusal::SignInNeeded)?, (form, program), device, at))
     }
 }
 
@@ -289,7 +307,7 @@ impl FromRequestParts<ConsoleService> for Acting {
         let person = service.people.current(certificate.as_ref(), &parts.headers, time.now()).await?;
         let person = person.ok_or(Refusal::SignInNeeded)?;
         // Pages are for people: a program has the API.
-        if person.scopes.is_some() && !parts.uri.path().starts_with(API) {
+        if person.program.is_some() && !parts.uri.path().starts_with(API) {
             return Err(Refusal::ScopeInsufficient.into());
         }
         Ok(service.acting(person, time.now()).await?)

@@ -242,7 +242,11 @@ async fn before(
     repeat: Option<RepeatableRequest<'_>>,
 ) -> Result<Option<String>, Refusal> {
     let Some(repeat) = repeat else { return Ok(None) };
-    let known = acting.rows.answer_before(&acting.by.session.person, repeat.key).await.map_err(refusal)?;
+    let known = acting
+        .rows
+        .answer_before(&acting.by.session.person, &repeat.key_of(&acting.by))
+        .await
+        .map_err(refusal)?;
     match known {
         Some(known) if known.request_hash == repeat.hash() => Ok(Some(known.answer)),
         Some(_) => Err(Refusal::IdempotencyKeyReused),
@@ -258,10 +262,16 @@ async fn keep(
     let Some(repeat) = repeat else { return Ok(()) };
     let answer = serde_json::to_string(answer).map_err(|_| Refusal::Internal)?;
     let kept = KeptAnswer { request_hash: repeat.hash(), answer };
-    acting.rows.keep_answer(&acting.by.session.person, repeat.key, &kept).await.map_err(refusal)
+    let key = repeat.key_of(&acting.by);
+    acting.rows.keep_answer(&acting.by.session.person, &key, &kept).await.map_err(refusal)
 }
 
 impl RepeatableRequest<'_> {
+    /// Each program of a person has keys of its own.
+    fn key_of(&self, by: &Acting) -> String {
+        by.client_id().map_or_else(|| self.key.to_owned(), |client| format!("{client} {}", self.key))
+    }
+
     fn hash(&self) -> Vec<u8> {
         digest(&SHA256, self.text.as_bytes()).as_ref().to_vec()
     }

@@ -5,6 +5,8 @@ use axum::response::{IntoResponse, Response};
 use futures_util::Stream;
 use http::header::{CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_TYPE};
 use std::io;
+use tegata_core::Timestamp;
+use tegata_core::japan_date::in_japan;
 use tegata_core::spreadsheet::neutralized;
 
 /// Excel reads UTF-8 where the file says so.
@@ -14,6 +16,12 @@ pub(crate) const MARK: &str = "\u{feff}";
 pub(crate) fn line(cells: &[&str]) -> String {
     let cells: Vec<_> = cells.iter().map(|cell| quoted(&neutralized(cell))).collect();
     format!("{}\r\n", cells.join(","))
+}
+
+/// A time as a spreadsheet sorts it, by the clock of Japan like the pages: `2026-11-22 00:30:05`.
+pub(crate) fn time(at: Timestamp) -> String {
+    let date = in_japan(at.whole_second());
+    format!("{} {:02}:{:02}:{:02}", date.date(), date.hour(), date.minute(), date.second())
 }
 
 fn quoted(cell: &str) -> String {

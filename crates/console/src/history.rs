@@ -69,7 +69,8 @@ impl<'a> HistoryReader<'a> {
     pub(crate) async fn any_line(&mut self, entry: &AuditEntry) -> Result<HistoryLine, Refusal> {
         let value: Value = serde_json::from_str(&entry.entry).unwrap_or_default();
         let action = value["action"].as_str().unwrap_or_default();
-        let sentence = || sentence(action, self.language).unwrap_or(action).to_owned();
+        let other = || format!("{} ({action})", self.language.pick("そのほかの記録", "Another entry"));
+        let sentence = || sentence(action, self.language).map_or_else(other, str::to_owned);
         let what = what(action, &value["detail"], self.language).unwrap_or_else(sentence);
         self.told(entry, &value, what).await
     }
@@ -86,6 +87,9 @@ impl<'a> HistoryReader<'a> {
         let because = &value["because"];
         let call = because["reason"].as_str().zip(because["ticket"].as_str());
         let call = call.map(|(reason, ticket)| format!("{reason} [{ticket}]"));
+        let program = value["program"].as_str();
+        let program = program.map(|name| format!("{} {name}", self.language.pick("プログラム:", "program:")));
+        let call = [call, program].into_iter().flatten().reduce(|call, program| format!("{call} {program}"));
         Ok(HistoryLine { at: moment(entry.at, self.language), what, by, note, call })
     }
 

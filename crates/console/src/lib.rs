@@ -47,7 +47,7 @@ pub use health::{
     CaHealth, CheckSummary, GateHealth, HealthLookup, HealthReport, InstallationCounts, InstallationHealth,
     LedgerHealth, ListHealth, PassHealth, ReceiverHealth, ServerHealth, Trouble,
 };
-pub use people::{FormSeal, PersonLookup, SignedInPeople, SignedInPerson};
+pub use people::{FormSeal, PersonLookup, ScopedProgram, SignedInPeople, SignedInPerson};
 pub use service::ConsoleService;
 
 use axum::Router;

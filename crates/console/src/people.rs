@@ -44,6 +44,15 @@ pub struct SignedInPerson {
     pub device: DeviceId,
     /// What ties forms to their browser.
     pub form: Arc<dyn FormSeal>,
-    /// What a program may do that acts for them by a token; nothing where they act themselves.
-    pub scopes: Option<Vec<ConsoleScope>>,
+    /// The program that acts for them by a token; nothing where they act themselves.
+    pub program: Option<ScopedProgram>,
+}
+
+/// A program that somebody signed in to, as its token says it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ScopedProgram {
+    /// The client as it is registered.
+    pub client_id: String,
+    /// What it may do for them.
+    pub scopes: Vec<ConsoleScope>,
 }

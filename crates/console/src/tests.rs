@@ -87,7 +87,7 @@ impl Desk {
         self.write(async |transaction| transaction.start_session(&new).await).await;
         let session = context.ledger.session_named(&new.id, &self.seat.id, START).await.unwrap().unwrap();
         let person =
-            SignedInPerson { session, device: self.seat.id.clone(), form: Arc::new(NoSeal), scopes: None };
+            SignedInPerson { session, device: self.seat.id.clone(), form: Arc::new(NoSeal), program: None };
         self.service.acting(person, START).await.unwrap()
     }
 
@@ -236,5 +236,5 @@ async fn names_of_another_company_s_people_are_masked_by_their_type() {
 async fn signed_in(by: &Acting, desk: &Desk) -> SignedInPerson {
     let ledger = &desk.installation.context.ledger;
     let session = ledger.session_named(&by.session.id, &desk.seat.id, START).await.unwrap().unwrap();
-    SignedInPerson { session, device: desk.seat.id.clone(), form: Arc::new(NoSeal), scopes: None }
+    SignedInPerson { session, device: desk.seat.id.clone(), form: Arc::new(NoSeal), program: None }
 }

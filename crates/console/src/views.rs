@@ -51,7 +51,7 @@ impl ConsoleService {
 impl ConsoleService {
     /// Views are the person's own: a program that acts for them leaves them as they are.
     async fn begin_with_views(&self, by: &Acting) -> Result<ActingTransaction, Refusal> {
-        if by.scopes.is_some() {
+        if by.program.is_some() {
             return Err(Refusal::ScopeInsufficient);
         }
         let begun = self.begin_within(self.own_rows(by), by).await?;

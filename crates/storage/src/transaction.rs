@@ -32,6 +32,8 @@ pub struct Transaction {
     pub(crate) scope: Scope,
     /// Why whoever acts in it does so: its entries say it.
     pub(crate) because: Option<Justification>,
+    /// The program by which somebody acts, if it is one.
+    pub(crate) program: Option<String>,
 }
 
 /// What all transactions of an opened ledger share.
@@ -57,6 +59,8 @@ struct ChainedEntry<'a, D> {
     detail: D,
     #[serde(skip_serializing_if = "Option::is_none")]
     because: Option<&'a Justification>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    program: Option<&'a str>,
 }
 
 /// Where the chains were when something began that may be undone alone.
@@ -103,6 +107,7 @@ impl Transaction {
             shared,
             scope: Scope::Installation,
             because: None,
+            program: None,
         })
     }
 
@@ -185,6 +190,7 @@ impl Transaction {
             device,
             detail,
             because: self.because.as_ref(),
+            program: self.program.as_deref(),
         };
         let text = serde_json::to_string(&chained).map_err(|_| LedgerError::Unreadable("an audit entry"))?;
         let hash = next_hash(&self.head.audit_hash, &text);

@@ -225,7 +225,7 @@ impl ConsoleService {
         headers: &HeaderMap,
     ) -> WebResult<Response> {
         let seen = seen(headers)?;
-        let text = format!("{command:?} {device} {note}");
+        let text = format!("{command:?} {device} {own} {seen:?} {note}");
         let key = key(headers)?;
         let repeat = key.map(|key| RepeatableRequest { key, text: &text });
         let asked = DeviceRequest { device, command, note: note.trim(), own, seen: seen.as_deref(), repeat };

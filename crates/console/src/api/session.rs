@@ -83,7 +83,7 @@ pub(crate) async fn justify(
     State(service): State<ConsoleService>,
     ActingJson { by, body: said, .. }: ActingJson<JustificationJson>,
 ) -> WebResult<http::StatusCode> {
-    if by.scopes.is_some() {
+    if by.program.is_some() {
         // Why somebody acts they say themselves.
         return Err(Refusal::ScopeInsufficient.into());
     }

@@ -38,6 +38,7 @@ pub(crate) async fn show(
 ) -> WebResult<Response> {
     let sight = service.sight(&by, Act::SeeDevices)?;
     let page = asked.page(&sight, by.at, PAGE)?;
+    service.note_export(&by, "devices.csv").await?;
     let rest = DevicesRest { service, by, rows: sight.rows, page, language, is_first: true };
     Ok(csv::file("devices.csv", stream::unfold(Some(rest), next)))
 }
@@ -79,8 +80,8 @@ fn head(language: Language) -> String {
             "端末番号",
             "状態",
             "種類",
-            "最後に使われた日時",
-            "証明書の期限",
+            "最後に使われた日時（日本時間）",
+            "証明書の期限（日本時間）",
             "識別子",
         ],
         Language::En => [
@@ -90,8 +91,8 @@ fn head(language: Language) -> String {
             "number",
             "state",
             "kind",
-            "last seen",
-            "certificate until",
+            "last seen (Japan)",
+            "certificate until (Japan)",
             "identifier",
         ],
     };
@@ -100,7 +101,7 @@ fn head(language: Language) -> String {
 
 fn line(known: &LedgerDevice, language: Language) -> String {
     let device = &known.device;
-    let time = |at: Option<Timestamp>| at.map(|at| at.whole_second().to_string()).unwrap_or_default();
+    let time = |at: Option<Timestamp>| at.map(csv::time).unwrap_or_default();
     csv::line(&[
         &device.tenant_name,
         &device.site_name,

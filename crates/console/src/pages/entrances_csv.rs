@@ -44,6 +44,7 @@ pub(crate) async fn show(
     let day = AskedDay::parse(asked.date.as_deref(), by.at)?;
     let (tenant, site) = (asked.tenant()?, asked.site()?);
     let (sight, sites) = service.sites_of_entrances(&by, tenant.as_ref(), site.as_ref()).await?;
+    service.note_export(&by, "entrances.csv").await?;
     let rest = EntrancesRest {
         service,
         by,

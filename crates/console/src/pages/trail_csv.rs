@@ -36,6 +36,7 @@ pub(crate) async fn show(
 ) -> WebResult<Response> {
     let sight = service.sight(&by, Act::ExportAudit)?;
     let page = asked.page(&by, &sight, PAGE)?.ok_or(Refusal::RequestMalformed)?;
+    service.note_export(&by, "trail.csv").await?;
     let rest = TrailRest { service, by, rows: sight.rows, page, language, is_first: true };
     Ok(csv::file("trail.csv", stream::unfold(Some(rest), next)))
 }
@@ -68,7 +69,7 @@ impl TrailRest {
             let text_of = |one: Option<&dyn ToString>| one.map(ToString::to_string).unwrap_or_default();
             text.push_str(&csv::line(&[
                 &entry.seq.to_string(),
-                &entry.at.whole_second().to_string(),
+                &csv::time(entry.at),
                 &told.line.what,
                 &label,
                 &told.label.unwrap_or_default(),
@@ -86,11 +87,29 @@ impl TrailRest {
 
 fn head(language: Language) -> String {
     csv::line(&match language {
-        Language::Ja => {
-            ["番号", "日時", "内容", "端末", "対象", "利用者", "操作した人", "メモ", "用件", "端末の識別子"]
-        }
-        Language::En => {
-            ["number", "time", "what", "device", "for", "person", "by", "note", "call", "device identifier"]
-        }
+        Language::Ja => [
+            "番号",
+            "日時（日本時間）",
+            "内容",
+            "端末",
+            "対象",
+            "利用者",
+            "操作した人",
+            "メモ",
+            "用件",
+            "端末の識別子",
+        ],
+        Language::En => [
+            "number",
+            "time (Japan)",
+            "what",
+            "device",
+            "for",
+            "person",
+            "by",
+            "note",
+            "call",
+            "device identifier",
+        ],
     })
 }

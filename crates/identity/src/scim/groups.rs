@@ -33,6 +33,16 @@ struct SiteChange {
     members: Option<BTreeSet<String>>,
 }
 
+/// A site as the directory knows it, in the transaction that changes it.
+struct ComparedSite {
+    transaction: ScopedTransaction,
+    /// All sites of the tenant.
+    sites: Vec<DirectorySite>,
+    site: DirectorySite,
+    key: ExternalKeyUpdate,
+    moves: Vec<MemberMove>,
+}
+
 pub(super) async fn list(
     State(service): State<IdentityService>,
     caller: ScimCaller,
@@ -137,29 +147,24 @@ impl ScimCaller {
     }
 
     /// What is compared is what is changed: both in one transaction, as long as few people come or go. More are looked at
-    /// first, so that one who may not keeps everybody, and then come and go some at a time: others write in between, and whoever
-    /// breaks off in the middle repeats the request, which does what is left.
+    /// first, so that one who may not keeps everybody; then it is compared again, for others may have written meanwhile. They come
+    /// and go some at a time, and whoever breaks off in the middle repeats the request, which does what is left.
     async fn change_site(
         &self,
         service: &IdentityService,
         id: &str,
         headers: &HeaderMap,
-        said: impl FnOnce(&DirectorySite, &BTreeSet<String>) -> ScimResult<SiteChange>,
+        said: impl Fn(&DirectorySite, &BTreeSet<String>) -> ScimResult<SiteChange>,
     ) -> ScimResult<()> {
-        let mut transaction = self.begin().await?;
-        let sites = transaction.directory_sites_in_hand(&self.tenant).await?;
-        let site = site_with(&sites, id)?;
-        let members = transaction.site_members_in_hand(&site.id).await?;
-        group::shown(site, Some(&members), &service.context.addresses.portal).check(headers)?;
-        let before: BTreeSet<_> = members.iter().map(|member| member.person.to_string()).collect();
-        let change = said(site, &before)?;
-        let moves = change.members.map_or_else(|| Ok(Vec::new()), |after| moves(&before, &after))?;
-        if moves.len() > TOGETHER {
-            drop(transaction);
+        let mut compared = self.compare_site(service, id, headers, &said).await?;
+        if compared.moves.len() > TOGETHER {
+            let moves = std::mem::take(&mut compared.moves);
+            drop(compared);
             self.check_all(&moves).await?;
-            transaction = self.begin().await?;
+            compared = self.compare_site(service, id, headers, &said).await?;
         }
-        self.set_key(&mut transaction, site, &sites, change.key).await?;
+        let ComparedSite { mut transaction, sites, site, key, moves } = compared;
+        self.set_key(&mut transaction, &site, &sites, key).await?;
         let mut parts = moves.chunks(TOGETHER).peekable();
         loop {
             for one in parts.next().unwrap_or_default() {
@@ -171,6 +176,24 @@ impl ScimCaller {
             }
             transaction = self.begin().await?;
         }
+    }
+
+    async fn compare_site(
+        &self,
+        service: &IdentityService,
+        id: &str,
+        headers: &HeaderMap,
+        said: &impl Fn(&DirectorySite, &BTreeSet<String>) -> ScimResult<SiteChange>,
+    ) -> ScimResult<ComparedSite> {
+        let mut transaction = self.begin().await?;
+        let sites = transaction.directory_sites_in_hand(&self.tenant).await?;
+        let site = site_with(&sites, id)?.clone();
+        let members = transaction.site_members_in_hand(&site.id).await?;
+        group::shown(&site, Some(&members), &service.context.addresses.portal).check(headers)?;
+        let before: BTreeSet<_> = members.iter().map(|member| member.person.to_string()).collect();
+        let SiteChange { key, members } = said(&site, &before)?;
+        let moves = members.map_or_else(|| Ok(Vec::new()), |after| moves(&before, &after))?;
+        Ok(ComparedSite { transaction, sites, site, key, moves })
     }
 
     async fn set_key(

@@ -126,7 +126,7 @@ scoped_writes! {
     end_provider_sessions(logout: &ProviderLogout<'_>, actor: &Actor) -> u64;
     start_session(new: &StartSession) -> StartedSession;
     require_session(person: &PersonId, session: &SessionId) -> ();
-    act_as(session: &SessionId, device: &DeviceId) -> ActingPerson;
+    act_as(session: &SessionId, device: &DeviceId, program: Option<&str>) -> ActingPerson;
     end_session(person: &PersonId, session: &SessionId, actor: &Actor) -> ();
     end_other_sessions(person: &PersonId, kept: &SessionId, actor: &Actor) -> u64;
 }

@@ -61,17 +61,24 @@ impl ScopedLedger {
 
 impl Transaction {
     /// Who acts from a session on this device. Nobody can end it or take a role away until the transaction ends, so whoever was
-    /// thrown out or demoted since the request came changes nothing any more. Its audit entries say why they act, from here on.
+    /// thrown out or demoted since the request came changes nothing any more. Its audit entries say why they act, and by which
+    /// program, from here on.
     ///
     /// # Errors
     /// [`Refusal::SignInNeeded`] when the session does not last, or not on this device.
-    pub async fn act_as(&mut self, session: &SessionId, device: &DeviceId) -> Result<ActingPerson> {
+    pub async fn act_as(
+        &mut self,
+        session: &SessionId,
+        device: &DeviceId,
+        program: Option<&str>,
+    ) -> Result<ActingPerson> {
         let now = self.now;
         let found = on_transaction!(self.engine, connection => {
             acting_person!(connection, session, device, now, self.scope)
         });
         let person = ActingPerson::of(found)?.ok_or(LedgerError::Refused(Refusal::SignInNeeded))?;
         self.because.clone_from(&person.session.justification);
+        self.program = program.map(str::to_owned);
         Ok(person)
     }
 

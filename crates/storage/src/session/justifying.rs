@@ -29,9 +29,20 @@ impl Transaction {
             .await?
         });
         let (tenant,) = kept.ok_or(LedgerError::Guard("there is no such session"))?;
-        let detail = json!({
-            "tenant": tenant, "session": session, "reason": because.map(Justification::reason), "ticket": because.map(Justification::ticket),
-        });
-        self.audit(actor, if because.is_some() { "call.begun" } else { "call.ended" }, None, detail).await
+        let detail = |because: Option<&Justification>| {
+            json!({
+                "tenant": tenant, "session": session,
+                "reason": because.map(Justification::reason), "ticket": because.map(Justification::ticket),
+            })
+        };
+        if because.is_none() || self.because.is_some() {
+            self.audit(actor, "call.ended", None, detail(None)).await?;
+        }
+        // What comes from here on is of the new call.
+        self.because = because.cloned();
+        if because.is_some() {
+            self.audit(actor, "call.begun", None, detail(because)).await?;
+        }
+        Ok(())
     }
 }

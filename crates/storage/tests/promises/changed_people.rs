@@ -113,7 +113,7 @@ on_both_engines! {
         change(fixture, &person, &demoted).await.unwrap();
         let before = fixture.audited().await;
         let mut transaction = rows(fixture).begin(day(1)).await.unwrap();
-        let acting = transaction.act_as(&session.id, &device).await.unwrap();
+        let acting = transaction.act_as(&session.id, &device, None).await.unwrap();
         assert_eq!((&acting.session.roles, acting.sites.as_slice()), (&roles, std::slice::from_ref(&fixture.site)));
         transaction.act_on_device(&device, DeviceAction::Suspend, "見当たらない", &Actor::Person(person)).await.unwrap();
         transaction.commit().await.unwrap();
@@ -122,7 +122,7 @@ on_both_engines! {
             assert!(entry.contains(said), "{said}: {entry}");
         }
         let mut late = rows(fixture).begin(day(1)).await.unwrap();
-        let outcome = late.act_as(&session.id, &device).await;
+        let outcome = late.act_as(&session.id, &device, None).await;
         assert_eq!(refused(&outcome), Some(Refusal::SignInNeeded), "the device in hand was stopped");
     }
 

@@ -415,7 +415,7 @@ async fn write_of_the_console(rows: &ScopedLedger, of: &Possessions, answers: &m
             assert!(answers.insert(stringify!($name), format!("{answer:?}")).is_none());
         }};
     }
-    write!(act_as(&of.session, &of.device));
+    write!(act_as(&of.session, &of.device, None));
     write!(save_view(&of.person, &Name::label("侵入").unwrap(), "state=active"));
     write!(forget_view(&of.person, VIEW));
 }

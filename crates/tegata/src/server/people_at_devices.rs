@@ -2,7 +2,7 @@
 
 use http::HeaderMap;
 use std::sync::Arc;
-use tegata_console::{FormSeal, PersonLookup, SignedInPeople, SignedInPerson};
+use tegata_console::{FormSeal, PersonLookup, ScopedProgram, SignedInPeople, SignedInPerson};
 use tegata_core::access::ConsoleScope;
 use tegata_core::{Refusal, Timestamp};
 use tegata_identity::{EndingSession, IdentityService, PersonAtDevice};
@@ -75,11 +75,11 @@ impl ConsolePeople {
         now: Timestamp,
     ) -> Result<Option<SignedInPerson>, Refusal> {
         let token = self.tokens.delegated(headers, certificate, &self.audience, now).await?;
-        let Some(DelegatedToken { session, device, scope, .. }) = token else { return Ok(None) };
+        let Some(DelegatedToken { client_id, session, device, scope }) = token else { return Ok(None) };
         let session = self.ledger.session_named(&session, &device, now).await?;
         let session = session.ok_or(Refusal::TokenRevoked)?;
-        let scopes = Some(ConsoleScope::of(&scope).collect());
-        Ok(Some(SignedInPerson { session, device, form: Arc::new(NoForm), scopes }))
+        let program = Some(ScopedProgram { client_id, scopes: ConsoleScope::of(&scope).collect() });
+        Ok(Some(SignedInPerson { session, device, form: Arc::new(NoForm), program }))
     }
 }
 
@@ -99,7 +99,7 @@ impl SignedInPeople for ConsolePeople {
                 session: person.session.clone(),
                 device: person.holder.device.clone(),
                 form: Arc::new(BrowserSeal(person)),
-                scopes: None,
+                program: None,
             }))
         })
     }
