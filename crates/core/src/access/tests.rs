@@ -139,7 +139,8 @@ fn nobody_acts_on_a_person_who_may_do_more_nor_gives_such_a_role() {
 
 #[test]
 fn an_auditor_changes_nothing() {
-    let reading = [Act::OwnSessions, Act::SeeDevices, Act::SeePeople, Act::ReadAudit, Act::ExportAudit];
+    let reading =
+        [Act::OwnSessions, Act::SeeDevices, Act::SeePeople, Act::ReadAudit, Act::ExportAudit, Act::SeeHealth];
     for &act in Act::ALL {
         assert_eq!(act.reach(PersonRole::Auditor) != Reach::Nowhere, reading.contains(&act), "{act:?}");
     }

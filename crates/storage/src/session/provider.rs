@@ -5,7 +5,7 @@ use crate::engine::on_transaction;
 use crate::passkey::UsedChallenge;
 use crate::scope::on_scoped_read;
 use crate::session::starting::StartSession;
-use crate::{LedgerError, Result, ScopedLedger, Transaction};
+use crate::{LedgerError, Result, ScopedLedger, Transaction, changed_one};
 use serde_json::json;
 use tegata_core::{PersonId, Refusal, SessionId, TenantId, Timestamp};
 
@@ -137,8 +137,7 @@ impl Transaction {
     /// Ends what a provider says has ended, and remembers it for sign-ins that are under way. Gives how many sessions.
     ///
     /// # Errors
-    /// [`Refusal::LogoutTokenRefused`] where the token was used before; [`Refusal::TenantBusy`] where the tenant's provider has
-    /// ended more than [`LOGOUTS_REMEMBERED`] within the time of a sign-in.
+    /// [`Refusal::LogoutTokenRefused`] where the token was used before.
     pub async fn end_provider_sessions(&mut self, logout: &ProviderLogout<'_>, actor: &Actor) -> Result<u64> {
         if self.was_answered(logout.token).await? {
             return Err(LedgerError::Refused(Refusal::LogoutTokenRefused));
@@ -178,9 +177,24 @@ impl Transaction {
         }))
     }
 
+    /// Where too many are remembered, all sign-ins at the provider that are under way come to nothing: none is missed.
     async fn remember_logout(&mut self, logout: &ProviderLogout<'_>) -> Result<()> {
+        let whose = (logout.subject.unwrap_or_default(), logout.session.unwrap_or_default());
+        if self.insert_logout(logout, whose, LOGOUTS_REMEMBERED).await? == 1 {
+            return Ok(());
+        }
+        let remembered = self.insert_logout(logout, ("", ""), i64::MAX).await?;
+        changed_one(remembered, "there is no such tenant")
+    }
+
+    async fn insert_logout(
+        &mut self,
+        logout: &ProviderLogout<'_>,
+        (subject, session): (&str, &str),
+        most: i64,
+    ) -> Result<u64> {
         let now = self.now.millis();
-        let remembered = on_transaction!(self.engine, connection => {
+        Ok(on_transaction!(self.engine, connection => {
             sqlx::query(
                 "INSERT INTO provider_logout (tenant, issuer, subject, provider_session, said_at, expires_at) \
                  SELECT t.id, $2, $3, $4, $5, $6 FROM tenant t WHERE t.id = $1 AND ($7 IS NULL OR t.id = $7) \
@@ -189,17 +203,16 @@ impl Transaction {
             )
             .bind(logout.tenant.as_str())
             .bind(logout.issuer)
-            .bind(logout.subject.unwrap_or_default())
-            .bind(logout.session.unwrap_or_default())
+            .bind(subject)
+            .bind(session)
             .bind(now)
             .bind(logout.remembered_until.millis())
             .bind(self.scope.bound())
-            .bind(LOGOUTS_REMEMBERED)
+            .bind(most)
             .execute(connection)
             .await?
             .rows_affected()
-        });
-        if remembered == 1 { Ok(()) } else { Err(LedgerError::Refused(Refusal::TenantBusy)) }
+        }))
     }
 
     async fn was_answered(&mut self, token: &UsedChallenge) -> Result<bool> {
