@@ -13,6 +13,7 @@ mod entrances;
 mod health;
 mod invitations;
 mod listing;
+mod page_length;
 mod refusals;
 mod session;
 mod views;

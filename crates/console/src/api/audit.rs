@@ -17,6 +17,9 @@ use utoipa::{IntoParams, ToSchema};
 /// Entries on one page at most.
 const PAGE: u32 = 100;
 
+/// No entry has a greater number.
+const LAST: u64 = i64::MAX.unsigned_abs();
+
 tegata_web::refusals! {
     AuditRefusals = REQUEST, CALLER, SIGNED_IN, ACTING, &[Refusal::DeviceUnknown]
 }
@@ -89,7 +92,11 @@ pub(crate) async fn of_device(
 ) -> WebResult<Json<AuditPage>> {
     let (known, rows) = service.seen_device(&by, &device).await?;
     by.judge(Act::ReadAudit, (&known.device.tenant, &known.device.site), None)?;
-    let entries = rows.history_of(&device, before.unwrap_or(u64::MAX), PAGE).await.map_err(refusal)?;
+    let before = before.unwrap_or(LAST);
+    if before > LAST {
+        return Err(Refusal::RequestMalformed.into());
+    }
+    let entries = rows.history_of(&device, before, PAGE).await.map_err(refusal)?;
     let is_full = entries.len() >= PAGE as usize;
     let next = entries.last().filter(|_| is_full).map(|entry| entry.seq);
     Ok(Json(AuditPage { entries: entries.iter().map(read).collect(), next }))

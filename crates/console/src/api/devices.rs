@@ -2,6 +2,7 @@
 
 use crate::acting::{Acting, ActingJson};
 use crate::acts::{DeviceChanged, DeviceCommand, DeviceOutcome, DeviceRequest, RepeatableRequest, tag_of};
+use crate::api::page_length::length;
 use crate::api::refusals::{ACTING, CHANGING, SIGNED_IN};
 use crate::pages::devices::{ListQuery, written};
 use crate::service::{ConsoleService, refusal};
@@ -18,10 +19,6 @@ use tegata_storage::LedgerDevice;
 use tegata_web::WebResult;
 use tegata_web::api::{BODY, CALLER, DeviceStateSchema, PlatformSchema, REQUEST, RoleSchema, WRITING};
 use utoipa::{IntoParams, ToSchema};
-
-/// Devices on one page, where nobody says otherwise, and at most.
-const PAGE: u32 = 100;
-const LARGEST: u32 = 500;
 
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 const LONGEST_KEY: usize = 64;
@@ -147,7 +144,7 @@ pub(crate) async fn list(
     Query(asked): Query<DeviceListQuery>,
 ) -> WebResult<Json<DeviceListPage>> {
     let sight = service.sight(&by, Act::SeeDevices)?;
-    let limit = asked.limit.unwrap_or(PAGE).clamp(1, LARGEST);
+    let limit = length(asked.limit)?;
     let page = asked.as_of_pages().page(&sight, by.at, limit)?;
     let (devices, end) = sight.rows.device_page(&page).await.map_err(refusal)?;
     let devices = devices.into_iter().map(DeviceReport::of).collect();

@@ -1,6 +1,7 @@
 //! Which devices of a site could enter on a day.
 
 use crate::acting::Acting;
+use crate::api::page_length::length;
 use crate::api::refusals::{ACTING, SIGNED_IN};
 use crate::entrances::AskedDay;
 use crate::pages::devices::parsed;
@@ -16,10 +17,6 @@ use tegata_storage::{DeviceEntrance, EntrancePage, EntranceSpell};
 use tegata_web::WebResult;
 use tegata_web::api::{CALLER, PlatformSchema, REQUEST};
 use utoipa::{IntoParams, ToSchema};
-
-/// Devices that are looked at for one page, where nobody says otherwise, and at most.
-const PAGE: u32 = 100;
-const LARGEST: u32 = 500;
 
 tegata_web::refusals! {
     EntranceRefusals = REQUEST, CALLER, SIGNED_IN, ACTING, &[Refusal::LineSiteUnknown]
@@ -90,7 +87,7 @@ pub(crate) async fn list(
         site,
         within: day.within,
         after: parsed(asked.cursor.as_deref(), cursor)?,
-        limit: asked.limit.unwrap_or(PAGE).clamp(1, LARGEST),
+        limit: length(asked.limit)?,
     };
     let (entrances, end) = sight.rows.entrances(&page).await.map_err(refusal)?;
     let entrances = entrances.into_iter().map(EntranceReport::of).collect();

@@ -138,15 +138,6 @@ fn nobody_acts_on_a_person_who_may_do_more_nor_gives_such_a_role() {
 }
 
 #[test]
-fn an_auditor_changes_nothing() {
-    let reading =
-        [Act::OwnSessions, Act::SeeDevices, Act::SeePeople, Act::ReadAudit, Act::ExportAudit, Act::SeeHealth];
-    for &act in Act::ALL {
-        assert_eq!(act.reach(PersonRole::Auditor) != Reach::Nowhere, reading.contains(&act), "{act:?}");
-    }
-}
-
-#[test]
 fn roles_are_read_as_they_are_written_and_nothing_else_is_a_role() {
     let roles = Roles::parse("site-manager staff staff").unwrap();
     assert_eq!(roles.to_string(), "staff site-manager");
