@@ -52,6 +52,7 @@ use approvals::{ApprovalsOptions, ApproveOptions, DeclineOptions};
 use audit::AuditCommand;
 use ceremony::CeremonyArgs;
 use certificate::CertificateCommand;
+use check::CheckOptions;
 use clap::{Parser, Subcommand};
 use client::ClientCommand;
 use contract::ContractCommand;
@@ -111,7 +112,7 @@ pub enum Command {
     /// Serve an installation until it is stopped
     Serve(ServeOptions),
     /// Look for anything wrong: ledger, audit chain, certificates, keys, CAs, due renewals
-    Check(OutputFormat),
+    Check(CheckOptions),
     /// Say how the installation does: servers, passes, CAs, lists, gates, receivers, and what somebody has to look at
     Health(OutputFormat),
     /// Act on the hierarchy of CAs as a reviewed file describes it. Shows what it would do unless --perform
@@ -229,7 +230,7 @@ impl Cli {
             Command::Dev(options) => Box::pin(dev::run(place, options, system)).await,
             Command::Init(options) => init::run(place, options, system).await,
             Command::Serve(_) => Box::pin(serve::run(place, system)).await,
-            Command::Check(output) => Box::pin(check::run(place, output, system)).await,
+            Command::Check(options) => Box::pin(check::run(place, options, system)).await,
             Command::Health(output) => health::run(place, output, system).await,
             Command::Ceremony(options) => ceremony::run(place, options, system).await,
             Command::Issuer(command) => issuer::run(place, command, system).await,

@@ -37,7 +37,7 @@ pub struct CheckPass {
     file: PathBuf,
 }
 
-/// The command, which ends with whoever waits for it.
+/// The command. It ends with whoever waits for it, and with a server that was killed: then its standard input ends.
 struct RunningCheck(Child);
 
 impl CheckPass {
@@ -65,8 +65,8 @@ impl CheckPass {
     /// What the command prints. Its exit code says no more than the report does.
     async fn checked(&self) -> Result<String, PassError> {
         let mut command = Command::new(PROGRAM);
-        command.args(["check", "--json", "--config"]).arg(&self.file);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        command.args(["check", "--json", "--until-input-ends", "--config"]).arg(&self.file);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut running = RunningCheck(command.spawn().map_err(PassError::new)?);
         let output = running.0.stdout.take().ok_or_else(|| PassError::new("no output"))?;
         let read = move || {
