@@ -418,6 +418,12 @@ fn views_are_kept(installation: &RunningInstallation, admin: &PersonSession, man
     assert!(unfit.expect(400).text().contains("D-20"));
     admin.send(installation, "/console/views/forget", &[("name", "停止中の端末")]).expect(303);
     assert_eq!(kept(admin), json!([]));
+    let weeks = admin.at(installation, "/api/v1/expiries").send().expect(200).json();
+    assert_eq!(weeks.as_array().map(Vec::len), Some(13), "{weeks}");
+    let page = admin.at(installation, "/console/calendar").send().expect(200).text();
+    assert!(page.contains("期限のカレンダー") && page.matches("<tr>").count() == 14, "{page}");
+    let lasting = admin.at(installation, "/api/v1/devices?lasts_days=300").send().expect(200).json();
+    assert_eq!(lasting["devices"].as_array().map(Vec::len), Some(3), "{lasting}");
     let twice = admin.at(installation, "/api/v1/devices?namesakes=true").send().expect(200).json();
     assert_eq!(twice["devices"], json!([]), "no name is there twice");
 }

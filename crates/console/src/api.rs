@@ -10,6 +10,7 @@ mod changes;
 mod checking;
 mod devices;
 mod entrances;
+mod expiries;
 mod health;
 mod invitations;
 mod listing;
@@ -33,6 +34,7 @@ pub(crate) fn routes() -> OpenApiRouter<ConsoleService> {
         .routes(routes!(devices::revoke))
         .routes(routes!(audit::of_device))
         .routes(routes!(audit::of_tenant))
+        .routes(routes!(expiries::list))
         .routes(routes!(views::list))
         .routes(routes!(views::save, views::forget))
         .routes(routes!(entrances::list))

@@ -25,6 +25,7 @@ mod csv;
 mod deciding;
 mod drawing;
 mod entrances;
+mod expiries;
 mod figures;
 mod finding;
 mod fleet;
@@ -67,6 +68,7 @@ pub fn device_routes(service: ConsoleService) -> Router {
         .route("/console/call/end", post(pages::call::end))
         .route("/console/devices", get(pages::devices::show))
         .route("/console/devices.csv", get(pages::devices_csv::show))
+        .route("/console/calendar", get(pages::calendar::show))
         .route("/console/trail", get(pages::trail::show))
         .route("/console/trail.csv", get(pages::trail_csv::show))
         .route("/console/views", post(pages::views::save))

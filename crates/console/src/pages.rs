@@ -1,6 +1,7 @@
 //! The pages. What is around each of them is [`crate::frame`]'s.
 
 pub(crate) mod approvals;
+pub(crate) mod calendar;
 pub(crate) mod call;
 pub(crate) mod change;
 pub(crate) mod checking;

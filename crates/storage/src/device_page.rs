@@ -62,6 +62,8 @@ pub struct DevicePage {
     pub ends_before: Option<Timestamp>,
     /// Those alone that share their name with another one of their site, both in use or suspended.
     pub namesakes: bool,
+    /// In use, and with a certificate that lasts until then at least.
+    pub ends_from: Option<Timestamp>,
     /// The order of the list.
     pub sort: DeviceSort,
     /// Where the page before ended.
@@ -121,7 +123,9 @@ macro_rules! page {
                 ends_at!(),
                 ", 0) < $8)) AND t.id <> $12 AND ($13 = 0 OR (d.state IN ('active', 'suspended') AND EXISTS \
                  (SELECT 1 FROM device o WHERE o.site = d.site AND o.label = d.label AND o.id <> d.id \
-                 AND o.state IN ('active', 'suspended')))) AND ($10 IS NULL OR ",
+                 AND o.state IN ('active', 'suspended')))) AND ($14 IS NULL OR (d.state = 'active' AND ",
+                ends_at!(),
+                " >= $14)) AND ($10 IS NULL OR ",
                 $behind,
                 ") ORDER BY ",
                 $order,
@@ -205,6 +209,7 @@ impl ScopedLedger {
                 .bind(after.map(|cursor| cursor.device.as_str().to_owned()))
                 .bind(TenantId::system().as_str().to_owned())
                 .bind(i64::from(page.namesakes))
+                .bind(page.ends_from.map(Timestamp::millis))
                 .fetch_all(connection)
                 .await?
         });

@@ -58,6 +58,8 @@ pub(crate) struct DeviceListQuery {
     stale_days: Option<String>,
     /// In use, and whose last certificate ends within so many days.
     due_days: Option<String>,
+    /// In use, and with a certificate that lasts so many days at least.
+    lasts_days: Option<String>,
     /// Says true for those alone that share their name with another one of their site, both in use or suspended.
     namesakes: Option<String>,
     /// number, place, unseen or changed.
@@ -257,6 +259,7 @@ impl DeviceListQuery {
             platform: self.platform.clone(),
             stale_days: self.stale_days.clone(),
             due_days: self.due_days.clone(),
+            lasts_days: self.lasts_days.clone(),
             namesakes: self.namesakes.clone(),
             sort: self.sort.clone(),
             after: self.cursor.clone(),

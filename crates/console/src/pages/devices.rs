@@ -32,6 +32,8 @@ struct DevicesPage {
     devices: Vec<DeviceView>,
     next: Option<String>,
     csv: String,
+    /// When certificates end, week by week.
+    calendar: String,
     /// Where it is asked who could enter on a day.
     entrances: String,
     sites: Vec<SiteChoice>,
@@ -77,6 +79,9 @@ pub(crate) struct ListQuery {
     pub(crate) stale_days: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) due_days: Option<String>,
+    /// Whose certificate lasts so many days at least.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) lasts_days: Option<String>,
     /// Says `true` for those alone that share their name with another one of their site.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) namesakes: Option<String>,
@@ -102,6 +107,7 @@ pub(crate) async fn show(
         devices: devices.iter().map(|device| DeviceView::of(device, language)).collect(),
         next: end.map(|end| asked.path("/console/devices", Some(&end), language)),
         csv: asked.path("/console/devices.csv", None, language),
+        calendar: in_words("/console/calendar", &EntranceQuery { site: None, ..asked.place() }, language),
         entrances: in_words("/console/entrances", &asked.place(), language),
         sites: site_choices(&sites, &asked),
         states: choices(
@@ -151,6 +157,7 @@ impl ListQuery {
             platform: parsed(self.platform.as_deref(), Platform::parse)?,
             unseen_since: days(&self.stale_days)?.map(|days| now.minus(days)),
             ends_before: days(&self.due_days)?.map(|days| now.plus(days)),
+            ends_from: days(&self.lasts_days)?.map(|days| now.plus(days)),
             namesakes: parsed(self.namesakes.as_deref(), |text| text.parse().ok())?.unwrap_or(false),
             sort: sort.map_or(by_default, |(_, sort, ..)| *sort),
             after: parsed(self.after.as_deref(), cursor)?,

@@ -9,7 +9,8 @@ use tegata_core::feed::{Change, Denial};
 use tegata_core::{CertificateState, DeviceId, DeviceState, RevocationReason, SiteId, Standing};
 use tegata_storage::DeviceAction::{Resume, Retire, Revoke, Suspend};
 use tegata_storage::{
-    DeviceAction, DevicePage, DeviceSort, EntrancePage, EntranceSpell, IssuanceRight, TenantAction,
+    DeviceAction, DevicePage, DeviceSort, EntrancePage, EntranceSpell, ExpiryWeeks, IssuanceRight,
+    TenantAction,
 };
 
 const LOST: DeviceAction = Revoke(RevocationReason::KeyCompromise);
@@ -115,6 +116,13 @@ on_both_engines! {
         assert_eq!(only(DevicePage { unseen_since: Some(day(1)), ..all() }).await, 3);
         assert_eq!(only(DevicePage { ends_before: Some(day(300)), ..all() }).await, 0);
         assert_eq!(only(DevicePage { ends_before: Some(day(4000)), ..all() }).await, 5, "of those in use");
+        assert_eq!(only(DevicePage { ends_from: Some(day(300)), ..all() }).await, 5);
+        assert_eq!(only(DevicePage { ends_from: Some(day(4000)), ..all() }).await, 0);
+        let weeks = ExpiryWeeks { tenant: fixture.tenant.clone(), within: None, from: day(300), weeks: 20 };
+        let ends = rows.expiries(&weeks).await.unwrap();
+        assert_eq!((ends.len(), ends.iter().sum::<u64>()), (20, 5), "{ends:?}");
+        let nowhere = ExpiryWeeks { within: Some(vec![]), ..weeks };
+        assert_eq!(rows.expiries(&nowhere).await.unwrap(), [0; 20]);
     }
 
     async fn nothing_is_done_to_a_device_nobody_knows(fixture: LedgerFixture) {

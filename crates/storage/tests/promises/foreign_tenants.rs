@@ -21,12 +21,12 @@ use tegata_core::{
 };
 use tegata_storage::{
     Actor, CreatesPeople, DeviceAction, DeviceChange, DeviceFilter, DevicePage, DeviceSearch, EmergencyCode,
-    EntrancePage, EntranceSpell, KeptAnswer, License, Lineage, LossReports, NewApproval, NewCredential,
-    NewInvitation, NewKitting, NewPerson, NewPersonLink, NewPersonPasskey, NewScimToken, NewTransfer,
-    NewTransferApproval, OnFile, PeopleFilter, PeoplePolicy, PersonUpdate, PolicyPlace, Principal, ProofTime,
-    ProvedPassword, ProviderLogout, ProviderUse, Result, ReviewAnswer, Scope, ScopedLedger, SecondFactorUse,
-    SignInAccounts, SignInPolicy, Site, StartSession, Tenant, TenantAction, TrailPage, Transaction,
-    UsedChallenge,
+    EntrancePage, EntranceSpell, ExpiryWeeks, KeptAnswer, License, Lineage, LossReports, NewApproval,
+    NewCredential, NewInvitation, NewKitting, NewPerson, NewPersonLink, NewPersonPasskey, NewScimToken,
+    NewTransfer, NewTransferApproval, OnFile, PeopleFilter, PeoplePolicy, PersonUpdate, PolicyPlace,
+    Principal, ProofTime, ProvedPassword, ProviderLogout, ProviderUse, Result, ReviewAnswer, Scope,
+    ScopedLedger, SecondFactorUse, SignInAccounts, SignInPolicy, Site, StartSession, Tenant, TenantAction,
+    TrailPage, Transaction, UsedChallenge,
 };
 
 /// What one tenant has, by name.
@@ -165,6 +165,8 @@ async fn about_the_console(
     let at_site = EntrancePage { site: of.site.clone(), within, after: None, limit: 5 };
     note("entrances", &rows.entrances(&at_site).await);
     note("users_of", &rows.users_of(&of.device).await);
+    let weeks = ExpiryWeeks { tenant: of.tenant.clone(), within: None, from: day(0), weeks: 600 };
+    note("expiries", &rows.expiries(&weeks).await);
     note("saved_views", &rows.saved_views(&of.person).await);
     let trail = TrailPage {
         tenant: of.tenant.clone(),
