@@ -64,8 +64,10 @@ fn nothing_somebody_signed_in_sends_makes_the_api_fail_or_differ() {
     let mut fuzzer = fuzzer(&installation, &installation.device);
     fuzzer.args([
         "--include-path-regex",
-        "v1/(session|devices|changes|people|sites|health|figures)|approvals/(waiting|[{])|invitations/open/",
+        "v1/(session|devices|changes|people|sites|views|audit|expiries|health|figures)|approvals/(waiting|[{])|invitations/open/",
     ]);
+    // It learns what there is from the answers, and would stop the very device that it comes from.
+    fuzzer.args(["--exclude-path-regex", "/(suspend|revoke)$"]);
     for (name, value) in
         [("cookie", &admin.cookie), ("x-csrf-token", &admin.form_token), ("origin", &installation.device)]
     {

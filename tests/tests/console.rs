@@ -506,7 +506,8 @@ fn a_company_reads_its_own_log(
     assert_eq!(entries.iter().filter(because).count(), 1);
     assert_eq!(of_device(manager).problem(), "U-20");
     let csv = admin.at(installation, "/console/trail.csv").send().expect(200).text();
-    assert!(csv.starts_with("\u{feff}番号,日時,") && csv.contains("窓口PC"), "{csv}");
+    assert!(csv.starts_with("\u{feff}番号,日時（日本時間）,") && csv.contains("窓口PC"), "{csv}");
+    assert!(csv.contains("一覧をファイルに書き出しました"), "taking it away is an entry, too: {csv}");
     assert_eq!(support.at(installation, "/console/trail.csv").send().problem(), "U-20");
     let before = admin.at(installation, "/api/v1/audit?until=2020-01-01").send().expect(200).json();
     assert_eq!(before, json!({"entries": [], "next": null}));
