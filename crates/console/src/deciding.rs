@@ -72,13 +72,17 @@ impl ConsoleService {
     /// Makes an invitation for one device of a site.
     ///
     /// # Errors
-    /// What the person may not; [`Refusal::LabelUnfit`]; [`Refusal::LineSiteUnknown`] for a site that they do not see.
+    /// What the person may not; [`Refusal::LabelUnfit`]; [`Refusal::RequestMalformed`] for too many days;
+    /// [`Refusal::LineSiteUnknown`] for a site that they do not see.
     pub(crate) async fn invite(
         &self,
         by: &Acting,
         (site, label, days): (&SiteId, &str, u32),
     ) -> Result<MadeInvitation, Refusal> {
         let label = Name::label(label).map_err(|_| Refusal::LabelUnfit)?;
+        if !(1..=MOST_DAYS).contains(&days) {
+            return Err(Refusal::RequestMalformed);
+        }
         self.noting(by, None, self.invited(by, (site, &label, days)).await).await
     }
 
@@ -96,7 +100,7 @@ impl ConsoleService {
         acting.by.judge(Act::InviteDevice, (&site.tenant, &site.id), None)?;
         let entropy = self.context.entropy.as_ref();
         let code = InvitationCode::random(entropy);
-        let expires_at = by.at.plus(Duration::from_hours(24) * days.clamp(1, MOST_DAYS));
+        let expires_at = by.at.plus(Duration::from_hours(24) * days);
         let new = NewInvitation {
             id: InvitationId::random(entropy),
             code: &code,

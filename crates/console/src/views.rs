@@ -62,6 +62,9 @@ impl ConsoleService {
 
 /// What of a query is known, without the place where a page ended.
 fn kept(query: &str) -> Result<String, Refusal> {
+    if query.len() > LONGEST {
+        return Err(Refusal::ViewUnfit);
+    }
     let asked: ListQuery = serde_urlencoded::from_str(query).map_err(|_| Refusal::ViewUnfit)?;
     let kept = serde_urlencoded::to_string(ListQuery { after: None, ..asked });
     kept.ok().filter(|kept| kept.len() <= LONGEST).ok_or(Refusal::ViewUnfit)
