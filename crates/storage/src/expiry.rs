@@ -5,13 +5,13 @@ use crate::{Result, ScopedLedger};
 use std::time::Duration;
 use tegata_core::{SiteId, TenantId, Timestamp};
 
-/// A week.
+/// The time that one count is about.
 const WEEK: Duration = Duration::from_hours(7 * 24);
 
 /// Which weeks are asked about.
 #[derive(Clone, Debug)]
 pub struct ExpiryWeeks {
-    /// Whose devices.
+    /// The tenant whose devices are counted.
     pub tenant: TenantId,
     /// Of these sites alone: as far as whoever asks may see.
     pub within: Option<Vec<SiteId>>,
