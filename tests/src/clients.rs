@@ -14,8 +14,14 @@ pub fn run(script: &str, argument: &Value) -> Value {
 /// `python SCRIPT` of an environment with these packages, with one JSON argument; its answer is one line of JSON.
 pub fn run_python(packages: &[&str], script: &str, argument: &Value) -> Value {
     self::packages();
+    CommandOutcome::of(python(packages, script).arg(argument.to_string())).good().json()
+}
+
+/// Python of an environment with these packages, with one of the scripts.
+pub(crate) fn python(packages: &[&str], script: &str) -> Command {
     let mut command = Command::new(python::environment(packages).join("python"));
-    CommandOutcome::of(command.arg(folder().join(script)).arg(argument.to_string())).good().json()
+    command.arg(folder().join(script));
+    command
 }
 
 /// Node with one of the scripts, whose packages must be there.

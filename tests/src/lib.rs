@@ -91,7 +91,7 @@ pub use identity::DeviceIdentity;
 pub use installation::RunningInstallation;
 pub use ledger_store::Storehouse;
 pub use logout_receiver::TestLogoutReceiver;
-pub use people::{SignedIn, TestIdentityProvider};
+pub use people::{PythonIdentityProvider, SignedIn, TestIdentityProvider};
 pub use poller::Poller;
 pub use power::Power;
 pub use process::Process;

@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 
 /// What providers give out has any characters.
 const SECRET: &str = "a secret: of the provider, 50% + x";
+/// idpyoidc takes the words of a Basic header undecoded, against RFC 6749 section 2.3.1: none here needs encoding.
+const PLAIN_SECRET: &str = "a-secret-of-the-second-provider";
 
 /// A tenant's identity provider with products that people sign in to.
 #[derive(Debug)]
@@ -42,6 +44,45 @@ fn section(proof: &str) -> String {
     format!(
         "site_claim = \"stores\"\n[identity_provider.sign_in]\nclient_id = \"tegata\"\n{proof}\nmfa_amr = [\"mfa\"]\n"
     )
+}
+
+/// A second implementation, as a tenant's provider: idpyoidc, which is certified, with a secret.
+#[derive(Debug)]
+pub struct PythonIdentityProvider {
+    _process: Process,
+    /// The section of `tegata.toml` by which people sign in there.
+    pub section: String,
+}
+
+impl PythonIdentityProvider {
+    /// Starts one beside the first, with the same certificate. An installation is its one client.
+    pub fn start(folder: &Path, ca: &Path, installation: &RunningInstallation) -> Self {
+        const PACKAGES: [&str; 1] = ["idpyoidc==5.0.0"];
+        let (portal, device) = (&installation.portal, &installation.device);
+        let asked = json!({
+            "cert": folder.join("server.pem"), "key": folder.join("server.key"), "client_ca": installation.tls_ca,
+            "client": {
+                "client_id": "tegata", "client_secret": PLAIN_SECRET,
+                "redirect_uris": [format!("{device}/sign-in/provider/callback")],
+                "post_logout_redirect_uris": [format!("{device}/sign-in")],
+                "backchannel_logout_uri": format!("{portal}/backchannel-logout"),
+                "backchannel_logout_session_required": true,
+                "token_endpoint_auth_method": "client_secret_basic",
+            },
+        });
+        let mut command = clients::python(&PACKAGES, "idpyoidc_provider.py");
+        command.arg(asked.to_string());
+        let mut process = Process::start("idpyoidc", &mut command, &folder.join("idpyoidc.log"));
+        let ready: Value = serde_json::from_str(&process.line()).expect("where it is");
+        write_secret(installation, PLAIN_SECRET);
+        let tenant = installation.tell(&["tenant", "list"])[0]["tenant"].clone();
+        let (issuer, ca, by_secret) =
+            (&ready["issuer"], ca.display(), section("client_secret = \"provider-secret\""));
+        let section = format!(
+            "[[identity_provider]]\ntenant = {tenant}\nissuer = {issuer}\nca = \"{ca}\"\naudiences = [\"tegata\"]\n{by_secret}"
+        );
+        Self { _process: process, section }
+    }
 }
 
 impl TestIdentityProvider {

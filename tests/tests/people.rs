@@ -4,13 +4,15 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 use tegata_core::claims::person_subject;
 use tegata_tests::stopwatch::{Stopwatch, eventually};
 use tegata_tests::{
-    Browser, CommandOutcome, Curl, CurlAnswer, DeviceIdentity, OpenidApache, Own, RunningInstallation,
-    TestIdentityProvider, TestLogoutReceiver, TestProductServer, clients, escaped, ports, python, totp,
+    Browser, CommandOutcome, Curl, CurlAnswer, DeviceIdentity, OpenidApache, Own, PythonIdentityProvider,
+    RunningInstallation, TestIdentityProvider, TestLogoutReceiver, TestProductServer, clients, escaped,
+    ports, python, totp,
 };
 
 const ALGORITHMS: [&str; 4] = ["RS256", "PS256", "ES256", "EdDSA"];
@@ -308,10 +310,30 @@ fn a_company_s_people_sign_in_at_its_own_provider_and_out_there_too() {
     browser.go(&format!("{}/account", installation.device));
     browser.see("#to-provider");
 
+    another_provider_does_it_too(&mut installation, &mut browser, &provider.ca);
     assert_eq!(browser.complaints(), Vec::<String>::new());
     installation.command(&["check"]).good();
     let log = installation.log();
     assert!(!log.contains("staff-") && !log.contains("佐藤") && !log.contains("secret"), "{log}");
+}
+
+/// The company changes to another implementation: linked anew, people sign in there, and out.
+fn another_provider_does_it_too(installation: &mut RunningInstallation, browser: &mut Browser, ca: &Path) {
+    let folder = installation.folder("provider");
+    let provider = PythonIdentityProvider::start(&folder, ca, installation);
+    installation.reconfigure(|text| {
+        let (before, _) = text.rsplit_once("[[identity_provider]]").expect("the first provider");
+        format!("{before}{}", provider.section)
+    });
+    installation.tell(&["person", "link", "sato", "--subject", "staff-9"]);
+    browser.go(&format!("{}/sign-in?next=/account", installation.device));
+    browser.see("#person");
+    log_in_at_provider(browser, "staff-9");
+    browser.see("#account");
+    assert!(browser.text("#account h1").contains("佐藤 花子"));
+    browser.click("#sign-out");
+    browser.click("#leave");
+    browser.see("#sign-in");
 }
 
 /// A product that has nothing more of its own than an address to go on to.
