@@ -14,7 +14,10 @@ pub(crate) struct Frame {
     /// Who is signed in.
     pub(crate) name: String,
     pub(crate) form_token: String,
+    /// What is opened every day.
     pub(crate) links: Vec<FrameLink>,
+    /// What is opened now and then: behind one word, so that the first ones are found at a glance.
+    pub(crate) others: Vec<FrameLink>,
     pub(crate) call: Option<CallView>,
     pub(crate) problem: Option<PageProblem>,
 }
@@ -41,15 +44,20 @@ pub(crate) struct PageProblem {
     pub(crate) more: Option<String>,
 }
 
-/// The pages that stand in every frame, with the act that leads there.
-const LINKS: &[(&str, Act, &str, &str)] = &[
+/// A page that stands in every frame: the act that leads there, and what it is called in Japanese and English.
+type Linked = (&'static str, Act, &'static str, &'static str);
+
+const DAILY: &[Linked] = &[
     ("/console", Act::SeeDevices, "さがす", "Find"),
     ("/console/devices", Act::SeeDevices, "端末の一覧", "Devices"),
     ("/console/approvals", Act::DecideApproval, "承認待ち", "Approvals"),
     ("/console/invitations", Act::InviteDevice, "招待", "Invitations"),
     ("/console/people", Act::SeePeople, "利用者", "People"),
-    ("/console/reviews", Act::ReviewPeople, "在籍の確認", "Reviews"),
     ("/console/sites", Act::SeeDevices, "店舗", "Sites"),
+];
+
+const OTHERS: &[Linked] = &[
+    ("/console/reviews", Act::ReviewPeople, "在籍の確認", "Reviews"),
     ("/console/trail", Act::ReadAudit, "操作の記録", "What happened"),
     ("/console/figures", Act::SeeDevices, "グラフ", "Figures"),
     ("/console/health", Act::SeeHealth, "稼働状況", "Health"),
@@ -57,12 +65,15 @@ const LINKS: &[(&str, Act, &str, &str)] = &[
 
 impl Frame {
     pub(crate) fn of(by: &Acting, path: &str, language: Language) -> Self {
-        let links = LINKS.iter().filter(|(_, act, ..)| by.may_ever(*act));
-        let links = links.map(|(to, _, ja, en)| FrameLink {
-            path: to,
-            text: language.pick(ja, en),
-            is_here: *to == path,
-        });
+        let links_to = |pages: &[Linked]| {
+            let reached = pages.iter().filter(|(_, act, ..)| by.may_ever(*act));
+            let links = reached.map(|(to, _, ja, en)| FrameLink {
+                path: to,
+                text: language.pick(ja, en),
+                is_here: *to == path,
+            });
+            links.collect()
+        };
         let call = by.because().map(|because| CallView {
             reason: because.reason().to_owned(),
             ticket: because.ticket().to_owned(),
@@ -71,7 +82,8 @@ impl Frame {
             language,
             name: by.session.name.clone(),
             form_token: by.form.token(),
-            links: links.collect(),
+            links: links_to(DAILY),
+            others: links_to(OTHERS),
             call,
             problem: None,
         }
@@ -86,6 +98,11 @@ impl Frame {
             more,
         });
         self
+    }
+
+    /// The page that the reader is on, where it is one of those that are opened now and then.
+    pub(crate) fn other_here(&self) -> Option<&FrameLink> {
+        self.others.iter().find(|link| link.is_here)
     }
 
     /// A path of ours in the reader's language.
