@@ -45,7 +45,7 @@ pub struct AssertionClaims<'a> {
     /// By which methods (RFC 8176).
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub amr: &'a [&'a str],
-    /// When the person signed in.
+    /// When the person proved who they are; none where nobody has said it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub auth_time: Option<i64>,
     /// Its path without the query, as the client wrote it, where the gate knows it.

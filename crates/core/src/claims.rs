@@ -61,7 +61,7 @@ pub struct AccessClaims {
     /// The session of the person that it came from. When the session ends, the feed denies this name as it denies a token's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sid: Option<String>,
-    /// When the person proved who they are (RFC 9068 section 2.2.1).
+    /// When the person proved who they are (RFC 9068 section 2.2.1); none where their provider has not said it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth_time: Option<i64>,
     /// How well it is known who asks: one of [`acr`]. Tokens that came by an authorization code say it, and no others.

@@ -101,9 +101,7 @@ pub(crate) async fn sign_out(
         Ok(asked) => {
             let SessionHolder { session, holder, at, .. } = &asked.by;
             let ending = EndingSession { session, device: &holder.device, onward: None, language, at: *at };
-            let address = service.sign_out_at_provider(&ending).await;
-            service.end(&asked.by, &asked.by.session.id).await?;
-            if let Some(address) = address {
+            if let (_, Some(address)) = service.end_session(&ending).await? {
                 return Ok(left_for(address, language));
             }
         }
@@ -180,8 +178,13 @@ impl IdentityService {
         &self,
         ending: &EndingSession<'_>,
     ) -> Result<(HeaderValue, Option<String>), Refusal> {
-        let at_provider = self.sign_out_at_provider(ending).await;
+        let begun = self.begun_at_provider(ending.session).await;
         self.end_of(ending.session, &ending.session.id, ending.at).await?;
+        // The provider may be slow. Whoever leaves meanwhile has signed out here all the same.
+        let at_provider = match begun {
+            Some(begun) => self.sign_out_at_provider(begun, ending).await,
+            None => None,
+        };
         Ok((CookieName::Session.taken_back(), at_provider))
     }
 

@@ -13,7 +13,12 @@ pub use plan::{ListPlace, MissingPeople, PeopleListPlan};
 use crate::provisioning::PersonChange;
 use plan::{BroughtProofs, LineAction, PlannedLine};
 use tegata_core::{Clock, Entropy, PersonId, Refusal, SetupCode, Timestamp};
-use tegata_storage::{Actor, LedgerError, NewPerson, NewPersonLink, ScopedLedger, ScopedTransaction};
+use tegata_storage::{
+    Actor, LedgerError, NewPerson, NewPersonLink, ScopedLedger, ScopedTransaction, SignInAccounts,
+};
+
+/// The column with what the provider calls a person.
+const PROVIDER_SUBJECT: &str = "provider_subject";
 
 /// Lines in one transaction: few enough that others get their turn.
 const TOGETHER: usize = 50;
@@ -185,7 +190,8 @@ impl PeopleListPlan {
         Ok(report)
     }
 
-    /// Whoever brings a password, or signs in at the provider, needs no link: both lead in by themselves.
+    /// Whoever brings a password needs no link, nor whoever signs in at the provider, where the tenant lets people in by it: both
+    /// lead in by themselves.
     async fn create(
         &self,
         transaction: &mut ScopedTransaction,
@@ -199,7 +205,9 @@ impl PeopleListPlan {
             transaction.disable_even_last(&new.id, "by the list", terms.actor).await?;
             return Ok(None);
         }
-        let Some(until) = terms.setup_until.filter(|_| kept.is_empty()) else { return Ok(None) };
+        let takes_links = self.accounts != SignInAccounts::Local;
+        let leads_in = kept.iter().any(|proof| takes_links || *proof != PROVIDER_SUBJECT);
+        let Some(until) = terms.setup_until.filter(|_| !leads_in) else { return Ok(None) };
         let code = SetupCode::random(entropy);
         transaction.make_setup_link(&new.id, &code, until, terms.actor).await?;
         Ok(terms.performs.then_some(code))
@@ -234,7 +242,7 @@ impl PeopleListPlan {
                 subject: subject.clone(),
             };
             transaction.link_person(&link, terms.actor).await?;
-            kept.push("provider_subject");
+            kept.push(PROVIDER_SUBJECT);
         }
         if let Some(password) = &brought.password
             && transaction.import_password(person, password, terms.actor).await?

@@ -95,7 +95,7 @@ pub(crate) fn by_code(claims: AccessClaims, client_id: &str, facts: &CodeFacts) 
     AccessClaims {
         client_id: client_id.to_owned(),
         sid: person.map(|person| person.session.to_string()),
-        auth_time: person.map(|person| person.auth_time.seconds()),
+        auth_time: person.and_then(|person| person.auth_time).map(Timestamp::seconds),
         acr: Some(facts.acr().to_owned()),
         amr: Some(facts.amr.clone()),
         ..claims

@@ -141,7 +141,7 @@ impl AuthorizationEndpoint {
         let person = session.map(|session| GrantedPerson {
             session: session.id.clone(),
             subject: self.subject(&session.person),
-            auth_time: session.authenticated_at,
+            auth_time: CodeFacts::auth_time(session),
         });
         let grant = CodeGrant {
             client: request.client_id.clone(),

@@ -84,7 +84,7 @@ impl ClientClaims {
             tenant: Some(tenant.clone()),
             site: Some(site.clone()),
             sid: person.map(|person| person.session.to_string()),
-            auth_time: person.map(|person| person.auth_time.seconds()),
+            auth_time: person.and_then(|person| person.auth_time).map(Timestamp::seconds),
             acr: Some(facts.acr().to_owned()),
             amr: Some(facts.amr.clone()),
             ..self

@@ -18,7 +18,8 @@ pub(crate) struct CodeFacts {
 pub(crate) struct KnownPerson {
     pub(crate) subject: String,
     pub(crate) session: SessionId,
-    pub(crate) auth_time: Timestamp,
+    /// When they proved who they are; none where their provider has not said it.
+    pub(crate) auth_time: Option<Timestamp>,
 }
 
 impl CodeFacts {
@@ -33,8 +34,14 @@ impl CodeFacts {
     /// Of a session that lasts.
     pub(crate) fn of_session(session: &LiveSession, subject: String) -> Self {
         let person =
-            KnownPerson { subject, session: session.id.clone(), auth_time: session.authenticated_at };
+            KnownPerson { subject, session: session.id.clone(), auth_time: Self::auth_time(session) };
         Self { person: Some(person), amr: words(&session.amr) }
+    }
+
+    /// When somebody proved who they are. Where their provider does not say it, nothing is said: the beginning of the session would
+    /// pass an old proof off as a new one.
+    pub(crate) fn auth_time(session: &LiveSession) -> Option<Timestamp> {
+        session.is_dated.then_some(session.authenticated_at)
     }
 
     /// What was known when a code was granted.

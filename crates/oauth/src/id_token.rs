@@ -74,7 +74,7 @@ impl AuthorizationServer {
             acr: facts.acr(),
             amr: &facts.amr,
             nonce: about.nonce,
-            auth_time: person.map(|person| person.auth_time.seconds()),
+            auth_time: person.and_then(|person| person.auth_time).map(Timestamp::seconds),
             sid: person.map(|person| &person.session),
             tenant: &holder.tenant,
             site: &holder.site,

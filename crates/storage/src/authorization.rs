@@ -50,8 +50,8 @@ pub struct GrantedPerson {
     pub session: SessionId,
     /// What tokens call them.
     pub subject: String,
-    /// When they signed in.
-    pub auth_time: Timestamp,
+    /// When they proved who they are; none where their provider has not said it.
+    pub auth_time: Option<Timestamp>,
 }
 
 /// A code that the ledger knows.
@@ -68,8 +68,8 @@ pub struct KnownCode {
 static BY_HASHES: BatchStatement = BatchStatement::new(
     "WITH asked (hash) AS (VALUES ",
     1,
-    ") SELECT c.code_hash, c.client, c.redirect_uri, c.challenge, c.device, c.thumbprint, c.session, c.subject, c.auth_time, \
-     c.amr, c.audience, c.scope, c.nonce, c.dpop_jkt, c.state, c.family, c.expires_at \
+    ") SELECT c.code_hash, c.client, c.redirect_uri, c.challenge, c.device, c.thumbprint, c.session, c.subject, \
+     CASE c.undated WHEN 0 THEN c.auth_time END AS auth_time, c.amr, c.audience, c.scope, c.nonce, c.dpop_jkt, c.state, c.family, c.expires_at \
      FROM asked a JOIN authorization_code c ON c.code_hash = a.hash",
 );
 
@@ -133,13 +133,13 @@ impl TryFrom<CodeRow> for KnownCode {
 
     fn try_from(row: CodeRow) -> Result<Self> {
         let unreadable = LedgerError::Unreadable;
-        let person = match (row.session, row.subject, row.auth_time) {
-            (Some(session), Some(subject), Some(auth_time)) => Some(GrantedPerson {
+        let person = match (row.session, row.subject) {
+            (Some(session), Some(subject)) => Some(GrantedPerson {
                 session: SessionId::parse(&session).ok_or(unreadable("authorization_code.session"))?,
                 subject,
-                auth_time: auth_time.into(),
+                auth_time: row.auth_time.map(Timestamp::from_millis),
             }),
-            (None, None, None) => None,
+            (None, None) => None,
             _ => return Err(unreadable("authorization_code.session")),
         };
         let dpop_jkt = row.dpop_jkt.as_deref().map(JwkThumbprint::from_slice);

@@ -23,7 +23,7 @@ pub struct SessionFacts {
     pub acr: Box<str>,
     /// The methods of the sign-in, separated by spaces.
     pub amr: Box<str>,
-    /// When the person signed in, in seconds since the epoch.
+    /// When the person proved who they are, in seconds since the epoch; none where nobody has said it.
     pub auth_time: Option<i64>,
     /// When the platform said all this, by its clock.
     pub issued: Timestamp,

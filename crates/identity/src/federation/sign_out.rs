@@ -10,7 +10,7 @@ use std::time::Duration;
 use tegata_core::encoding::{base64url, from_base64url};
 use tegata_core::{DeviceId, Language, Timestamp};
 use tegata_federation::SignOutParameters;
-use tegata_storage::{LiveSession, Principal};
+use tegata_storage::{LiveSession, Principal, ProviderSession};
 
 /// How long somebody may take at the provider.
 const STANDS: Duration = Duration::from_mins(10);
@@ -21,10 +21,10 @@ const PURPOSE: &str = "ways on after sign-outs at providers";
 /// The longest address of a product that goes along, in bytes. Behind a longer one nobody is led on.
 const LONGEST: usize = 1024;
 
-/// A session that is about to end.
+/// A session that ends.
 #[derive(Clone, Copy)]
 pub struct EndingSession<'a> {
-    /// The session, which lasts until then.
+    /// The session, which lasted until then.
     pub session: &'a LiveSession,
     /// The device whose browser has it.
     pub device: &'a DeviceId,
@@ -44,12 +44,20 @@ struct WayOn {
 }
 
 impl IdentityService {
-    /// Where the browser goes for it: nothing where the session was not begun at a provider that is there still. A sign-out
-    /// here waits for none, and fails for none.
-    pub(crate) async fn sign_out_at_provider(&self, ending: &EndingSession<'_>) -> Option<String> {
+    /// How a session was begun at a provider, if at one: what is known of it as long as it lasts. A sign-out fails for none.
+    pub(crate) async fn begun_at_provider(&self, session: &LiveSession) -> Option<ProviderSession> {
+        let rows = self.context.ledger.within(Principal::person(session).scope());
+        rows.provider_session(&session.id).await.ok().flatten()
+    }
+
+    /// Where the browser goes to sign out there, too, once the session has ended here: nothing where the provider is there no
+    /// more.
+    pub(crate) async fn sign_out_at_provider(
+        &self,
+        begun: ProviderSession,
+        ending: &EndingSession<'_>,
+    ) -> Option<String> {
         let own = ending.session;
-        let rows = self.context.ledger.within(Principal::person(own).scope());
-        let begun = rows.provider_session(&own.id).await.ok().flatten()?;
         let provider = self.providers().of_tenant(&own.tenant)?;
         if provider.configured().issuer != begun.issuer {
             return None;

@@ -10,6 +10,7 @@ use tegata_core::{
 };
 use tegata_storage::{
     DirectorySite, ExternalKeyUpdate, LedgerError, NewPerson, Person, PersonState, ScopedLedger,
+    SignInAccounts,
 };
 
 /// Whose list it is.
@@ -25,6 +26,7 @@ pub struct ListPlace<'a> {
 pub struct PeopleListPlan {
     pub(super) tenant: TenantId,
     pub(super) provider: Option<String>,
+    pub(super) accounts: SignInAccounts,
     pub(super) lines: Vec<PlannedLine>,
     /// Whom it does not name.
     pub missing: MissingPeople,
@@ -114,6 +116,7 @@ impl PeopleListPlan {
             Some(issuer) => rows.links_with(issuer).await?,
             None => Vec::new(),
         };
+        let accounts = rows.sign_in_policy(place.tenant).await?.accounts;
         let mut context = ListContext::new(place, people, sites, language, entropy);
         context.linked = linked.into_iter().map(|(person, subject)| (subject, person)).collect();
         let mut planned = Vec::with_capacity(lines.len());
@@ -133,7 +136,7 @@ impl PeopleListPlan {
         }
         let provider = place.provider.map(str::to_owned);
         let missing = context.missing(is_unknown);
-        Ok(Self { tenant: place.tenant.clone(), provider, lines: planned, missing })
+        Ok(Self { tenant: place.tenant.clone(), provider, accounts, lines: planned, missing })
     }
 }
 

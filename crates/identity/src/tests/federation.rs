@@ -3,10 +3,12 @@
 use super::fixture::{OPERATOR, PASSWORD, TestBrowser, TestCompany, form, form_token, goes_to, shows};
 use crate::cookie::{BrowserSecret, CookieName};
 use crate::portal_routes;
+use futures_util::future::{Either, select};
 use http::header::{COOKIE, SET_COOKIE};
 use http::{HeaderMap, StatusCode};
 use std::collections::BTreeMap;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tegata_core::jws::{KeySet, SigningKey};
@@ -26,6 +28,9 @@ struct CodeProvider {
     key: SigningKey,
     codes: Mutex<BTreeMap<String, String>>,
     is_away: Mutex<bool>,
+    /// Takes requests for its documents and never answers.
+    is_silent: AtomicBool,
+    asked: AtomicUsize,
 }
 
 type Answer<'a, T> = Pin<Box<dyn Future<Output = Option<T>> + Send + 'a>>;
@@ -42,6 +47,10 @@ impl ProviderTransport for CodeProvider {
             serde_json::to_value(KeySet::new([self.key.public().clone()]).jwks()).unwrap()
         };
         let is_away = *self.is_away.lock().unwrap();
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        if self.is_silent.load(Ordering::Relaxed) {
+            return Box::pin(std::future::pending());
+        }
         Box::pin(async move { (!is_away).then(|| document.to_string().into_bytes()) })
     }
 
@@ -86,8 +95,21 @@ impl Federated {
     async fn new() -> Self {
         let mut company = TestCompany::new().await;
         let key = SigningKey::from_pkcs8(&SigningKey::generate().unwrap()).unwrap();
-        let provider = Arc::new(CodeProvider { key, codes: Mutex::default(), is_away: Mutex::new(false) });
-        let configured = IdentityProvider {
+        let provider = Arc::new(CodeProvider {
+            key,
+            codes: Mutex::default(),
+            is_away: Mutex::default(),
+            is_silent: AtomicBool::default(),
+            asked: AtomicUsize::default(),
+        });
+        let providers = Self::providers(&company, &provider);
+        company.service = company.service.clone().with_providers(providers);
+        Self { company, provider, given: Mutex::default() }
+    }
+
+    /// As a server that has just begun knows them: by the configuration alone.
+    fn providers(company: &TestCompany, provider: &Arc<CodeProvider>) -> IdentityProviders {
+        IdentityProviders::new([IdentityProvider {
             tenant: company.installation.tenant.clone(),
             issuer: ISSUER.into(),
             audiences: Vec::new(),
@@ -103,9 +125,7 @@ impl Federated {
                 mfa: MfaStatements { acr: Vec::new(), amr: vec!["mfa".into()] },
             }),
             transport: provider.clone(),
-        };
-        company.service = company.service.clone().with_providers(IdentityProviders::new([configured]));
-        Self { company, provider, given: Mutex::default() }
+        }])
     }
 
     fn tenant(&self) -> &TenantId {
@@ -476,6 +496,24 @@ async fn a_logout_at_the_provider_stops_a_sign_in_that_is_under_way() {
     federated.company.installation.advance(Duration::from_secs(1)).await;
     let entered = federated.sign_in(&own, "staff-1", nothing()).await;
     assert_eq!(goes_to(&entered), "/account?lang=en", "begun since");
+    let sent = federated.go_there(&own, "/account").await;
+    let late = |jti: &str| {
+        let made_at = federated.company.installation.context.now().seconds() - 60;
+        serde_json::json!({"jti": jti, "sid": null, "sub": "staff-1", "iat": made_at})
+    };
+    assert_eq!(federated.logout(late("j-3")).await.status, StatusCode::OK);
+    let code = federated.code("staff-1", &sent, nothing());
+    let entered = federated.come_back(&own, &sent.state, &code).await;
+    assert_eq!(goes_to(&entered), "/account?lang=en", "begun since a logout that is told late");
+    let sent = federated.go_there(&own, "/account").await;
+    federated.company.installation.advance(Duration::from_secs(1)).await;
+    let everywhere = serde_json::json!({"jti": "j-4", "sid": null, "sub": "staff-1"});
+    for said in [everywhere, late("j-5")] {
+        assert_eq!(federated.logout(said).await.status, StatusCode::OK);
+    }
+    let code = federated.code("staff-1", &sent, nothing());
+    let refused = federated.come_back(&own, &sent.state, &code).await;
+    assert!(shows(&refused, "U-52"), "a late one takes nothing back");
     let replayed = federated.logout(nothing()).await;
     assert!(
         replayed.status == StatusCode::BAD_REQUEST && replayed.text.contains("U-57"),
@@ -510,6 +548,33 @@ async fn whoever_leaves_a_product_by_the_provider_comes_back_to_it() {
     assert!(stranger.go(&back).await.text.contains("to-provider"), "on another device");
     federated.company.installation.advance(Duration::from_mins(10)).await;
     assert!(browser.go(&back).await.text.contains("to-provider"), "too late");
+}
+
+#[tokio::test]
+async fn whoever_leaves_while_the_provider_is_asked_has_signed_out() {
+    let federated = Federated::new().await;
+    federated.linked("tanaka", "staff-1").await;
+    let browser = federated.company.browser().await;
+    federated.sign_in(&browser, "staff-1", nothing()).await;
+    let session = federated.session_of(&browser).await;
+    let provider = &federated.provider;
+    let begun = Federated::providers(&federated.company, provider);
+    let service = federated.company.service.clone().with_providers(begun);
+    let ending = crate::EndingSession {
+        session: &session,
+        device: &browser.device.id,
+        onward: None,
+        language: tegata_core::Language::Ja,
+        at: federated.company.installation.context.now(),
+    };
+    let before = provider.asked.load(Ordering::Relaxed);
+    provider.is_silent.store(true, Ordering::Relaxed);
+    let is_asked = tegata_testkit::until(|| provider.asked.load(Ordering::Relaxed) > before);
+    match select(Box::pin(service.end_session(&ending)), Box::pin(is_asked)).await {
+        Either::Left(_) => panic!("the provider has not answered"),
+        Either::Right(((), request)) => drop(request),
+    }
+    assert_eq!(goes_to(&browser.go("/account").await), "/sign-in?lang=ja");
 }
 
 fn cookie_free(response: &TestResponse) -> bool {

@@ -9,7 +9,7 @@ use tegata_core::Refusal::{
     PersonUnfit,
 };
 use tegata_core::{Language, Refusal};
-use tegata_storage::{Person, Principal, ScopedLedger};
+use tegata_storage::{Person, Principal, ScopedLedger, SignInAccounts, SignInPolicy};
 use tegata_testkit::YEAR;
 
 const ISSUER: &str = "https://login.example";
@@ -272,4 +272,11 @@ async fn a_list_links_people_to_their_provider_and_moves_no_link() {
     assert_eq!(known().await, 3, "an empty cell takes nothing away");
     let nowhere = company.plan_with(None, vec![linked("tanaka", "staff-5")]).await;
     assert_eq!(refusals(&company.work_off(&nowhere, true, false).await), [Some(Refusal::ProviderMissing)]);
+    let policy = SignInPolicy { accounts: SignInAccounts::Local, ..SignInPolicy::default() };
+    let context = &company.installation.context;
+    let mut transaction = company.tenant_rows().begin(context.now()).await.unwrap();
+    transaction.set_sign_in_policy(&company.installation.tenant, policy, &OPERATOR).await.unwrap();
+    transaction.commit().await.unwrap();
+    let local = company.import(vec![linked("kobayashi", "staff-6")]).await;
+    assert!(local[0].setup.is_some(), "the provider leads nobody in here");
 }

@@ -289,7 +289,18 @@ async fn a_product_that_wants_a_fresh_sign_in_gets_one() {
 async fn a_provider_that_says_no_time_proves_nothing_that_is_recent() {
     let asked = SignInFixture::new().await;
     asked.sign_in_undated().await;
-    code_of(&asked.authorize(&[]).await);
+    let code = code_of(&asked.authorize(&[]).await);
+    let first = asked.redeem(&asked.device, &code, &[]).await.json();
+    let next = asked.refresh(&asked.device, &first["refresh_token"]).await.json();
+    let id = claims(&asked.fixture, "JWT", &first["id_token"]);
+    let mut told = vec![id];
+    for answer in [&first, &next] {
+        told.push(claims(&asked.fixture, ACCESS_TOKEN, &answer["access_token"]));
+        told.push(asked.fixture.introspect(&asked.gate, answer["access_token"].as_str().unwrap()).await);
+    }
+    for claims in told {
+        assert!(claims["sid"].is_string() && claims.get("auth_time").is_none(), "{claims}");
+    }
     for wish in [("prompt", "login"), ("max_age", "0"), ("max_age", "3600")] {
         let sent = asked.authorize(&[wish]).await;
         let location = sent.headers["location"].to_str().unwrap();

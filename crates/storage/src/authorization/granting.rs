@@ -42,8 +42,8 @@ impl Transaction {
         let granted = on_transaction!(self.engine, connection => {
             sqlx::query(
                 "INSERT INTO authorization_code (code_hash, client, redirect_uri, challenge, device, thumbprint, session, \
-                 subject, auth_time, amr, audience, scope, nonce, dpop_jkt, state, created_at, expires_at) \
-                 SELECT $1, $2, $3, $4, d.id, $6, $7, $8, $9, $10, $11, $12, $13, $16, 'open', $14, $15 FROM device d \
+                 subject, auth_time, undated, amr, audience, scope, nonce, dpop_jkt, state, created_at, expires_at) \
+                 SELECT $1, $2, $3, $4, d.id, $6, $7, $8, $9, $18, $10, $11, $12, $13, $16, 'open', $14, $15 FROM device d \
                  JOIN tenant t ON t.id = d.tenant WHERE d.id = $5 AND d.state = 'active' AND t.state = 'active' AND ($7 IS NULL OR EXISTS (SELECT 1 FROM session s \
                  WHERE s.id = $7 AND s.device = d.id AND s.idle_until > $14 AND s.expires_at > $14)) \
                  AND ($17 = 0 OR EXISTS (SELECT 1 FROM client r WHERE r.id = $2 AND r.state = 'active'))",
@@ -56,7 +56,7 @@ impl Transaction {
             .bind(grant.thumbprint.as_bytes().to_vec())
             .bind(person.map(|person| person.session.as_str()))
             .bind(person.map(|person| person.subject.as_str()))
-            .bind(person.map(|person| person.auth_time.millis()))
+            .bind(person.map(|person| person.auth_time.unwrap_or(self.now).millis()))
             .bind(grant.amr.as_str())
             .bind(grant.audience.as_str())
             .bind(grant.scope.as_deref())
@@ -65,6 +65,7 @@ impl Transaction {
             .bind(grant.expires_at.millis())
             .bind(grant.dpop_jkt.map(|key| key.as_bytes().to_vec()))
             .bind(i64::from(new.of_stored_client))
+            .bind(i64::from(person.is_some_and(|person| person.auth_time.is_none())))
             .execute(connection)
             .await?
             .rows_affected()

@@ -10,7 +10,7 @@ use serde_json::json;
 use tegata_core::{DeviceUse, ExternalKey, Name, PersonId, PersonRole, Roles, SiteId, TenantId};
 
 /// What is to be changed; what is nothing stays.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct PersonUpdate {
     /// What they are called.
     pub name: Option<Name>,

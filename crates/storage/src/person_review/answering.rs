@@ -6,7 +6,9 @@ use crate::engine::on_transaction;
 use crate::person::read_roles;
 use crate::{LedgerError, PersonUpdate, Result, Transaction};
 use serde_json::json;
-use tegata_core::{Act, ActTarget, PersonId, PersonRole, ReviewId, RoleHolder, Roles, SiteId, TenantId};
+use tegata_core::{
+    Act, ActTarget, PersonId, PersonRole, Refusal, ReviewId, RoleHolder, Roles, SiteId, TenantId,
+};
 
 /// What is answered of a person.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -60,8 +62,8 @@ impl Transaction {
     /// themselves.
     ///
     /// # Errors
-    /// [`Refusal::ReviewUnknown`](tegata_core::Refusal::ReviewUnknown) when the person is not left in the review, or nobody has the identifier `by`; those of
-    /// [`RoleHolder::may`]; [`Refusal::LastAdministrator`](tegata_core::Refusal::LastAdministrator).
+    /// [`Refusal::ReviewUnknown`] when the person is not left in the review; [`Refusal::PersonUnknown`] when nobody who may sign
+    /// in has the identifier `by`; those of [`RoleHolder::may`]; [`Refusal::LastAdministrator`].
     pub async fn answer_review(
         &mut self,
         review: &ReviewId,
@@ -124,7 +126,7 @@ impl Transaction {
                 .fetch_optional(connection)
                 .await?
         });
-        let (roles,) = row.ok_or(NOT_LEFT)?;
+        let (roles,) = row.ok_or(LedgerError::Refused(Refusal::PersonUnknown))?;
         Ok(RoleHolder {
             person: person.clone(),
             tenant: tenant.clone(),

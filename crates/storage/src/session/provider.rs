@@ -193,22 +193,27 @@ impl Transaction {
         (subject, session): (&str, &str),
         most: i64,
     ) -> Result<u64> {
-        let now = self.now.millis();
+        let now = self.now;
+        // A token that is late says nothing about sign-ins that were begun since it was made.
+        let said_at = logout.before.min(now);
         Ok(on_transaction!(self.engine, connection => {
             sqlx::query(
                 "INSERT INTO provider_logout (tenant, issuer, subject, provider_session, said_at, expires_at) \
                  SELECT t.id, $2, $3, $4, $5, $6 FROM tenant t WHERE t.id = $1 AND ($7 IS NULL OR t.id = $7) \
-                 AND (SELECT COUNT(*) FROM provider_logout o WHERE o.tenant = t.id AND o.expires_at > $5) < $8 \
-                 ON CONFLICT (tenant, issuer, subject, provider_session) DO UPDATE SET said_at = $5, expires_at = $6",
+                 AND (SELECT COUNT(*) FROM provider_logout o WHERE o.tenant = t.id AND o.expires_at > $9) < $8 \
+                 ON CONFLICT (tenant, issuer, subject, provider_session) DO UPDATE SET expires_at = excluded.expires_at, \
+                 said_at = CASE WHEN provider_logout.said_at > excluded.said_at THEN provider_logout.said_at \
+                 ELSE excluded.said_at END",
             )
             .bind(logout.tenant.as_str())
             .bind(logout.issuer)
             .bind(subject)
             .bind(session)
-            .bind(now)
+            .bind(said_at.millis())
             .bind(logout.remembered_until.millis())
             .bind(self.scope.bound())
             .bind(most)
+            .bind(now.millis())
             .execute(connection)
             .await?
             .rows_affected()

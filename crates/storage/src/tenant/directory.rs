@@ -19,11 +19,11 @@ pub struct DirectorySite {
     pub external_key: Option<ExternalKey>,
 }
 
-/// The sites of a tenant, by name: on a connection for reading, or on that of a transaction.
+/// The open sites of a tenant, by name: on a connection for reading, or on that of a transaction.
 macro_rules! sites_of_tenant {
     ($connection:expr, $scope:expr, $tenant:expr) => {
         sqlx::query_as(
-            "SELECT id, name, external_key FROM site WHERE tenant = $1 AND ($2 IS NULL OR tenant = $2) \
+            "SELECT id, name, external_key FROM site WHERE tenant = $1 AND closed_at IS NULL AND ($2 IS NULL OR tenant = $2) \
              ORDER BY name, id",
         )
         .bind($tenant.as_str())

@@ -49,7 +49,7 @@ impl SignedInPerson {
         let granted = GrantedPerson {
             session: self.session.id.clone(),
             subject: "person:hash".into(),
-            auth_time: day(1),
+            auth_time: self.session.is_dated.then_some(day(1)),
         };
         let grant = CodeGrant {
             client: client.into(),
@@ -127,6 +127,16 @@ on_both_engines! {
         }
         let open = fixture.ledger.authorization_code(&wrong).await.unwrap().expect("it is the other client's that was refused");
         assert!(!open.is_used);
+        assert_eq!(open.grant.person.and_then(|person| person.auth_time), Some(day(1)));
+    }
+
+    async fn a_code_keeps_that_nobody_knows_when_its_person_signed_in(fixture: LedgerFixture) {
+        let mut own = signed_in(fixture).await;
+        own.session.is_dated = false;
+        let hash = own.grant(fixture, true).await;
+        let known = fixture.ledger.authorization_code(&hash).await.unwrap().expect("a code");
+        let person = known.grant.person.expect("a person");
+        assert_eq!((person.session, person.auth_time), (own.session.id, None));
     }
 
     async fn a_code_ends_by_the_clock_with_its_session_and_with_its_device(fixture: LedgerFixture) {

@@ -221,7 +221,7 @@ async fn restored(place: EnginePlace) {
     kept.clear().await;
 }
 
-fn rows(fixture: &LedgerFixture) -> ScopedLedger {
+pub(crate) fn rows(fixture: &LedgerFixture) -> ScopedLedger {
     fixture.ledger.within(Principal::operator("test", Some(&fixture.tenant)).scope())
 }
 

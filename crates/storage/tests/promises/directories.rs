@@ -1,18 +1,18 @@
 //! What a tenant's directory may rely on: a key names one person, a token works as long as it was made for, whoever it deletes
 //! is out, and a password of another product leads to setting up an account and no further.
 
-use crate::changed_people::change;
+use crate::changed_people::{change, rows};
 use crate::engines::on_both_engines;
 use crate::fixture::{Everything, LedgerFixture, day, operator};
-use crate::people::{add, chosen, is_guard, lasts, new, other_tenant, refused, start};
+use crate::people::{add, chosen, is_guard, lasts, new, other_tenant, refused, set_up, start};
 use std::time::Duration;
 use tegata_core::{
     DeviceId, ExternalKey, LoginId, Name, PersonId, PersonRole, Refusal, Roles, ScimSecret, ScimTokenId,
     SetupCode,
 };
 use tegata_storage::{
-    ExternalKeyUpdate, NewCredential, NewPerson, NewScimToken, PeopleFilter, PersonState, PersonUpdate,
-    ProvedPassword, Result,
+    ExternalKeyUpdate, NewCredential, NewPerson, NewPersonLink, NewScimToken, PeopleFilter, PersonState,
+    PersonUpdate, ProvedPassword, Result, SignInAccounts, SignInPolicy, TenantAction,
 };
 
 on_both_engines! {
@@ -101,6 +101,64 @@ on_both_engines! {
             transaction.disable_even_last(&fourth.id, "stolen", &operator()).await
         };
         fixture.write(day(1), stop).await.unwrap();
+    }
+
+    async fn whoever_has_nothing_to_sign_in_with_is_no_other_administrator(fixture: LedgerFixture) {
+        let one = set_up(fixture, "one").await;
+        let administrates = PersonUpdate { roles: Some(Roles::new([PersonRole::TenantAdmin])), ..PersonUpdate::default() };
+        change(fixture, &one, &administrates).await.unwrap();
+        let invited = NewPerson { roles: Roles::new([PersonRole::TenantAdmin]), ..new(fixture, "two") };
+        add(fixture, &invited).await.unwrap();
+        assert_eq!(refused(&disable(fixture, &one).await), Some(Refusal::LastAdministrator));
+        disable(fixture, &invited.id).await.unwrap();
+        let third = NewPerson { roles: Roles::new([PersonRole::TenantAdmin]), ..new(fixture, "three") };
+        add(fixture, &third).await.unwrap();
+        let link = NewPersonLink {
+            tenant: fixture.tenant.clone(),
+            person: third.id.clone(),
+            issuer: "https://login.example".into(),
+            subject: "staff-3".into(),
+        };
+        fixture.write(day(0), async |transaction| transaction.link_person(&link, &operator()).await).await.unwrap();
+        let accounts = async |accounts| {
+            let policy = SignInPolicy { accounts, ..SignInPolicy::default() };
+            let tenant = &fixture.tenant;
+            fixture.write(day(0), async |write| write.set_sign_in_policy(tenant, policy, &operator()).await).await.unwrap();
+        };
+        accounts(SignInAccounts::Local).await;
+        assert_eq!(refused(&disable(fixture, &one).await), Some(Refusal::LastAdministrator), "the provider leads nobody in");
+        accounts(SignInAccounts::Both).await;
+        disable(fixture, &one).await.unwrap();
+    }
+
+    async fn operators_of_all_tenants_that_are_not_stopped_stand_in_for_each_other(fixture: LedgerFixture) {
+        let one = set_up(fixture, "one").await;
+        let operates = PersonUpdate { roles: Some(Roles::new([PersonRole::Operator])), ..PersonUpdate::default() };
+        change(fixture, &one, &operates).await.unwrap();
+        let (tenant, _) = other_tenant(fixture).await;
+        let other = NewPerson {
+            tenant: tenant.clone(),
+            roles: Roles::new([PersonRole::Operator]),
+            sites: Vec::new(),
+            ..new(fixture, "two")
+        };
+        add(fixture, &other).await.unwrap();
+        let within_own_tenant = async || {
+            let mut transaction = rows(fixture).begin(day(1)).await.unwrap();
+            let stopped = transaction.disable_person(&one, "", &operator()).await;
+            (refused(&stopped), stopped.is_ok())
+        };
+        let is_last = (Some(Refusal::LastAdministrator), false);
+        assert_eq!(within_own_tenant().await, is_last, "the other was only invited");
+        let brings = async |transaction: &mut tegata_storage::Transaction| {
+            transaction.import_password(&other.id, "hash", &operator()).await
+        };
+        fixture.write(day(0), brings).await.unwrap();
+        assert_eq!(within_own_tenant().await, (None, true));
+        let act = TenantAction::Suspend;
+        fixture.write(day(0), async |write| write.act_on_tenant(&tenant, act, "", &operator()).await).await.unwrap();
+        assert_eq!(within_own_tenant().await, is_last);
+        disable(fixture, &other.id).await.expect("nobody operates anything from there");
     }
 
     async fn somebody_comes_to_a_site_and_goes_and_keeps_the_others(fixture: LedgerFixture) {

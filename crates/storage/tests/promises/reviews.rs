@@ -89,7 +89,7 @@ on_both_engines! {
         assert_eq!(person(&everywhere.id).await.sites.len(), 1);
         assert_eq!(person(&here).await.state, PersonState::Disabled);
         let last = answer(fixture, &at(None), &boss.id, ReviewAnswer::Removed, &second.id).await;
-        assert_eq!(refused(&last), Some(Refusal::ReviewUnknown), "who is disabled answers for nobody");
+        assert_eq!(refused(&last), Some(Refusal::PersonUnknown), "who is disabled answers for nobody");
     }
 
     async fn accounts_that_nobody_uses_are_shown_and_then_suspended(fixture: LedgerFixture) {

@@ -26,8 +26,9 @@ pub struct BackchannelLogoutPass {
 #[derive(Default)]
 struct Turns {
     under_way: HashMap<String, ClientTurn>,
-    /// When each began last, of those for which something is due: whoever waits longest is next.
-    begun: HashMap<String, u64>,
+    /// Since when each waits, of those for which something is due: since it was seen first, or had its last turn. Whoever waits
+    /// longest is next, and whoever comes anew waits behind the others.
+    since: HashMap<String, u64>,
     count: u64,
 }
 
@@ -58,10 +59,13 @@ impl BackchannelLogoutPass {
 impl Turns {
     /// Who gets a turn now, of those for which something is due.
     fn next(&mut self, mut due: Vec<(String, bool)>) -> Vec<(String, bool)> {
-        let mut begun = std::mem::take(&mut self.begun);
-        self.begun = due.iter().filter_map(|(client, _)| begun.remove_entry(client)).collect();
+        let mut known = std::mem::take(&mut self.since);
+        for (client, _) in &due {
+            let since = known.remove(client).unwrap_or_else(|| self.tick());
+            self.since.insert(client.clone(), since);
+        }
         due.retain(|(client, _)| !self.under_way.contains_key(client));
-        due.sort_by_key(|(client, _)| self.begun.get(client).copied().unwrap_or_default());
+        due.sort_by_key(|(client, _)| self.since.get(client).copied());
         let mut free = MOST.saturating_sub(self.under_way.len());
         let failing = self.under_way.values().filter(|turn| turn.is_failing).count();
         let mut free_failing = MOST_FAILING.saturating_sub(failing);
@@ -72,10 +76,15 @@ impl Turns {
             is_next
         });
         for (client, _) in &due {
-            self.count += 1;
-            self.begun.insert(client.clone(), self.count);
+            let since = self.tick();
+            self.since.insert(client.clone(), since);
         }
         due
+    }
+
+    fn tick(&mut self) -> u64 {
+        self.count += 1;
+        self.count
     }
 }
 
@@ -109,6 +118,21 @@ mod tests {
         }
         assert_eq!(told.len(), due.len(), "whoever waits longest is next");
         turns.next(Vec::new());
-        assert!(turns.begun.is_empty(), "nobody is remembered for whom nothing is due");
+        assert!(turns.since.is_empty(), "nobody is remembered for whom nothing is due");
+    }
+
+    #[test]
+    fn whoever_comes_and_goes_takes_no_turn_of_those_who_wait() {
+        let mut turns = Turns::default();
+        let clients = |kind: &str, count: usize| -> Vec<_> {
+            (0..count).map(|number| (format!("{kind}-{number:03}"), false)).collect()
+        };
+        let (waiting, passing) = (clients("c", MOST + 1), [clients("a", MOST), clients("b", MOST)]);
+        let mut told = std::collections::HashSet::new();
+        for round in 0..3 {
+            let due = passing[round % 2].iter().chain(&waiting).cloned();
+            told.extend(turns.next(due.collect()));
+        }
+        assert!(waiting.iter().all(|client| told.contains(client)));
     }
 }
