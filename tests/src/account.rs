@@ -35,7 +35,12 @@ impl Account {
     pub fn add(installation: &RunningInstallation, login: &str, name: &str, options: &[&str]) -> Self {
         let known = ["person", "add", "--login", login, "--name", name];
         let added = installation.tell(&[&known, options].concat());
-        let link = text_of(&added, "setup");
+        Self::set_up(installation, login, (text_of(&added, "person"), &text_of(&added, "setup")))
+    }
+
+    /// Sets up the account of a person by their link.
+    #[must_use]
+    pub fn set_up(installation: &RunningInstallation, login: &str, (person, link): (String, &str)) -> Self {
         let (_, code) = link.split_once('#').expect("a code");
         let at_portal = |path: &str| installation.at_portal(path).header("origin", &installation.portal);
         let page = at_portal("/setup").form(&[("code", code)]).send().expect(200).text();
@@ -43,7 +48,7 @@ impl Account {
         let chosen =
             [("code", code), ("password", PASSWORD), ("again", PASSWORD), ("totp", &totp::code(&secret, 0))];
         at_portal("/setup/complete").form(&chosen).send().expect(200);
-        Self { person: text_of(&added, "person"), login: login.to_owned(), secret }
+        Self { person, login: login.to_owned(), secret }
     }
 
     /// Signs the person in, with the next code of the app.

@@ -2,6 +2,8 @@
 
 #[path = "console/health.rs"]
 mod health;
+#[path = "console/managing.rs"]
+mod managing;
 #[path = "console/programs.rs"]
 mod programs;
 
@@ -138,6 +140,7 @@ fn by_keys_alone(
     browser.see("#invited");
     browser.picture("console-invited");
     pictures_of_lists(installation, browser, person);
+    managing::is_pictured(installation, browser);
     assert_eq!(browser.complaints(), Vec::<String>::new());
     browser.slow_down();
     browser.go(&format!("{}/console?q=本店", installation.device));
@@ -193,6 +196,8 @@ fn head_office_acts_by_role_and_nobody_overwrites_another() {
     health::is_drawn_with_the_table_behind_it(&installation, [&auditor, &admin], &lost);
     whoever_invited_does_not_approve(&installation, &admin, &second);
     who_could_enter_is_told_by_site_and_day(&installation, &lost, &admin, &manager);
+    managing::is_done_on_pages(&installation, &desk, [&admin, &manager, &support, &staff]);
+    managing::is_done_by_the_api(&installation, [&admin, &staff]);
     support_hears_yes_or_no(&installation, &support);
     a_company_reads_its_own_log(&installation, &lost, &admin, [&manager, &support]);
     assert_eq!(staff.at(&installation, "/console/reviews").send().status, 403, "staff answer for nobody");
@@ -239,7 +244,8 @@ fn whoever_answers_for_people_says_who_still_works_here(
     assert!(asks(&page(manager).text(), &sato), "all or nothing");
     answer(manager, &[(&sato, "later")]).expect(303);
     answer(manager, &[(&sato, "removed")]).expect(303);
-    answer(manager, &[(&sato, "confirmed")]).expect(303);
+    let late = answer(manager, &[(&sato, "confirmed")]).expect(404).text();
+    assert!(late.contains("U-45") && late.contains("すでに答えが出て"), "an answer that came second: {late}");
     assert_eq!(
         installation.tell(&["person", "show", "sato"])["state"],
         "disabled",

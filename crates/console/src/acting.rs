@@ -157,7 +157,7 @@ impl Acting {
     }
 
     /// A token narrows what a person may and widens nothing: what it does not name, the program does not do.
-    fn must_have_scope(&self, act: Act) -> Result<(), Refusal> {
+    pub(crate) fn must_have_scope(&self, act: Act) -> Result<(), Refusal> {
         let has = |program: &ScopedProgram| program.scopes.iter().any(|scope| scope.act() == act);
         if self.program.as_ref().is_none_or(has) { Ok(()) } else { Err(Refusal::ScopeInsufficient) }
     }
@@ -280,6 +280,7 @@ const fn is_of_the_person(refusal: Refusal) -> bool {
         refusal,
         Refusal::RoleMayNot
             | Refusal::OwnRequest
+            | Refusal::EmergencyAccountKept
             | Refusal::DeviceUnknown
             | Refusal::ApprovalUnknown
             | Refusal::InvitationUnknown

@@ -12,8 +12,10 @@ mod devices;
 mod entrances;
 mod expiries;
 mod health;
+mod if_match;
 mod invitations;
 mod listing;
+mod managing;
 mod page_length;
 mod refusals;
 mod session;
@@ -45,7 +47,16 @@ pub(crate) fn routes() -> OpenApiRouter<ConsoleService> {
         .routes(routes!(invitations::list))
         .routes(routes!(invitations::invite))
         .routes(routes!(invitations::withdraw))
-        .routes(routes!(listing::people))
+        .routes(routes!(listing::people, managing::add))
+        .routes(routes!(managing::show))
+        .routes(routes!(managing::change))
+        .routes(routes!(managing::disable))
+        .routes(routes!(managing::enable))
+        .routes(routes!(managing::sign_out))
+        .routes(routes!(managing::end_session))
+        .routes(routes!(managing::setup_link))
+        .routes(routes!(managing::reset))
+        .routes(routes!(managing::emergency_code))
         .routes(routes!(checking::check))
         .routes(routes!(listing::sites))
         .routes(routes!(health::show))

@@ -3,6 +3,7 @@
 //! | to learn about | read |
 //! |---|---|
 //! | who is acting, and how far they reach | [`acting`], over the one table of [`tegata_core::access`] |
+//! | what they do to people | [`managing`] |
 //! | what they do | [`acts`]: one function for pages and API, in one transaction with its audit entry |
 //! | where support says why it acts | [`asking`] |
 //! | how names of people are shown | [`personal`] |
@@ -32,6 +33,7 @@ mod fleet;
 mod frame;
 mod health;
 mod history;
+mod managing;
 mod pages;
 mod people;
 mod personal;
@@ -90,7 +92,17 @@ pub fn device_routes(service: ConsoleService) -> Router {
         .route("/console/invitations/{invitation}/withdraw", post(pages::invitations::withdraw))
         .route("/console/health", get(pages::health::show))
         .route("/console/figures", get(pages::figures::show))
-        .route("/console/people", get(pages::people::show))
+        .route("/console/people", get(pages::people::show).post(pages::person_new::add))
+        .route("/console/people/new", get(pages::person_new::show))
+        .route("/console/people/{person}", get(pages::person::show))
+        .route("/console/people/{person}/change", post(pages::person::change))
+        .route("/console/people/{person}/disable", post(pages::person::disable))
+        .route("/console/people/{person}/enable", post(pages::person::enable))
+        .route("/console/people/{person}/sign-out", post(pages::person::sign_out))
+        .route("/console/people/{person}/sessions/{session}/end", post(pages::person::end_session))
+        .route("/console/people/{person}/setup-link", post(pages::person::setup_link))
+        .route("/console/people/{person}/reset", post(pages::person::reset))
+        .route("/console/people/{person}/emergency-code", post(pages::person::emergency_code))
         .route("/console/people/{person}/check", get(pages::checking::show).post(pages::checking::check))
         .route("/console/reviews", get(pages::reviews::show))
         .route("/console/reviews/{review}", post(pages::reviews::answer))

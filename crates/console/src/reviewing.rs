@@ -33,6 +33,7 @@ impl ConsoleService {
     }
 
     /// Takes answers about people of one review, all or none. Who was answered for meanwhile, or left, is no question any more.
+    /// Gives how many answers came too late for that.
     ///
     /// # Errors
     /// What the person may not; [`Refusal::LastAdministrator`].
@@ -41,12 +42,12 @@ impl ConsoleService {
         by: &Acting,
         review: &ReviewId,
         answers: &[(PersonId, ReviewAnswer)],
-    ) -> Result<(), AnswersRefused> {
+    ) -> Result<usize, AnswersRefused> {
         let outcome = self.answered(by, review, answers).await;
         match outcome {
-            Ok(()) => Ok(()),
+            Ok(late) => Ok(late),
             Err(AnswersRefused { refusal, person }) => {
-                let noted: Result<(), Refusal> = self.noting(by, None, Err(refusal)).await;
+                let noted: Result<usize, Refusal> = self.noting(by, None, Err(refusal)).await;
                 noted.map_err(|refusal| AnswersRefused { refusal, person })
             }
         }
@@ -57,18 +58,21 @@ impl ConsoleService {
         by: &Acting,
         review: &ReviewId,
         answers: &[(PersonId, ReviewAnswer)],
-    ) -> Result<(), AnswersRefused> {
+    ) -> Result<usize, AnswersRefused> {
+        let mut late = 0;
         let mut acting = self.begin(by, Act::ReviewPeople).await?;
         let (who, actor) = (&by.session.person, by.actor());
         for (person, answer) in answers {
             match acting.rows.answer_review(review, person, *answer, who, &actor).await {
-                Ok(_) | Err(LedgerError::Refused(Refusal::ReviewUnknown)) => {}
+                Ok(_) => {}
+                Err(LedgerError::Refused(Refusal::ReviewUnknown)) => late += 1,
                 Err(error) => {
                     return Err(AnswersRefused { refusal: refusal(error), person: Some(person.clone()) });
                 }
             }
         }
-        Ok(acting.commit().await?)
+        acting.commit().await?;
+        Ok(late)
     }
 }
 

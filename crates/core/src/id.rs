@@ -229,6 +229,13 @@ one_time_code! {
     RegistrationAccessToken;
 }
 
+impl SetupCode {
+    /// The link that hands it over, on the portal with this address.
+    pub fn link(&self, portal: &str) -> Zeroizing<String> {
+        Zeroizing::new(format!("{portal}/setup#{}", self.reveal()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,7 +10,7 @@
 //! | when it is renewed, and who is told | [`renewal`], [`notice`], [`mail_address`] |
 //! | what people call things | [`name`], [`spreadsheet`] |
 //! | who may enroll a first device | [`policy`] |
-//! | what people may do, and on which devices | [`access`], [`device_use`], [`login_id`] |
+//! | what people may do, and on which devices | [`access`], [`device_use`], [`login_id`], [`one_time_code`] |
 //! | why somebody is refused | [`refusal`] |
 //! | what a token says | [`claims`], signed and verified by [`jws`] |
 //! | how a request proves whose token it brings | [`dpop`] |
@@ -52,6 +52,7 @@ pub mod mask;
 pub mod name;
 pub mod network;
 pub mod notice;
+pub mod one_time_code;
 pub mod policy;
 pub mod proxied;
 pub mod refusal;
@@ -92,6 +93,7 @@ pub use mail_address::{MailAddress, NotAMailAddress};
 pub use name::{Name, NotAName};
 pub use network::{Network, NotANetwork};
 pub use notice::{NoticeLevel, NoticeStep};
+pub use one_time_code::OneTimeCode;
 pub use policy::{EffectivePolicy, EnrollmentPolicy, Platform};
 pub use refusal::Refusal;
 pub use short_code::ShortCode;

@@ -3,7 +3,7 @@
 //! | to learn about | read |
 //! |---|---|
 //! | what a password must be, and how it is hashed | [`password`], [`password_hasher`] |
-//! | second factors | [`totp`], [`one_time_code`], [`passkey`] |
+//! | second factors | [`totp`], [`typed_factor`], [`passkey`] |
 //! | how often somebody may be wrong | [`throttle`] |
 //! | whose password another product has hashed | [`foreign_hash`], [`imported_password`] |
 //! | what a directory says of people | [`people_list`], [`scim`], over [`provisioning`] |
@@ -26,7 +26,6 @@ mod federation;
 mod foreign_hash;
 mod imported_password;
 mod local_path;
-mod one_time_code;
 mod passkey;
 mod password;
 mod password_hasher;
@@ -41,12 +40,12 @@ mod sign_in;
 mod sign_in_page;
 mod throttle;
 mod totp;
+mod typed_factor;
 mod typed_secret;
 
 pub use alarm::{SignInAlarm, SignInAlarmObserver};
 pub use federation::ProviderAddresses;
 pub use federation::sign_out::EndingSession;
-pub use one_time_code::OneTimeCode;
 pub use people_list::{
     LIST_COLUMNS, LIST_NEEDED, LineReport, ListOutcome, ListPlace, ListTerms, ListedPerson, MissingPeople,
     PeopleListPlan,
@@ -54,7 +53,6 @@ pub use people_list::{
 pub use person_at_device::PersonAtDevice;
 pub use scim::scim_problem;
 pub use service::IdentityService;
-pub use setup::setup_link;
 
 use axum::Router;
 use axum::routing::{get, post};

@@ -3,10 +3,10 @@
 //! The code travels in the fragment and in bodies of forms, never in an address that somebody logs. Nothing is written before
 //! the last step, which uses the link up.
 
-use crate::one_time_code::{OneTimeCode, TypedFactor};
 use crate::password::{Password, SHORTEST};
 use crate::service::{IdentityService, refusal};
 use crate::totp::TotpSecret;
+use crate::typed_factor::TypedFactor;
 use crate::typed_secret::TypedSecret;
 use askama::Template;
 use axum::extract::State;
@@ -15,7 +15,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use std::sync::Arc;
 use tegata_core::encoding::base64;
-use tegata_core::{Language, Refusal, SetupCode, Timestamp};
+use tegata_core::{Language, OneTimeCode, Refusal, SetupCode, Timestamp};
 use tegata_storage::{NewCredential, OpenSetup};
 use tegata_web::qr::qr_svg;
 use tegata_web::{HtmlPage, ReaderLanguage, RequestTime, StrictForm, TenantWork, WebResult};
@@ -23,11 +23,6 @@ use zeroize::Zeroizing;
 
 /// Recovery codes that a person gets.
 pub(crate) const RECOVERY_CODES: usize = 10;
-
-/// The link that hands a code over.
-pub fn setup_link(portal: &str, code: &SetupCode) -> Zeroizing<String> {
-    Zeroizing::new(format!("{portal}/setup#{}", code.reveal()))
-}
 
 #[derive(Template)]
 #[template(path = "setup-code.html")]

@@ -10,13 +10,13 @@ mod lists;
 mod passkeys;
 mod scim;
 
-use crate::{OneTimeCode, SignInAlarm, SignInAlarmObserver, device_routes, portal_routes};
+use crate::{SignInAlarm, SignInAlarmObserver, device_routes, portal_routes};
 use axum::body::Body;
 use fixture::{OPERATOR, PASSWORD, TestCompany, form, form_token, goes_to, shows};
 use http::{Request, StatusCode};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tegata_core::{Justification, PersonId, RevocationReason, Role};
+use tegata_core::{Justification, OneTimeCode, PersonId, RevocationReason, Role};
 use tegata_storage::{DeviceAction, EmergencyCode};
 use tegata_testkit::{Everything, send};
 

@@ -2,6 +2,7 @@
 
 use crate::acting::{Acting, ActingJson};
 use crate::acts::{DeviceChanged, DeviceCommand, DeviceOutcome, DeviceRequest, RepeatableRequest, tag_of};
+use crate::api::if_match::seen;
 use crate::api::page_length::length;
 use crate::api::refusals::{ACTING, CHANGING, SIGNED_IN};
 use crate::pages::devices::{ListQuery, written};
@@ -11,7 +12,7 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
-use http::header::{CONTENT_TYPE, ETAG, IF_MATCH};
+use http::header::{CONTENT_TYPE, ETAG};
 use serde::{Deserialize, Serialize};
 use tegata_core::policy::Platform;
 use tegata_core::{Act, DeviceId, DeviceState, Refusal, Role, SiteId, StopCause, TenantId, Timestamp};
@@ -233,13 +234,6 @@ impl ConsoleService {
             DeviceOutcome::Before(answer) => ([(CONTENT_TYPE, "application/json")], answer).into_response(),
         })
     }
-}
-
-/// What the device looked like to whoever asks (RFC 9110 section 13.1.1); anything will do for `*`.
-fn seen(headers: &HeaderMap) -> Result<Option<String>, Refusal> {
-    let Some(value) = headers.get(IF_MATCH) else { return Ok(None) };
-    let text = value.to_str().map_err(|_| Refusal::RequestMalformed)?.trim();
-    Ok((text != "*").then(|| text.trim_matches('"').to_owned()))
 }
 
 fn key(headers: &HeaderMap) -> Result<Option<&str>, Refusal> {

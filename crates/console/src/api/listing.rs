@@ -7,6 +7,7 @@ use axum::Json;
 use axum::extract::{Query, State};
 use serde::{Deserialize, Serialize};
 use tegata_core::{Act, PersonId, Refusal, SiteId, TenantId};
+use tegata_storage::Person;
 use tegata_web::WebResult;
 use tegata_web::api::{CALLER, REQUEST};
 use utoipa::{IntoParams, ToSchema};
@@ -50,16 +51,22 @@ pub(crate) async fn people(
     by: Acting,
 ) -> WebResult<Json<Vec<PersonReport>>> {
     let people = service.people_seen(&by).await?;
-    let report = |person: tegata_storage::Person| PersonReport {
-        person: person.id,
-        name: person.name,
-        login: person.login,
-        roles: person.roles.iter().map(tegata_core::PersonRole::as_str).collect(),
-        sites: person.sites.into_iter().map(|site| site.id).collect(),
-        state: person.state.as_str(),
-        set_up: person.is_set_up,
-    };
-    Ok(Json(people.into_iter().map(report).collect()))
+    Ok(Json(people.into_iter().map(|person| PersonReport::of(person, &by)).collect()))
+}
+
+impl PersonReport {
+    /// A person, as somebody may see them.
+    pub(crate) fn of(person: Person, by: &Acting) -> Self {
+        Self {
+            name: by.name_of(&person.tenant, &person.name).to_string(),
+            login: by.login_of(&person.tenant, &person.login).to_string(),
+            person: person.id,
+            roles: person.roles.iter().map(tegata_core::PersonRole::as_str).collect(),
+            sites: person.sites.into_iter().map(|site| site.id).collect(),
+            state: person.state.as_str(),
+            set_up: person.is_set_up,
+        }
+    }
 }
 
 /// Of which tenant sites are listed.

@@ -18,9 +18,11 @@ use tegata_web::{ReaderLanguage, WebResult};
 struct PeoplePage {
     frame: Frame,
     people: Vec<PersonView>,
+    may_add: bool,
 }
 
 struct PersonView {
+    id: String,
     name: PersonalText,
     login: PersonalText,
     roles: String,
@@ -36,7 +38,11 @@ pub(crate) async fn show(
 ) -> WebResult<Response> {
     let people = service.people_seen(&by).await?;
     let people = people.iter().map(|person| PersonView::of(person, &by, language)).collect();
-    let body = PeoplePage { frame: Frame::of(&by, "/console/people", language), people };
+    let body = PeoplePage {
+        frame: Frame::of(&by, "/console/people", language),
+        people,
+        may_add: by.may_ever(Act::AddPerson),
+    };
     Ok(service.page(language, language.pick("利用者", "People"), &body).into_response())
 }
 
@@ -54,20 +60,25 @@ impl PersonView {
     fn of(person: &Person, by: &Acting, language: Language) -> Self {
         let roles: Vec<_> = person.roles.iter().map(|role| words::role(role, language)).collect();
         let sites: Vec<_> = person.sites.iter().map(|site| site.name.as_str()).collect();
-        let state = match (person.state, person.break_glass, person.is_set_up) {
-            (PersonState::Disabled, ..) => language.pick("停止中", "Disabled"),
-            (_, Some(BreakGlass::Ready), _) => language.pick("緊急用", "For emergencies"),
-            (_, Some(BreakGlass::Used), _) => language.pick("緊急用（使用済み）", "For emergencies (used)"),
-            (PersonState::Active, None, false) => language.pick("設定待ち", "Not set up yet"),
-            (PersonState::Active, None, true) => language.pick("有効", "Active"),
-        };
         Self {
+            id: person.id.to_string(),
             name: by.name_of(&person.tenant, &person.name),
             login: by.login_of(&person.tenant, &person.login),
             roles: roles.join(language.pick("、", ", ")),
             sites: sites.join(language.pick("、", ", ")),
             is_active: person.state == PersonState::Active,
-            state,
+            state: state_of(person, language),
         }
+    }
+}
+
+/// What a person's account stands at, in words.
+pub(crate) fn state_of(person: &Person, language: Language) -> &'static str {
+    match (person.state, person.break_glass, person.is_set_up) {
+        (PersonState::Disabled, ..) => language.pick("停止中", "Disabled"),
+        (_, Some(BreakGlass::Ready), _) => language.pick("緊急用", "For emergencies"),
+        (_, Some(BreakGlass::Used), _) => language.pick("緊急用（使用済み）", "For emergencies (used)"),
+        (PersonState::Active, None, false) => language.pick("設定待ち", "Not set up yet"),
+        (PersonState::Active, None, true) => language.pick("有効", "Active"),
     }
 }

@@ -31,6 +31,8 @@ struct ReviewView {
     place: String,
     due: String,
     is_overdue: bool,
+    /// Whether it is about the people of a site, and not about those who work at none.
+    is_of_site: bool,
     people: Vec<ReviewedView>,
     /// How many more there are than are shown.
     more: usize,
@@ -87,7 +89,7 @@ pub(crate) async fn show(
     ReaderLanguage(language): ReaderLanguage,
     ActingPage(by): ActingPage,
 ) -> WebResult<Response> {
-    service.reviews_page(&by, language, None).await
+    service.reviews_page(&by, language, None, None).await
 }
 
 pub(crate) async fn answer(
@@ -97,16 +99,30 @@ pub(crate) async fn answer(
     ActingForm { by, form }: ActingForm<AnswersForm>,
 ) -> WebResult<Response> {
     let review = ReviewId::parse(&review).ok_or(Refusal::ReviewUnknown)?;
-    match service.answer(&by, &review, &form.read()?).await {
-        Ok(()) => Ok(onward("/console/reviews", language)),
+    let answers = form.read()?;
+    match service.answer(&by, &review, &answers).await {
+        Ok(0) => Ok(onward("/console/reviews", language)),
+        Ok(late) => {
+            let said = said_of_late(late, answers.len(), language);
+            service.reviews_page(&by, language, Some(Refusal::ReviewUnknown.into()), Some(said)).await
+        }
         Err(why) => match why.refusal {
             Refusal::LastAdministrator | Refusal::OwnRequest | Refusal::RoleMayNot
                 if by.may_ever(Act::ReviewPeople) =>
             {
-                service.reviews_page(&by, language, Some(why)).await
+                service.reviews_page(&by, language, Some(why), None).await
             }
             refusal => Err(refusal.into()),
         },
+    }
+}
+
+/// Whoever answers second reads that the other answer counts, whatever it was.
+fn said_of_late(late: usize, all: usize, language: Language) -> String {
+    let taken = all - late;
+    match language {
+        Language::Ja => format!("{late}人は、すでに答えが出ていました（{taken}人への回答は記録しました）"),
+        Language::En => format!("Answered before you: {late}. Your other answers were taken: {taken}."),
     }
 }
 
@@ -116,6 +132,7 @@ impl ConsoleService {
         by: &Acting,
         language: Language,
         why_not: Option<AnswersRefused>,
+        said: Option<String>,
     ) -> WebResult<Response> {
         let reviews = self.reviews_seen(by).await?;
         let refusal = why_not.as_ref().map(|why| why.refusal);
@@ -123,7 +140,7 @@ impl ConsoleService {
             let mut left = reviews.iter().flat_map(|review| &review.left);
             left.find(|one| one.id == person).map(|one| one.name.clone())
         });
-        let frame = Frame::of(by, "/console/reviews", language).refusing(refusal, because_of);
+        let frame = Frame::of(by, "/console/reviews", language).refusing(refusal, said.or(because_of));
         let reviews = reviews.iter().map(|review| ReviewView::of(by, review, language)).collect();
         let title = language.pick("在籍の確認", "Who still works here");
         Ok(refused(self.page(language, title, &ReviewsPage { frame, reviews }), refusal))
@@ -145,6 +162,7 @@ impl ReviewView {
             }),
             due: day(review.due_at, language),
             is_overdue: review.due_at <= by.at,
+            is_of_site: review.site.is_some(),
             takes_answers: people.iter().any(|person| person.may_answer),
             people,
             more,

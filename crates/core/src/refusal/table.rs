@@ -821,8 +821,8 @@ refusals! {
     }
     /// There is no such review, or the person is none of those who are left in it.
     ReviewUnknown "U-45" 404 {
-        ja: "確認待ちの利用者ではありません", "確認がすでに済んだか、確認の番号が違います。tegata person review list で確かめてください。";
-        en: "The person is not waiting for this review", "Somebody has answered already, or the review is another: tegata person review list.";
+        ja: "確認待ちの利用者ではありません", "ほかの人がすでに答えたか、確認が終わっています。一覧をもう一度ご覧ください。";
+        en: "The person is not waiting for this review", "Somebody else has answered, or the review is over. Look at the list again.";
     }
     /// The provider of the person's tenant cannot be reached, or is too slow.
     ProviderUnavailable "U-50" 503 {
@@ -863,6 +863,16 @@ refusals! {
     LogoutTokenRefused "U-57" 400 {
         ja: "ログアウトトークンを受け付けられません", "発行者、aud、exp、iat、jti、events を確かめ、同じトークンを二度送らないでください。";
         en: "The logout token is not accepted", "Check iss, aud, exp, iat, jti and events, and send no token twice.";
+    }
+    /// Somebody has changed the person since it was read.
+    PersonChangedMeanwhile "U-60" 412 {
+        ja: "画面を開いたあとに、別の人がこの利用者を変更しました", "何も変更していません。利用者の画面を開き直し、いまの内容を確かめてから、もう一度操作してください。";
+        en: "Somebody has changed the person meanwhile", "Nothing was changed. Load the person again, see how it is now, and repeat what you did.";
+    }
+    /// The person is not in the state in which this can be done.
+    PersonStateOtherwise "U-61" 409 {
+        ja: "この利用者には、いまこの操作はできません", "何も変更していません。停止中か、設定がまだか、すでに済んでいます。利用者の画面で、いまの状態を確かめてください。";
+        en: "This cannot be done to the person as they are", "Nothing was changed. They are disabled, have not set up the account, or it was done already: look at the person again.";
     }
 
     // V: Streams of security events.

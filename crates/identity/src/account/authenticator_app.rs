@@ -1,11 +1,11 @@
 //! `{device}/account/app`: another authenticator app, as after a change of phones.
 
 use super::confirming::{PasswordFault, PasswordForm};
-use crate::one_time_code::TypedFactor;
 use crate::service::{IdentityService, refusal};
 use crate::session::{SessionHolder, SignedInForm, SignedInPage, browser_forms};
 use crate::sign_in::redirect;
 use crate::totp::TotpSecret;
+use crate::typed_factor::TypedFactor;
 use crate::typed_secret::TypedSecret;
 use askama::Template;
 use axum::extract::State;

@@ -1,7 +1,6 @@
 //! `{device}/account/recovery-codes`: ten others.
 
 use super::confirming::{PasswordFault, PasswordForm};
-use crate::one_time_code::OneTimeCode;
 use crate::service::{IdentityService, refusal};
 use crate::session::{SessionHolder, SignedInForm, SignedInPage, browser_forms};
 use crate::setup::{RECOVERY_CODES, RecoveryCodesPage};
@@ -10,7 +9,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
-use tegata_core::Language;
+use tegata_core::{Language, OneTimeCode};
 use tegata_web::{ReaderLanguage, WebResult};
 
 #[derive(Template)]

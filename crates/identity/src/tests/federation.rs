@@ -107,7 +107,7 @@ impl Federated {
         Self { company, provider, given: Mutex::default() }
     }
 
-    /// As a server that has just begun knows them: by the configuration alone.
+    /// What a server that has just begun knows of them: the configuration alone.
     fn providers(company: &TestCompany, provider: &Arc<CodeProvider>) -> IdentityProviders {
         IdentityProviders::new([IdentityProvider {
             tenant: company.installation.tenant.clone(),

@@ -8,10 +8,9 @@ use clap::Args;
 use serde_json::json;
 use std::time::Duration;
 use tegata_core::{
-    Entropy, ExternalKey, Justification, LoginId, Name, PersonId, PersonRole, Roles, SetupCode, SiteId,
-    TenantId, Timestamp,
+    Entropy, ExternalKey, Justification, LoginId, Name, OneTimeCode, PersonId, PersonRole, Roles, SetupCode,
+    SiteId, TenantId, Timestamp,
 };
-use tegata_identity::{OneTimeCode, setup_link};
 use tegata_installation::{CommittedExt, Config, Failure, FailureContext, SystemContext, running_addresses};
 use tegata_storage::{Actor, EmergencyCode, Ledger, LedgerError, NewPerson, Person};
 use zeroize::Zeroizing;
@@ -107,7 +106,7 @@ pub async fn add(
     let until = options.link.terms.until(system.now());
     let actor = SystemContext::operator();
     write_person(ledger, (&new, options.break_glass), &code, until, &actor, system.now()).await?;
-    let link = setup_link(&portal(&place.config()?), &code);
+    let link = code.link(&portal(&place.config()?));
     say(&new.id, &new.login.to_string(), &link, until, options.link.output.json);
     Ok(())
 }
@@ -126,7 +125,7 @@ pub async fn reset(
     let actor = SystemContext::operator();
     transaction.reset_person(&person.id, &code, until, &actor).await.doing(WRITE)?;
     transaction.commit().await.committed(WRITE)?;
-    let link = setup_link(&portal(&place.config()?), &code);
+    let link = code.link(&portal(&place.config()?));
     say(&person.id, &person.login, &link, until, options.named.output.json);
     Ok(())
 }
@@ -195,7 +194,7 @@ pub async fn first_operator(
         let new = operator(&tenant.id, login, system.entropy.as_ref())?;
         write_person(ledger, (&new, false), &code, until, &actor, now).await?;
     }
-    Ok(Some(setup_link(portal, &code)))
+    Ok(Some(code.link(portal)))
 }
 
 fn operator(tenant: &TenantId, login: LoginId, entropy: &dyn Entropy) -> Result<NewPerson, Failure> {

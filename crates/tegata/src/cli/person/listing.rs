@@ -16,7 +16,7 @@ use tegata_core::{Language, PersonId, TenantId};
 use tegata_enroll::ParsedTable;
 use tegata_identity::{
     LIST_COLUMNS, LIST_NEEDED, LineReport, ListOutcome, ListPlace, ListTerms, ListedPerson, MissingPeople,
-    PeopleListPlan, setup_link,
+    PeopleListPlan,
 };
 use tegata_installation::{Failure, FailureContext, SystemContext};
 use tegata_storage::{DirectorySite, Ledger, Person};
@@ -193,7 +193,7 @@ impl ImportPeopleOptions {
             described["detail"] = json!(detail);
         }
         if let Some(code) = &report.setup {
-            described["setup"] = setup_link(portal, code).as_str().into();
+            described["setup"] = code.link(portal).as_str().into();
         }
         described
     }
@@ -206,7 +206,7 @@ impl ImportPeopleOptions {
                 format!("{} {}{detail}", refusal.code(), refusal.title(self.lang))
             }
             _ => match &report.setup {
-                Some(code) => setup_link(portal, code).to_string(),
+                Some(code) => code.link(portal).to_string(),
                 None => report.changes.join(", "),
             },
         };
