@@ -69,12 +69,12 @@ pub(crate) struct OnePersonReport {
     /// Until when a setup link works, if there is one.
     #[schema(value_type = Option<String>, format = DateTime)]
     setup_until: Option<Timestamp>,
-    sessions: Vec<SessionReport>,
+    sessions: Vec<PersonSessionReport>,
 }
 
 /// Where somebody is signed in.
 #[derive(Serialize, ToSchema)]
-pub(crate) struct SessionReport {
+pub(crate) struct PersonSessionReport {
     #[schema(value_type = String)]
     session: SessionId,
     #[schema(value_type = String)]
@@ -198,7 +198,7 @@ pub(crate) async fn show(
     let report = OnePersonReport {
         setup_until: known.setup_until,
         person: PersonReport::of(known, &by),
-        sessions: sessions.into_iter().map(SessionReport::from).collect(),
+        sessions: sessions.into_iter().map(PersonSessionReport::from).collect(),
     };
     Ok(([(ETAG, tag)], Json(report)).into_response())
 }
@@ -390,7 +390,7 @@ impl From<GivenCode> for EmergencyCodeReport {
     }
 }
 
-impl From<ListedSession> for SessionReport {
+impl From<ListedSession> for PersonSessionReport {
     fn from(session: ListedSession) -> Self {
         Self {
             session: session.id,
