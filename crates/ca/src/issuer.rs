@@ -3,6 +3,8 @@
 use crate::keys::{self, CaKey, CaKeyError};
 use crate::oid;
 use crate::rehearsal::{self, Rehearsal};
+use p256::ecdsa::signature::hazmat::PrehashVerifier;
+use p256::ecdsa::{Signature, VerifyingKey};
 use rcgen::{CertificateParams, KeyUsagePurpose};
 use ring::digest::{Algorithm, SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 use ring::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
@@ -153,6 +155,13 @@ impl Issuer {
     pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, self.signer.public_point())
             .verify(message, signature)
+            .is_ok()
+    }
+
+    /// Whether a signature by this CA holds over the message with this SHA-256 digest. ring would hash the message itself.
+    pub(crate) fn verifies_digest(&self, digest: &[u8; 32], signature: &[u8]) -> bool {
+        VerifyingKey::from_sec1_bytes(self.signer.public_point())
+            .and_then(|key| key.verify_prehash(digest, &Signature::from_der(signature)?))
             .is_ok()
     }
 

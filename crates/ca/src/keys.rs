@@ -40,6 +40,12 @@ pub trait CaKey: Send + Sync {
         false
     }
 
+    /// The key as one that takes digests, where it does: who has hashed a long message then hashes it once, to sign it and to
+    /// verify the signature.
+    fn by_digest(&self) -> Option<&dyn DigestKey> {
+        None
+    }
+
     /// The public key as DER `SubjectPublicKeyInfo`.
     fn public_key_info(&self) -> Vec<u8> {
         der::sequence(&[oid::P256_KEY, &der::bit_string(self.public_point())])
@@ -49,6 +55,20 @@ pub trait CaKey: Send + Sync {
     fn key_identifier(&self) -> Vec<u8> {
         digest(&SHA256, self.public_point()).as_ref()[..20].to_vec()
     }
+}
+
+/// A key that is given the SHA-256 digest in place of the message.
+pub trait DigestKey {
+    /// The signature that [`CaKey::sign`] gives over the message.
+    ///
+    /// # Errors
+    /// Those of [`CaKey::sign`].
+    fn sign_digest(&self, digest: &[u8; 32]) -> Result<Vec<u8>, CaKeyError>;
+}
+
+/// The SHA-256 digest of a message.
+pub(crate) fn sha256(message: &[u8]) -> [u8; 32] {
+    digest(&SHA256, message).as_ref().try_into().unwrap_or_default()
 }
 
 /// Why a key cannot be used.

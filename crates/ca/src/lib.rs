@@ -52,7 +52,7 @@ pub use endpoints::IssuerEndpoints;
 pub use issuer::{Issuer, IssuerError};
 pub use issuing_ca::{IssuanceRequest, IssuanceStep, IssueError, IssuedCertificate, IssuingCa, RoleProfiles};
 pub use issuing_cas::{IssuerAssignment, IssuerSet};
-pub use keys::{CaKey, CaKeyError, LocalKey};
+pub use keys::{CaKey, CaKeyError, DigestKey, LocalKey};
 pub use ocsp::{OcspRequest, OcspResponders, OcspResponse, OcspStatus};
 pub use prepare::{PrepareError, Prepared, SignedCertificate, prepare};
 pub use private_key::public_key_of_private;

@@ -4,7 +4,11 @@
 use crate::report::{BenchRow, Memory};
 use crate::rounds::{ROUNDS, median};
 use crate::{BenchOutcome, cpu};
+use p256::ecdsa::signature::hazmat::PrehashSigner;
+use p256::ecdsa::{Signature, SigningKey};
+use p256::pkcs8::DecodePrivateKey;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair, KeyUsagePurpose};
+use ring::digest::{SHA256, digest};
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair};
 use std::fs::read_to_string;
@@ -13,7 +17,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_ca::crl::{CrlIdentity, CrlScope};
-use tegata_ca::{CrlBuilder, CrlReason, Issuer, LocalKey, RevokedEntry};
+use tegata_ca::{CaKey, CaKeyError, CrlBuilder, CrlReason, DigestKey, Issuer, LocalKey, RevokedEntry};
 use tegata_core::{IssuerId, Serial, Timestamp};
 
 /// When the lists are made.
@@ -28,10 +32,19 @@ const MILLION: u32 = 1_000_000;
 const SIZES: [(&str, u32, u32, u32); 3] =
     [("crl 100k", 100_000, 1, 100), ("crl 1M", MILLION, 1, 10), ("crl 1M in 8", MILLION, 8, 10)];
 
+/// With a key that takes digests, as one on a PKCS#11 token does.
+const SIZES_BY_DIGEST: [(&str, u32, u32, u32); 3] = [
+    ("crl 100k by digest", 100_000, 1, 100),
+    ("crl 1M by digest", MILLION, 1, 10),
+    ("crl 1M in 8 by digest", MILLION, 8, 10),
+];
+
 /// A row for each size; an operation is all of its lists.
 pub fn rows() -> BenchOutcome<Vec<BenchRow>> {
-    let issuer = issuer()?;
-    SIZES.into_iter().map(|size| row(&issuer, size)).collect()
+    let local = issuer(|pkcs8| Ok(Arc::new(LocalKey::from_pkcs8(pkcs8)?)))?;
+    let by_digest = issuer(|pkcs8| Ok(Arc::new(TokenLikeKey::from_pkcs8(pkcs8)?)))?;
+    let rows = SIZES.into_iter().map(|size| row(&local, size));
+    rows.chain(SIZES_BY_DIGEST.into_iter().map(|size| row(&by_digest, size))).collect()
 }
 
 /// How much memory a million entries take above the process without them, each measured in a process of its own.
@@ -47,7 +60,7 @@ pub fn memory() -> BenchOutcome<Vec<Memory>> {
 
 /// Makes a million entries once, and prints the peak in bytes.
 pub fn make_once(shards: &str) -> BenchOutcome<()> {
-    let issuer = issuer()?;
+    let issuer = issuer(|pkcs8| Ok(Arc::new(LocalKey::from_pkcs8(pkcs8)?)))?;
     let before = peak()?;
     build(&issuer, MILLION, shards.parse()?)?;
     println!("{}", peak()? - before);
@@ -114,16 +127,51 @@ fn least(entries: u32) -> BenchOutcome<()> {
     Ok(())
 }
 
-fn issuer() -> BenchOutcome<Issuer> {
+fn issuer(opened: impl FnOnce(&[u8]) -> BenchOutcome<Arc<dyn CaKey>>) -> BenchOutcome<Issuer> {
     let key = KeyPair::generate()?;
     let mut parameters = CertificateParams::default();
     parameters.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     parameters.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     parameters.distinguished_name.push(DnType::CommonName, "Bench");
     let certificate = parameters.self_signed(&key)?.der().to_vec();
-    let signer = LocalKey::from_pkcs8(&key.serialize_der())?;
     let id = IssuerId::parse("aaaaaaaaaaaaaaaaaaaaaaaaaa").ok_or("no identifier")?;
-    Ok(Issuer::load(id, certificate, Arc::new(signer), NOW)?)
+    Ok(Issuer::load(id, certificate, opened(&key.serialize_der())?, NOW)?)
+}
+
+/// Signs digests in this process: what a token does beside it costs no time of the server's.
+struct TokenLikeKey {
+    key: SigningKey,
+    point: Vec<u8>,
+}
+
+impl TokenLikeKey {
+    fn from_pkcs8(der: &[u8]) -> BenchOutcome<Self> {
+        let key = SigningKey::from_pkcs8_der(der)?;
+        let point = key.verifying_key().to_sec1_point(false).as_bytes().to_vec();
+        Ok(Self { key, point })
+    }
+}
+
+impl CaKey for TokenLikeKey {
+    fn public_point(&self) -> &[u8] {
+        &self.point
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, CaKeyError> {
+        let digest = digest(&SHA256, message).as_ref().try_into().map_err(|_| CaKeyError::Signing)?;
+        self.sign_digest(&digest)
+    }
+
+    fn by_digest(&self) -> Option<&dyn DigestKey> {
+        Some(self)
+    }
+}
+
+impl DigestKey for TokenLikeKey {
+    fn sign_digest(&self, digest: &[u8; 32]) -> Result<Vec<u8>, CaKeyError> {
+        let signature: Signature = self.key.sign_prehash(digest).map_err(|_| CaKeyError::Signing)?;
+        Ok(signature.to_der().as_bytes().to_vec())
+    }
 }
 
 /// The most memory this process has ever held, in bytes (`proc(5)`, `VmHWM`).

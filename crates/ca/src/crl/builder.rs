@@ -1,7 +1,7 @@
 //! Writes and signs a CRL.
 
 use super::entry::{LONGEST_ENTRY, Times, append_entry};
-use super::reading::reads_back;
+use super::reading::{HashedTbs, reads_back};
 use super::{CrlError, CrlIdentity, CrlScope, RevokedEntry, VerifiedCrl};
 use crate::der::{self, tag};
 use crate::issuer::Issuer;
@@ -99,19 +99,26 @@ impl CrlBuilder {
         self.buffer.extend_from_slice(&self.extensions);
         self.prepend_fields();
         self.enclose(self.buffer.len());
-        self.sign(issuer)?;
+        let hashed = self.sign(issuer)?;
         let Self { buffer, start, edition, entries, fields, extensions, .. } = self;
         let crl = VerifiedCrl { buffer, start, edition, entries };
-        reads_back(&crl, &fields, &extensions, issuer).map_err(|_| CrlError::Altered)?;
+        reads_back(&crl, hashed.as_ref(), &fields, &extensions, issuer).map_err(|_| CrlError::Altered)?;
         Ok(crl)
     }
 
-    fn sign(&mut self, issuer: &Issuer) -> Result<(), CaKeyError> {
-        let signature = issuer.signer().sign(&self.buffer[self.start..])?;
+    /// Hashes what is signed where the key takes digests: nothing of it is written to afterwards.
+    fn sign(&mut self, issuer: &Issuer) -> Result<Option<HashedTbs>, CaKeyError> {
+        let tbs = &self.buffer[self.start..];
+        let hashed = issuer.signer().by_digest().map(|key| (key, HashedTbs::of(tbs)));
+        let signature = match &hashed {
+            Some((key, hashed)) => key.sign_digest(&hashed.digest)?,
+            None => issuer.signer().sign(tbs)?,
+        };
+        let hashed = hashed.map(|(_, hashed)| hashed);
         self.buffer.extend_from_slice(oid::ECDSA_WITH_SHA256);
         self.buffer.extend_from_slice(&der::bit_string(&signature));
         self.enclose(self.buffer.len());
-        Ok(())
+        Ok(hashed)
     }
 
     fn prepend_fields(&mut self) {

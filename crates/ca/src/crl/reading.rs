@@ -3,11 +3,29 @@
 use super::VerifiedCrl;
 use crate::der::{DerReader, Element, MalformedDer, octets_of_bit_string, tag};
 use crate::issuer::Issuer;
+use crate::keys::sha256;
 use crate::oid;
 
-/// Whether the list says what was meant and its signature holds.
+/// The SHA-256 digest of a list's signed part, from when it was signed, and its length.
+pub(super) struct HashedTbs {
+    pub(super) digest: [u8; 32],
+    length: usize,
+}
+
+impl HashedTbs {
+    pub(super) fn of(tbs: &[u8]) -> Self {
+        Self { digest: sha256(tbs), length: tbs.len() }
+    }
+
+    fn holds(&self, list: &ParsedCrl<'_>, issuer: &Issuer) -> bool {
+        self.length == list.tbs.whole.len() && issuer.verifies_digest(&self.digest, list.signature)
+    }
+}
+
+/// Whether the list says what was meant and its signature holds: over the digest, where its key was given one.
 pub(super) fn reads_back(
     crl: &VerifiedCrl,
+    hashed: Option<&HashedTbs>,
     fields: &[u8],
     extensions: &[u8],
     issuer: &Issuer,
@@ -26,7 +44,10 @@ pub(super) fn reads_back(
     let sound = count == crl.entries()
         && found == extensions
         && list.algorithm == oid::ECDSA_WITH_SHA256
-        && issuer.verifies(list.tbs.whole, list.signature);
+        && match hashed {
+            Some(hashed) => hashed.holds(&list, issuer),
+            None => issuer.verifies(list.tbs.whole, list.signature),
+        };
     if sound { Ok(()) } else { Err(MalformedDer) }
 }
 

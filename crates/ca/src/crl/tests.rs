@@ -3,9 +3,15 @@
 use super::builder::{extensions, fields};
 use super::reading::reads_back;
 use super::*;
+use crate::create_ca::{CaName, Validity, create_issuing};
 use crate::issuer::Issuer;
-use crate::tests::fixture::{CaWorld, NOW};
+use crate::keys::sha256;
+use crate::tests::fixture::{ADDRESSES, CaWorld, NOW};
+use crate::{CaKey, DigestKey, PublicKey};
+use p256::ecdsa::signature::hazmat::PrehashSigner;
+use p256::ecdsa::{Signature, SigningKey};
 use proptest::prelude::*;
+use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::entropy::Seeded;
 use x509_parser::prelude::FromDer;
@@ -80,7 +86,7 @@ fn a_list_changed_anywhere_does_not_read_back() {
     let fields = fields(&fixture.issuing, crl.edition());
     let reads_back = |crl: &VerifiedCrl, issuer: &Issuer| {
         let extensions = extensions(&fixture.issuing, &scope, 7);
-        reads_back(crl, &fields, &extensions, issuer)
+        reads_back(crl, None, &fields, &extensions, issuer)
     };
     for at in crl.start..crl.buffer.len() {
         let mut changed = crl.clone();
@@ -88,6 +94,67 @@ fn a_list_changed_anywhere_does_not_read_back() {
         assert!(reads_back(&changed, &fixture.issuing).is_err(), "byte {at}");
     }
     assert!(reads_back(&crl, &fixture.root).is_err());
+}
+
+/// Signs digests, as a token does; a broken one signs another than it is given.
+struct SignsDigests {
+    key: SigningKey,
+    point: Vec<u8>,
+    is_broken: bool,
+}
+
+impl SignsDigests {
+    fn new(is_broken: bool) -> Self {
+        let key = SigningKey::from_slice(&[7; 32]).unwrap();
+        let point = key.verifying_key().to_sec1_point(false).as_bytes().to_vec();
+        Self { key, point, is_broken }
+    }
+}
+
+impl CaKey for SignsDigests {
+    fn public_point(&self) -> &[u8] {
+        &self.point
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, CaKeyError> {
+        self.sign_digest(&sha256(message))
+    }
+
+    fn by_digest(&self) -> Option<&dyn DigestKey> {
+        Some(self)
+    }
+}
+
+impl DigestKey for SignsDigests {
+    fn sign_digest(&self, digest: &[u8; 32]) -> Result<Vec<u8>, CaKeyError> {
+        let mut digest = *digest;
+        digest[31] ^= u8::from(self.is_broken);
+        let signature: Signature = self.key.sign_prehash(&digest).map_err(|_| CaKeyError::Signing)?;
+        Ok(signature.to_der().as_bytes().to_vec())
+    }
+}
+
+#[test]
+fn a_list_that_a_token_signs_holds_for_everybody_or_is_not_published() {
+    let fixture = CaWorld::new();
+    for is_broken in [false, true] {
+        let key = SignsDigests::new(is_broken);
+        let name = CaName { organization: "テスト薬局", common_name: "Tegata 端末" };
+        let terms = Validity { days: 3650, now: NOW, entropy: &fixture.entropy };
+        let certificate =
+            create_issuing(name, &PublicKey::of(&key), &fixture.root, ADDRESSES, terms).unwrap();
+        let issuer = Issuer::load(fixture.issuing.id().clone(), certificate, Arc::new(key), NOW).unwrap();
+        let scope = CrlScope::EndEntities(&fixture.endpoints.crl(0));
+        let built = build_crl(&issuer, scope, edition(7), entries(3000));
+        if is_broken {
+            assert_eq!(built, Err(CrlError::Altered));
+        } else {
+            let crl = built.unwrap();
+            let (_, read) = CertificateRevocationList::from_der(crl.der()).unwrap();
+            let tbs = read.tbs_cert_list.as_ref();
+            assert!(issuer.verifies(tbs, &read.signature_value.data), "ring, over the whole list");
+        }
+    }
 }
 
 #[test]

@@ -15,12 +15,11 @@ pub mod token;
 pub use module::TokenPin;
 pub use token::Pkcs11Token;
 
-use super::{CaKey, CaKeyError};
+use super::{CaKey, CaKeyError, DigestKey, sha256};
 use cryptoki::mechanism::Mechanism;
 use cryptoki::object::{Attribute, AttributeType, KeyType, ObjectClass, ObjectHandle};
 use cryptoki::session::Session;
 use fault::Pkcs11Fault;
-use ring::digest::{SHA256, digest};
 use std::sync::{Arc, Mutex, PoisonError};
 use tegata_core::encoding::hex;
 
@@ -100,16 +99,25 @@ impl CaKey for TokenKey {
     }
 
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, CaKeyError> {
-        let digest = digest(&SHA256, message);
-        let raw = self.token.run(|session, generation| {
-            let key = self.handle(session, generation)?;
-            Ok(session.sign(&Mechanism::Ecdsa, key, digest.as_ref())?)
-        })?;
-        encoding::signature(&raw).ok_or_else(|| self.token.trouble("C_Sign gave no P-256 signature"))
+        self.sign_digest(&sha256(message))
+    }
+
+    fn by_digest(&self) -> Option<&dyn DigestKey> {
+        Some(self)
     }
 
     fn blocks(&self) -> bool {
         true
+    }
+}
+
+impl DigestKey for TokenKey {
+    fn sign_digest(&self, digest: &[u8; 32]) -> Result<Vec<u8>, CaKeyError> {
+        let raw = self.token.run(|session, generation| {
+            let key = self.handle(session, generation)?;
+            Ok(session.sign(&Mechanism::Ecdsa, key, digest)?)
+        })?;
+        encoding::signature(&raw).ok_or_else(|| self.token.trouble("C_Sign gave no P-256 signature"))
     }
 }
 
