@@ -217,7 +217,7 @@ impl Command {
     pub fn threads(&self) -> Option<usize> {
         match self {
             Self::Serve(options) => Some(options.threads()),
-            Self::Dev(_) => Some(ServeOptions::default().threads()),
+            Self::Dev(options) => Some(options.serving.threads()),
             _ => None,
         }
     }

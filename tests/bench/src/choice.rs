@@ -4,7 +4,8 @@ use crate::BenchOutcome;
 
 pub const USAGE: &str = "usage: tegata-bench TEGATA [--json] [--large] [--only=ROWS] [--devices=N], where TEGATA is the program to \
     measure and ROWS are the beginnings of rows, with commas between: token,issue. \
-    The rows of search and renewals are among N devices, a million where nothing is said, and come with --large or when they are named";
+    Those of storm come with --large or when they are named, and so do those of search and renewals, which are among N devices, a \
+    million where nothing is said";
 
 /// Devices among which is searched.
 const MILLION: u32 = 1_000_000;

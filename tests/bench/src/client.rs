@@ -112,7 +112,7 @@ impl BenchConnection {
     /// # Errors
     /// Any status but the expected one is an error: nothing is gained by measuring refusals.
     pub async fn post(&mut self, post: &Post) -> BenchOutcome<Bytes> {
-        self.answer(post).await.map(Response::into_body)
+        self.success(post).await.map(Response::into_body)
     }
 
     /// Where the answer to the request sends the client on.
@@ -120,7 +120,7 @@ impl BenchConnection {
     /// # Errors
     /// Any status but the expected one, and an answer that leads nowhere.
     pub async fn led_on(&mut self, post: &Post) -> BenchOutcome<String> {
-        let answer = self.answer(post).await?;
+        let answer = self.success(post).await?;
         let location = answer.headers().get(LOCATION).ok_or("an answer without Location")?;
         Ok(location.to_str()?.to_owned())
     }
@@ -130,11 +130,23 @@ impl BenchConnection {
     /// # Errors
     /// Any status but the expected one.
     pub async fn page(&mut self, post: &Post) -> BenchOutcome<(HeaderMap, Bytes)> {
-        let (head, body) = self.answer(post).await?.into_parts();
+        let (head, body) = self.success(post).await?.into_parts();
         Ok((head.headers, body))
     }
 
-    async fn answer(&mut self, post: &Post) -> BenchOutcome<Response<Bytes>> {
+    async fn success(&mut self, post: &Post) -> BenchOutcome<Response<Bytes>> {
+        let answer = self.answer(post).await?;
+        let status = answer.status();
+        if status == post.expected {
+            Ok(answer)
+        } else {
+            let body = String::from_utf8_lossy(answer.body());
+            Err(format!("{} answers {status}: {body}", post.path).into())
+        }
+    }
+
+    /// The answer, whatever it is.
+    pub async fn answer(&mut self, post: &Post) -> BenchOutcome<Response<Bytes>> {
         let request =
             if post.body.is_empty() { Request::get(&*post.path) } else { Request::post(&*post.path) };
         let mut request = request
@@ -143,14 +155,7 @@ impl BenchConnection {
             .body(Full::new(post.body.clone()))?;
         request.headers_mut().extend(post.headers.clone());
         self.requests.ready().await?;
-        let response = self.requests.send_request(request).await?;
-        let status = response.status();
-        let (head, body) = response.into_parts();
-        let body = body.collect().await?.to_bytes();
-        if status == post.expected {
-            Ok(Response::from_parts(head, body))
-        } else {
-            Err(format!("{} answers {status}: {}", post.path, String::from_utf8_lossy(&body)).into())
-        }
+        let (head, body) = self.requests.send_request(request).await?.into_parts();
+        Ok(Response::from_parts(head, body.collect().await?.to_bytes()))
     }
 }

@@ -33,6 +33,7 @@ mod sessions;
 mod sign_ins;
 mod statuses;
 mod still;
+mod storm;
 mod tokens;
 
 use choice::Choice;
@@ -76,7 +77,7 @@ async fn main() -> ExitCode {
 
 async fn compare(program: PathBuf, choice: Choice<'_>) -> BenchOutcome<()> {
     let sign_us = cpu::signature()?;
-    let mut report = if choice.is_only("search") || choice.is_only("renewals") {
+    let mut report = if ["search", "renewals", "storm"].iter().any(|row| choice.is_only(row)) {
         BenchReport::default()
     } else {
         measure(&program, &choice).await?
@@ -85,7 +86,7 @@ async fn compare(program: PathBuf, choice: Choice<'_>) -> BenchOutcome<()> {
         report.rows.extend(ledgers::rows(&program).await?);
     }
     if choice.large || choice.names("search") {
-        let BenchReport { rows, memory, delays } = search::rows(choice.devices).await?;
+        let BenchReport { rows, memory, delays, .. } = search::rows(choice.devices).await?;
         report.rows.extend(rows);
         report.delays.extend(delays);
         report.memory.extend(memory);
@@ -94,6 +95,11 @@ async fn compare(program: PathBuf, choice: Choice<'_>) -> BenchOutcome<()> {
         let (delays, memory) = renewals::rows(choice.devices).await?;
         report.delays.extend(delays);
         report.memory.extend(memory);
+    }
+    if choice.large || choice.names("storm") {
+        let (storms, delays) = storm::rows(&program).await?;
+        report.storms.extend(storms);
+        report.delays.extend(delays);
     }
     // Both ends of the run, because a shared machine changes its pace.
     let sign_us = f64::midpoint(sign_us, cpu::signature()?);

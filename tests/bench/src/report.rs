@@ -20,9 +20,22 @@ pub struct Memory {
 
 /// How long something took, over and over.
 pub struct Delay {
-    path: &'static str,
+    path: String,
     /// Shortest first.
     sorted: Vec<Duration>,
+}
+
+/// How requests fared that came so many a second.
+pub struct Storm {
+    /// In percent of what the server bore.
+    pub load: u32,
+    pub per_second: u32,
+    pub answered: Delay,
+    /// Told to come again.
+    pub shed: Delay,
+    pub failed: usize,
+    /// Whose turn came when as many were under way as there may be.
+    pub unsent: usize,
 }
 
 /// Everything that was measured.
@@ -31,6 +44,7 @@ pub struct BenchReport {
     pub rows: Vec<BenchRow>,
     pub memory: Vec<Memory>,
     pub delays: Vec<Delay>,
+    pub storms: Vec<Storm>,
 }
 
 impl BenchReport {
@@ -48,7 +62,15 @@ impl BenchReport {
             let [p50, p95, p99] = [50, 95, 99].map(|part| round(one.percentile(part)));
             json!({ "path": one.path, "p50_ms": p50, "p95_ms": p95, "p99_ms": p99, "count": one.sorted.len() })
         });
-        let all: Vec<_> = rows.chain(memory).chain(delays).collect();
+        let storms = self.storms.iter().map(|one| {
+            let [p50, p99, p999] = [500, 990, 999].map(|part| round(one.answered.permille(part)));
+            json!({
+                "path": one.answered.path, "load": one.load, "per_second": one.per_second, "answered": one.answered.sorted.len(),
+                "shed": one.shed.sorted.len(), "failed": one.failed, "unsent": one.unsent,
+                "p50_ms": p50, "p99_ms": p99, "p999_ms": p999, "shed_p99_ms": round(one.shed.permille(990)),
+            })
+        });
+        let all: Vec<_> = rows.chain(memory).chain(delays).chain(storms).collect();
         format!("{}\n", json!(all))
     }
 
@@ -75,6 +97,16 @@ impl BenchReport {
                 one.path
             );
         }
+        for one in &self.storms {
+            let [p50, p99, p999] = [500, 990, 999].map(|part| one.answered.permille(part));
+            let (answered, shed) = (one.answered.sorted.len(), one.shed.sorted.len());
+            let _ = writeln!(
+                text,
+                "{:24}{:>7} a second: {p50:.1} ms in the middle, {p99:.1} ms at p99, {p999:.1} ms at p99.9; {answered} answered, \
+                 {shed} told to come again, {} failed, {} not sent",
+                one.answered.path, one.per_second, one.failed, one.unsent
+            );
+        }
         text
     }
 }
@@ -86,15 +118,19 @@ impl BenchRow {
 }
 
 impl Delay {
-    pub fn new(path: &'static str, mut all: Vec<Duration>) -> Self {
+    pub fn new(path: impl Into<String>, mut all: Vec<Duration>) -> Self {
         all.sort_unstable();
-        Self { path, sorted: all }
+        Self { path: path.into(), sorted: all }
     }
 
     /// In milliseconds, by the nearest rank.
     fn percentile(&self, part: usize) -> f64 {
-        let rank = (self.sorted.len() * part).div_ceil(100).max(1);
-        self.sorted[rank - 1].as_secs_f64() * 1e3
+        self.permille(part * 10)
+    }
+
+    fn permille(&self, part: usize) -> f64 {
+        let rank = (self.sorted.len() * part).div_ceil(1000).max(1);
+        self.sorted.get(rank - 1).map_or(0.0, |one| one.as_secs_f64() * 1e3)
     }
 }
 

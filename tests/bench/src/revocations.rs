@@ -6,7 +6,7 @@
 use crate::BenchOutcome;
 use crate::client::BenchTrust;
 use crate::devices::{self, BenchDevice};
-use crate::gates::{self, OwnGate};
+use crate::gates::{self, Arriving, OwnGate};
 use crate::load::{self, Bounds};
 use crate::report::Delay;
 use crate::servers::Tegata;
@@ -45,7 +45,8 @@ pub async fn rows(tegata: &Tegata, trust: &BenchTrust, busy: &[BenchDevice]) -> 
         ));
         let mut delays = Vec::with_capacity(REVOCATIONS);
         for device in &devices {
-            delays.push(revoke(tegata, trust, &ledger, device, &gates).await?);
+            let request = gates::arriving(tegata, trust, device, 1).await?.remove(0);
+            delays.push(revoke(&ledger, device, &request, &gates).await?);
             sleep(Duration::from_millis(20)).await;
         }
         if let Some(ended) = loads.try_join_next() {
@@ -63,14 +64,12 @@ pub async fn rows(tegata: &Tegata, trust: &BenchTrust, busy: &[BenchDevice]) -> 
 }
 
 /// The time until the last of the gates has refused the device it had admitted before.
-async fn revoke(
-    tegata: &Tegata,
-    trust: &BenchTrust,
+pub async fn revoke(
     ledger: &Ledger,
     device: &BenchDevice,
+    request: &Arriving,
     gates: &[OwnGate],
 ) -> BenchOutcome<Duration> {
-    let request = gates::arriving(tegata, trust, device, 1).await?.remove(0);
     let mut waiting = JoinSet::new();
     for own in gates {
         let verified = own.gate.check(&request.headers, None, Some(request.presented));

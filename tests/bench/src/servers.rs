@@ -22,6 +22,7 @@ pub struct Tegata {
     pub tls_ca: PathBuf,
     /// Root and issuing CA, PEM.
     pub chain: PathBuf,
+    ledger: String,
     folder: TempDir,
 }
 
@@ -36,6 +37,23 @@ pub struct Limit {
 impl Tegata {
     pub fn start(program: &Path) -> BenchOutcome<Self> {
         let folder = folder()?;
+        let ledger = format!("sqlite:{}", folder.path().join("ledger.db").display());
+        Self::open(program, folder, ledger)
+    }
+
+    /// With its ledger at this address of PostgreSQL's.
+    pub fn start_on(program: &Path, ledger: &str) -> BenchOutcome<Self> {
+        let folder = folder()?;
+        let mut command = Command::new(program);
+        command.args(["init", "--yes", "--public", "http://127.0.0.1", "--storage", ledger]);
+        let made = command.arg("--data").arg(folder.path()).stdin(Stdio::null()).output()?;
+        if !made.status.success() {
+            return Err(format!("no installation: {}", String::from_utf8_lossy(&made.stderr)).into());
+        }
+        Self::open(program, folder, ledger.to_owned())
+    }
+
+    fn open(program: &Path, folder: TempDir, ledger: String) -> BenchOutcome<Self> {
         let mut command = Command::new(program);
         command.args(["dev", "--json", "--portal-port", "0", "--device-port", "0", "--public-port", "0"]);
         let (process, ready) = BenchServer::start(command.arg("--data").arg(folder.path()))?;
@@ -47,6 +65,7 @@ impl Tegata {
             issuer: text(&ready, "issuer")?,
             tls_ca: text(&ready, "tls_ca")?.into(),
             chain: text(&ready, "chain")?.into(),
+            ledger,
             folder,
         })
     }
@@ -56,7 +75,7 @@ impl Tegata {
     }
 
     pub fn ledger_url(&self) -> String {
-        format!("sqlite:{}", self.folder.path().join("ledger.db").display())
+        self.ledger.clone()
     }
 
     /// The ledger with its revocation log, as commands open it beside the running server.

@@ -3,6 +3,7 @@
 use crate::cli::installation_args::InstallationArgs;
 use crate::cli::invite::{self, InvitationOutput};
 use crate::cli::person;
+use crate::cli::serve::ServeOptions;
 use crate::server::listeners::{Listeners, bind, here};
 use crate::server::metrics;
 use crate::server::serve;
@@ -31,6 +32,8 @@ pub struct DevOptions {
     /// Port of metrics and health, on loopback; 0 for any free one. Off unless it is given here or configured
     #[arg(long, value_name = "N")]
     pub metrics_port: Option<u16>,
+    #[command(flatten)]
+    pub serving: ServeOptions,
 }
 
 /// A throw-away or local installation, made if it is not there, with an invitation to try at once.

@@ -10,7 +10,8 @@ use std::num::NonZeroUsize;
 use std::thread::available_parallelism;
 use tegata_installation::{Failure, SystemContext};
 
-#[derive(Args, Default)]
+/// How an installation is served.
+#[derive(Args)]
 pub struct ServeOptions {
     /// Threads that run connections and sign; half of the processors unless it is given. Passwords, lists and the ledger have
     /// threads of their own

@@ -21,6 +21,12 @@ impl Chance {
         u32::try_from(self.next() % u64::from(end.max(1))).unwrap_or_default()
     }
 
+    /// To the next of events that come independently of one another, so many a second.
+    pub fn interval(&mut self, per_second: u32) -> std::time::Duration {
+        let part = (f64::from(self.below(1 << 24)) + 1.0) / f64::from(1 << 24);
+        std::time::Duration::from_secs_f64(-part.ln() / f64::from(per_second))
+    }
+
     pub fn bytes(&mut self) -> [u8; 16] {
         (u128::from(self.next()) << 64 | u128::from(self.next())).to_be_bytes()
     }
