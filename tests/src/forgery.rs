@@ -18,13 +18,14 @@ const CERTIFICATE: [&str; 6] = [
 ];
 
 /// Every header in which a gate speaks to the product.
-const GATE: [&str; 6] = [
+const GATE: [&str; 7] = [
     "tegata-device",
     "tegata-tenant",
     "tegata-site",
     "tegata-generation",
     "tegata-subject",
     "tegata-assertion",
+    "tegata-renewal-due",
 ];
 
 /// A word that no honest header has.

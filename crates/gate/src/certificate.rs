@@ -6,10 +6,11 @@
 
 pub use tegata_core::proxied::{HeaderEncoding, HeaderSource, MalformedHeader, ProxiedCertificate};
 
+use crate::renewal_due::RenewalTime;
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue};
 use hyper::body::Bytes;
 use std::net::IpAddr;
-use tegata_core::{Thumbprint, header_name};
+use tegata_core::{Thumbprint, Timestamp, header_name};
 
 /// The certificate of the connection a request came in on. A product that terminates TLS puts it into
 /// the extensions of every request of a connection whose client presented (and proved) one.
@@ -17,6 +18,7 @@ use tegata_core::{Thumbprint, header_name};
 pub struct ClientCertificate {
     thumbprint: Thumbprint,
     der: Option<Bytes>,
+    renewal: Option<RenewalTime>,
 }
 
 impl ClientCertificate {
@@ -26,18 +28,23 @@ impl ClientCertificate {
     }
 
     /// From its hash alone: enough for tokens, which are bound to it, and not for sessions, which are bound to the device
-    /// that the certificate names.
+    /// that the certificate names. Nobody learns from it that the certificate is due for renewal.
     pub fn from_thumbprint(thumbprint: Thumbprint) -> Self {
-        Self { thumbprint, der: None }
+        Self { thumbprint, der: None, renewal: None }
     }
 
     fn from_bytes(der: Bytes) -> Self {
-        Self { thumbprint: Thumbprint::of(&der), der: Some(der) }
+        Self { thumbprint: Thumbprint::of(&der), renewal: RenewalTime::of(&der), der: Some(der) }
     }
 
     /// Which certificate it is.
     pub fn thumbprint(&self) -> Thumbprint {
         self.thumbprint
+    }
+
+    /// When it ends, once it is due for renewal; `None` before, and where only its hash is known.
+    pub fn renewal_due(&self, now: Timestamp) -> Option<Timestamp> {
+        self.renewal.and_then(|renewal| renewal.end_if_due(now))
     }
 
     /// The whole of it, where it is known.

@@ -3,7 +3,7 @@
 //! the product is written in.
 //!
 //! `/check`, and every path below it, by any method, answers 200 with `Tegata-Device`, `Tegata-Tenant`,
-//! `Tegata-Site`, `Tegata-Generation` and `Tegata-Subject`, or the refusal with `Tegata-Refusal: CODE` and
+//! `Tegata-Site`, `Tegata-Generation` and `Tegata-Subject`, `Tegata-Renewal-Due` where a certificate is due, or the refusal with `Tegata-Refusal: CODE` and
 //! `Tegata-Help: URL`. `/refusal/CODE` is the answer for a certificate that the proxy itself refused. `GET /health`
 //! answers `{"seq":N,"age_ms":N,"connected":true}`, with 200 as long as the gate decides and 503 when it
 //! refuses everybody.
@@ -17,7 +17,7 @@ use crate::assertion::AssertedRequest;
 use crate::certificate::{ClientCertificate, HeaderSource, proxied_certificate};
 use crate::dpop::RequestLine;
 use crate::gate::Gate;
-use crate::identity_headers::introduce;
+use crate::identity_headers::{RequestNotes, introduce};
 use crate::request_outcome::OwnAnswer;
 use crate::session::{
     AdmittedSession, BrowserRequest, BrowserSessions, OwnRequest, comes_with_a_token, may_sign_in,
@@ -163,9 +163,9 @@ pub fn answer<B>(
         (Some(ForwardAuthRoute::Check), _) if is_trusted => match check(gate, config, peer, request) {
             // What the proxy was told a moment ago does not hold any more, and this answer would reach the client.
             Ok(_) if request.uri().path() == REFUSED => refuse(Refusal::Unavailable),
-            Ok(AdmittedSession { verified, renewed }) => {
+            Ok(ForwardAdmission { session: AdmittedSession { verified, renewed }, renewal_due }) => {
                 let assertion = gate.assertion(&verified, asked(request));
-                let mut response = admitted(&verified, assertion);
+                let mut response = admitted(&verified, RequestNotes { assertion, renewal_due });
                 if config.sessions.is_some() {
                     let headers = response.headers_mut();
                     // Empty rather than missing: some proxies replace only what they are given.
@@ -213,24 +213,32 @@ fn about_certificates(code: &str) -> Option<Refusal> {
     Refusal::from_code(code).filter(|refusal| refusal.code().starts_with("C-"))
 }
 
+/// A request that passed, and what its product is told about the renewal of its certificate.
+struct ForwardAdmission {
+    session: AdmittedSession,
+    renewal_due: Option<HeaderValue>,
+}
+
 fn check<B>(
     gate: &Gate,
     config: &ForwardAuth,
     peer: IpAddr,
     request: &Request<B>,
-) -> Result<AdmittedSession, Refusal> {
+) -> Result<ForwardAdmission, Refusal> {
     let headers = request.headers();
     let (presented, queries) = (presented(config, peer, request)?, queries(request));
+    let renewal_due = gate.renewal_due(presented.as_ref());
     if let Some(sessions) = &config.sessions
         && !comes_with_a_token(headers, Some(&queries))
     {
         let (method, target) = original(request);
         let presented = presented.as_ref();
-        return sessions.check(&BrowserRequest { method: &method, target: &target, headers, presented });
+        let asked = BrowserRequest { method: &method, target: &target, headers, presented };
+        return Ok(ForwardAdmission { session: sessions.check(&asked)?, renewal_due });
     }
     let presented = presented.map(|certificate| certificate.thumbprint());
     let verified = gate.check_request(headers, Some(&queries), presented, proven_line(request))?;
-    Ok(AdmittedSession { verified, renewed: None })
+    Ok(ForwardAdmission { session: AdmittedSession { verified, renewed: None }, renewal_due })
 }
 
 fn presented<B>(
@@ -313,9 +321,9 @@ fn below(path: &str) -> Option<&str> {
 }
 
 /// With 200: Envoy takes no other status for a yes.
-fn admitted(verified: &VerifiedRequest, assertion: Option<HeaderValue>) -> Response<Full<Bytes>> {
+fn admitted(verified: &VerifiedRequest, notes: RequestNotes) -> Response<Full<Bytes>> {
     let mut response = empty(StatusCode::OK);
-    introduce(verified, assertion, response.headers_mut());
+    introduce(verified, notes, response.headers_mut());
     response
 }
 

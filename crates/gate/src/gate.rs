@@ -2,6 +2,7 @@
 
 use crate::assertion::{AssertedRequest, AssertionSigner, check_role};
 use crate::bearer::{self, PresentedToken};
+use crate::certificate::ClientCertificate;
 use crate::certificate_name::{HolderKind, holder};
 use crate::check::RequestVerifier;
 use crate::config::{ConfigError, GateConfig};
@@ -260,6 +261,12 @@ impl Gate {
     ) -> Option<HeaderValue> {
         let signer = self.0.state.signer.load();
         signer.as_ref()?.sign(self.audience(), verified, asked, self.now(), &*self.0.entropy)
+    }
+
+    /// What the product is told about the renewal of the certificate that came with a request.
+    pub(crate) fn renewal_due(&self, presented: Option<&ClientCertificate>) -> Option<HeaderValue> {
+        let end = presented?.renewal_due(self.now())?;
+        HeaderValue::try_from(end.to_string()).ok()
     }
 
     /// The time by the gate's clock.

@@ -8,6 +8,7 @@ use crate::dpop::line_of;
 use crate::gate::Gate;
 use crate::guarded_body::GuardedBody;
 use crate::problem::RefusedReader;
+use crate::renewal_due::RENEWAL_DUE;
 use crate::request_outcome::{OwnAnswer, RequestOutcome};
 use crate::session::BrowserSessions;
 use crate::verified_request::VerifiedRequest;
@@ -109,6 +110,9 @@ impl GateLayer {
             Err(refusal) => return RequestOutcome::Refused(refusal),
         };
         strip(request.headers_mut(), &self.source);
+        if let Some(end) = self.gate.renewal_due(presented.as_ref()) {
+            request.headers_mut().insert(RENEWAL_DUE, end);
+        }
         cookies::join(request.headers_mut());
         let admission = match &self.sessions {
             Some(sessions) => sessions.admit(&self.gate, request, presented),

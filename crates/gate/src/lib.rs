@@ -55,6 +55,7 @@ mod layer;
 mod line_reader;
 mod policy;
 mod receipts;
+mod renewal_due;
 mod request_outcome;
 mod state;
 mod store;

@@ -25,6 +25,7 @@ use tegata_gate::{
     CertificateSource, ClientAddress, ClientCertificate, Gate, GateLayer, HeaderSource, Network,
     VerifiedRequest,
 };
+use time::OffsetDateTime;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tower_layer::Layer;
@@ -211,6 +212,53 @@ async fn a_framework_may_keep_the_address_where_it_likes() {
     request.headers_mut().insert("x-client-cert", certificate.parse().unwrap());
     request.extensions_mut().insert(ConnectInfo(PROXY));
     assert_eq!(ask(&layer, request).await.status, 200);
+}
+
+/// Certificates of a year, by the day on which they end after the tests' now; the token is bound to it.
+fn of_a_year(fixture: &ProductsFixture, days_left: i64) -> (Party, String, Timestamp) {
+    let end = fixture.platform.clock.now().seconds() + days_left * 86_400;
+    let party = fixture.platform.authority.device_with(&device(), |params| {
+        let at = |seconds| OffsetDateTime::from_unix_timestamp(seconds).unwrap();
+        (params.not_before, params.not_after) = (at(end - 365 * 86_400), at(end));
+    });
+    let bearer = format!("Bearer {}", fixture.platform.token(&device(), party.thumbprint()));
+    (party, bearer, Timestamp::from_seconds(end))
+}
+
+#[tokio::test]
+async fn a_product_learns_when_the_certificate_ends_that_is_due() {
+    let fixture = ProductsFixture::new().await;
+    let forward = |source: HeaderSource| ForwardAuth { certificates: source, sessions: None };
+    let trusted = || vec!["127.0.0.1".parse().unwrap()];
+    let nginx = forward(HeaderSource::nginx(trusted()));
+    let layer = GateLayer::new(fixture.gate.clone(), CertificateSource::Connection);
+    for (days_left, is_due) in [(31, false), (29, true), (1, true)] {
+        let (party, bearer, end) = of_a_year(&fixture, days_left);
+        let expected = is_due.then(|| end.to_string());
+
+        let mut request = Request::get("/check").header("authorization", &bearer).body(()).unwrap();
+        let certificate = escaped(&party.certificate_pem).parse().unwrap();
+        request.headers_mut().insert("x-client-cert", certificate);
+        request.headers_mut().insert("tegata-renewal-due", "forged".parse().unwrap());
+        let admitted = answer(&fixture.gate, &nginx, PROXY, &request);
+        assert_eq!((admitted.status().as_u16(), due(admitted.headers())), (200, expected.clone()));
+
+        let mut request = Request::get("/").header("authorization", &bearer).body(String::new()).unwrap();
+        request.headers_mut().insert("tegata-renewal-due", "forged".parse().unwrap());
+        request.extensions_mut().insert(ClientCertificate::from_der(&party.certificate));
+        let seen = ask(&layer, request).await;
+        assert_eq!((seen.status, due(&seen.headers)), (200, expected), "{days_left} days before the end");
+
+        // A hash alone has no end.
+        let mut request = Request::get("/").header("authorization", &bearer).body(String::new()).unwrap();
+        request.extensions_mut().insert(ClientCertificate::from_thumbprint(party.thumbprint()));
+        let seen = ask(&layer, request).await;
+        assert_eq!((seen.status, due(&seen.headers)), (200, None));
+    }
+}
+
+fn due(headers: &HeaderMap) -> Option<String> {
+    headers.get("tegata-renewal-due").map(|value| value.to_str().unwrap().to_owned())
 }
 
 #[tokio::test]

@@ -23,6 +23,7 @@ async fn the_product_learns_who_asks_from_the_gate_alone() {
         ("authorization", &*gated.bearer),
         ("tegata-device", "forged"),
         ("Tegata_Device", "forged"),
+        ("tegata-renewal-due", "forged"),
         ("client-cert", "forged"),
         ("x-forwarded-client-cert", "forged"),
         ("x-amzn-mtls-clientcert", "forged"),

@@ -4,6 +4,7 @@
 mod support;
 
 use http::Method;
+use rcgen::date_time_ymd;
 use serde_json::{Value, json};
 use std::time::Duration;
 use support::browser::{DeviceBrowser, FETCH, NAVIGATION};
@@ -116,7 +117,7 @@ async fn whoever_has_no_certificate_or_a_strange_one_is_not_sent_to_the_sign_in(
     let gate = built.platform.authority.client();
     assert_eq!(code(&built.browser(&gate).await.open("/").await), (403, "C-09"));
     let old = built.platform.authority.device_with(&device(), |params| {
-        params.not_after = rcgen::date_time_ymd(2020, 1, 1);
+        params.not_after = date_time_ymd(2020, 1, 1);
     });
     assert_eq!(code(&built.browser(&old).await.open("/").await), (401, "C-04"));
     built.platform.happen(Change::DeviceDenied { device: device(), reason: Denial::Revoked });
@@ -330,10 +331,17 @@ async fn csrf_a_page_of_a_sibling_host_changes_nothing_by_the_session() {
 async fn a_renewed_certificate_of_the_device_keeps_the_session() {
     let built = SessionedProduct::build().await;
     let mut browser = built.signed_in().await;
+    let ending = built.platform.authority.device_with(&device(), |params| {
+        (params.not_before, params.not_after) = (date_time_ymd(2026, 1, 20), date_time_ymd(2027, 1, 20));
+    });
+    browser = browser.reconnected(built.client(Some(&ending)).await);
+    let told = browser.fetch("/").await;
+    assert!(told.body.contains("tegata-renewal-due: 2027-01-20T00:00:00Z\n"), "{}", told.body);
     let renewed = built.platform.authority.device(&device());
     assert_ne!(renewed.thumbprint(), built.device.thumbprint());
     browser = browser.reconnected(built.client(Some(&renewed)).await);
-    assert_eq!(browser.fetch("/").await.status.as_u16(), 200);
+    let told = browser.fetch("/").await;
+    assert_eq!((told.status.as_u16(), told.body.contains("tegata-renewal-due")), (200, false));
     let until = built.platform.clock.now().plus(Duration::from_hours(1));
     let old = built.device.thumbprint();
     let change = Change::CertificateDenied { thumbprint: old, reason: Denial::Retired, until };

@@ -7,8 +7,9 @@ use crate::assertion::AssertedRequest;
 use crate::certificate::{CertificateSource, ClientAddress, strip};
 use crate::gate::Gate;
 use crate::guarded_body::{CutReason, GuardedBody};
-use crate::identity_headers::introduce;
+use crate::identity_headers::{RequestNotes, introduce};
 use crate::problem::RefusedReader;
+use crate::renewal_due::RENEWAL_DUE;
 use crate::verified_request::VerifiedRequest;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 use http::request::Parts;
@@ -156,12 +157,14 @@ impl Upstream {
         verified: &Arc<VerifiedRequest>,
         asks_for_websocket: bool,
     ) -> Result<Request<UpstreamConnections>, Refusal> {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
+        // The layer's own word: it has removed everybody else's.
+        let renewal_due = parts.headers.remove(RENEWAL_DUE);
         let asked = AssertedRequest { method: Some(parts.method.as_str()), path: Some(parts.uri.path()) };
         let assertion = self.gate.assertion(verified, asked);
         let body = GuardedBody::new(body, self.gate.clone(), Arc::clone(verified));
         let mut outgoing = self.request(parts, Either::Left(body))?;
-        introduce(verified, assertion, outgoing.headers_mut());
+        introduce(verified, RequestNotes { assertion, renewal_due }, outgoing.headers_mut());
         if asks_for_websocket {
             headers::name_websocket(outgoing.headers_mut());
         }
