@@ -14,6 +14,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 use support::client::{TestClient, escaped, tls};
 use support::{Party, TestPlatform, device, eventually};
+use tegata_core::Clock;
 use tegata_core::feed::{Change, Denial};
 use tegata_gate::forward_auth::{ForwardAuth, serve};
 use tegata_gate::{HeaderSource, Network};
@@ -21,6 +22,9 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 
 const RECIPE: &str = include_str!("../../../docs/recipes/nginx.conf");
+
+/// 2099-12-03T08:53:20Z.
+const DECEMBER_2099: i64 = 4_100_000_000;
 
 /// nginx in front of a gate and a product that tells which headers it received.
 struct NginxFixture {
@@ -35,6 +39,8 @@ struct NginxFixture {
 impl NginxFixture {
     async fn build() -> Self {
         let platform = TestPlatform::start().await;
+        // Of two clocks, nginx goes by the machine's: a certificate that is due to the gate ends for neither in this century.
+        platform.clock.move_by(DECEMBER_2099 - platform.clock.now().seconds());
         let gate = platform.gate().await;
         let config = ForwardAuth { certificates: HeaderSource::nginx(Network::loopback()), sessions: None };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -146,6 +152,7 @@ async fn an_enrolled_device_passes_and_the_product_learns_which_it_is() {
         ("authorization", &*bearer),
         ("tegata-device", "forged"),
         ("tegata-tenant", "forged"),
+        ("tegata-renewal-due", "forged"),
         ("x-client-cert", "forged"),
         ("client-cert", "forged"),
         ("x-forwarded-client-cert", "forged"),
@@ -157,6 +164,14 @@ async fn an_enrolled_device_passes_and_the_product_learns_which_it_is() {
     assert!(answer.body.contains("tegata-generation: 3\n"));
     let told = answer.body.replace("x-original-uri: /?access_token=forged", "");
     assert!(!told.contains("forged"), "{}", answer.body);
+    assert!(!told.contains("tegata-renewal-due"), "{}", answer.body);
+
+    let ending = fixture.platform.authority.device_with(&device(), |params| {
+        params.not_after = rcgen::date_time_ymd(2099, 12, 31);
+    });
+    let bearer = format!("Bearer {}", fixture.platform.token(&device(), ending.thumbprint()));
+    let told = fixture.client(Some(&ending)).await.get("/", &[("authorization", &bearer)]).await.body;
+    assert!(told.contains("tegata-renewal-due: 2099-12-31T00:00:00Z\n"), "{told}");
 }
 
 #[tokio::test]
