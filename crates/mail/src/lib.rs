@@ -19,4 +19,6 @@ pub use message::{MailText, OutgoingMail};
 pub use smtp::{SmtpConfig, SmtpServer, SmtpTls};
 pub use templates::{MailTemplate, MailTemplates, TemplateFault};
 pub use transport::MailTransport;
-pub use views::{ContactView, DigestGroup, DigestItem, DigestView, RenewalLine, RenewalState, RenewalView};
+pub use views::{
+    ContactView, DigestGroup, DigestItem, DigestView, PlaceCount, RenewalLine, RenewalState, RenewalView,
+};

@@ -4,14 +4,22 @@
 
 use crate::error::MailError;
 use lettre::address::Envelope;
+use lettre::transport::smtp::PoolConfig;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
 use lettre::transport::smtp::client::{Certificate, CertificateStore, Tls, TlsParameters};
 use lettre::transport::smtp::extension::ClientId;
+
 use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 use std::time::Duration;
 
 /// How long each step of the dialog may take.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Mails of a run share a connection: TLS and the password cost more than a mail does.
+const CONNECTIONS: u32 = 1;
+
+/// A connection that nobody has used for so long is closed.
+const IDLE: Duration = Duration::from_secs(20);
 
 /// How a connection becomes a secret one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -61,7 +69,8 @@ impl SmtpServer {
             .port(config.port)
             .tls(tls)
             .hello_name(ClientId::Domain(config.hello))
-            .timeout(Some(PATIENCE));
+            .timeout(Some(PATIENCE))
+            .pool_config(PoolConfig::new().max_size(CONNECTIONS).idle_timeout(IDLE));
         if let Some((user, password)) = config.account {
             builder = builder
                 .credentials(Credentials::new(user, password))

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 /// A mail about certificates that end.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
 pub struct RenewalView {
     /// What the sender is called.
     pub sender: String,
@@ -17,12 +17,22 @@ pub struct RenewalView {
     pub total: usize,
     /// How many are not among `devices`.
     pub more: usize,
-    /// Of all: how many have ended, and how many should be renewed now.
+    /// Where those are, the places with most of them first, and not too many places.
+    pub more_places: Vec<PlaceCount>,
+    /// How many are at none of these places.
+    pub elsewhere: usize,
+    /// Of all: how many have ended.
     pub over: usize,
-    /// How many should be renewed now.
+    /// How many should be renewed now: those of the next two together.
     pub due: usize,
+    /// Those before which somebody sits, who opens the page.
+    pub by_page: usize,
+    /// Gates and machines, where a program renews.
+    pub by_program: usize,
     /// The page on which each device renews, to be opened there.
     pub page: String,
+    /// Where people see all of them.
+    pub console: String,
     /// Whom to call with a question.
     pub contact: Option<ContactView>,
 }
@@ -46,6 +56,19 @@ pub struct RenewalLine {
     pub asked: String,
     /// What is to be done.
     pub state: RenewalState,
+    /// Whether a program renews there, such as on a gate: nobody opens a page.
+    pub program: bool,
+}
+
+/// How many devices there are at a place.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
+pub struct PlaceCount {
+    /// Whose devices they are.
+    pub tenant: String,
+    /// Where they stand.
+    pub site: String,
+    /// How many they are.
+    pub count: usize,
 }
 
 /// What is to be done with a certificate.
@@ -78,6 +101,8 @@ pub struct DigestView {
     pub sender: String,
     /// Whose work; nothing for everybody's.
     pub tenant: Option<String>,
+    /// Of which sites alone; nothing for all of the tenant's.
+    pub site: Option<String>,
     /// The day, as its reader writes it.
     pub day: String,
     /// Whether there is anything to do.

@@ -25,8 +25,8 @@ pub enum DigestScope {
     Installation,
     /// Of one tenant, with all of its sites.
     Tenant(TenantId),
-    /// Of one site of a tenant.
-    Site(TenantId, SiteId),
+    /// Of some sites of a tenant.
+    Sites(TenantId, Vec<SiteId>),
 }
 
 /// The numbers of a day.
@@ -250,7 +250,7 @@ impl DigestScope {
     pub const fn tenant(&self) -> Option<&TenantId> {
         match self {
             Self::Installation => None,
-            Self::Tenant(tenant) | Self::Site(tenant, _) => Some(tenant),
+            Self::Tenant(tenant) | Self::Sites(tenant, _) => Some(tenant),
         }
     }
 
@@ -258,7 +258,7 @@ impl DigestScope {
     fn holds(&self, site: Option<&SiteId>) -> bool {
         match self {
             Self::Installation | Self::Tenant(_) => true,
-            Self::Site(_, own) => site == Some(own),
+            Self::Sites(_, own) => site.is_some_and(|site| own.contains(site)),
         }
     }
 }

@@ -1,21 +1,25 @@
-//! The mail about the day's work, once a day for each who wants it, at the hour of their choosing.
+//! The mail about the day's work, once a day for each reader who wants it, at the hour of their choosing.
 //!
-//! Exclusive to save work: a mail is written together with the day of its recipient, so that two servers write it once.
+//! Exclusive to save work: a mail is written together with the day of its recipients, so that two servers write it once.
 
 use crate::digest::{Digest, DigestScope};
 use crate::mail_writer::MailWriter;
 use crate::pass::{Pass, PassError, PassFuture, PassReport, Schedule};
+use crate::reader::{MailReader, last_day};
 use crate::renewal::everything;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tegata_core::japan_date::{day, in_japan, iso_day};
-use tegata_core::{Entropy, MailId, TenantId, Timestamp};
+use tegata_core::{Entropy, Language, MailId, SiteId, TenantId, Timestamp};
 use tegata_mail::{DigestView, MailTemplate};
 use tegata_storage::{Ledger, MailKind, NewMail, NoticeRecipient, Result};
 
 /// How often there is a look whose hour has come.
 const PERIOD: Duration = Duration::from_secs(5);
+
+/// Sites that a mail names; beyond them it says how many more there are.
+const MOST_NAMES: usize = 3;
 
 /// Many tenants at one hour.
 const LIMIT: Duration = Duration::from_mins(5);
@@ -47,9 +51,9 @@ impl DigestPass {
         let tenants = everything(&self.ledger).tenants().await?;
         let tenants: HashMap<_, _> = tenants.into_iter().map(|tenant| (tenant.id, tenant.name)).collect();
         let (mut written, mut failure) = (0, None);
-        for recipient in turn {
+        for reader in MailReader::among(&turn) {
             // One that cannot be told holds no other up.
-            match self.write(recipient, &names, &tenants, now).await {
+            match self.write(&reader, &names, &tenants, now).await {
                 Ok(is_written) => written += usize::from(is_written),
                 Err(error) => failure = Some(error),
             }
@@ -59,18 +63,19 @@ impl DigestPass {
 
     async fn write(
         &self,
-        recipient: &NoticeRecipient,
+        reader: &MailReader<'_>,
         names: &HashMap<TenantId, String>,
         tenants: &HashMap<TenantId, String>,
         now: Timestamp,
     ) -> Result<bool> {
-        let scope = scope_of(recipient);
+        let scope = scope_of(reader);
         let digest = Digest::read(&self.ledger, &scope, now).await?;
-        let (tenant, language) = (recipient.tenant.as_ref(), recipient.language);
+        let (tenant, language) = (reader.tenant(), reader.language());
         let sender = self.writer.sender(names, tenant);
         let view = DigestView {
             sender: sender.clone(),
             tenant: tenant.and_then(|tenant| tenants.get(tenant)).cloned(),
+            site: self.site_names(&scope, language).await?,
             day: day(now, language),
             has_work: digest.has_work(),
             groups: digest.groups(language),
@@ -79,24 +84,43 @@ impl DigestPass {
         let text = self.writer.templates.render(MailTemplate::Digest, tenant, language, &view);
         let mail = NewMail {
             id: MailId::random(self.entropy.as_ref()),
-            recipient: recipient.id.clone(),
-            tenant: recipient.tenant.clone(),
+            recipient: reader.first().id.clone(),
+            tenant: tenant.cloned(),
             kind: MailKind::Digest,
             day: iso_day(now),
-            address: recipient.address.clone(),
+            address: reader.address().clone(),
             sender_name: sender,
             subject: text.subject,
             plain: text.plain,
             html: text.html,
         };
         let mut transaction = self.ledger.begin(now).await?;
-        let seen = recipient.digest_day.as_deref();
-        let is_written =
-            transaction.begin_mail(&mail, seen).await? && transaction.finish_mail(&mail, seen).await?;
+        let seen = last_day(reader.first(), mail.kind);
+        let is_written = transaction.begin_mail(&mail, seen).await?
+            && transaction.finish_mail(&mail, seen).await?
+            && reader.told_for_day(&mut transaction, mail.kind, &mail.day, 1).await?;
         if is_written {
             transaction.commit().await?;
         }
         Ok(is_written)
+    }
+
+    /// The names of the sites that the work is of, where it is not of all.
+    async fn site_names(&self, scope: &DigestScope, language: Language) -> Result<Option<String>> {
+        let DigestScope::Sites(tenant, own) = scope else { return Ok(None) };
+        let sites = everything(&self.ledger).sites(tenant).await?;
+        let names: Vec<_> =
+            sites.into_iter().filter(|site| own.contains(&site.id)).map(|site| site.name).collect();
+        let named = names.iter().take(MOST_NAMES).map(String::as_str).collect::<Vec<_>>();
+        let named = named.join(language.pick("、", ", "));
+        let more = names.len().saturating_sub(MOST_NAMES);
+        Ok(Some(match more {
+            0 => named,
+            _ => language
+                .pick("{named} ほか {more} 店舗", "{named} and {more} more")
+                .replace("{named}", &named)
+                .replace("{more}", &more.to_string()),
+        }))
     }
 
     async fn once(&self, now: Timestamp) -> std::result::Result<PassReport, PassError> {
@@ -110,12 +134,13 @@ fn is_turn_of(recipient: &NoticeRecipient, now: Timestamp) -> bool {
         && recipient.digest_day.as_deref() != Some(iso_day(now).as_str())
 }
 
-/// Whose work a recipient is told of.
-fn scope_of(recipient: &NoticeRecipient) -> DigestScope {
-    match (&recipient.tenant, &recipient.site) {
-        (None, _) => DigestScope::Installation,
-        (Some(tenant), None) => DigestScope::Tenant(tenant.clone()),
-        (Some(tenant), Some(site)) => DigestScope::Site(tenant.clone(), site.clone()),
+/// Whose work a reader is told of: all that they are named for.
+fn scope_of(reader: &MailReader<'_>) -> DigestScope {
+    let Some(tenant) = reader.tenant() else { return DigestScope::Installation };
+    let sites: Option<Vec<SiteId>> = reader.rows().iter().map(|row| row.site.clone()).collect();
+    match sites {
+        None => DigestScope::Tenant(tenant.clone()),
+        Some(sites) => DigestScope::Sites(tenant.clone(), sites),
     }
 }
 

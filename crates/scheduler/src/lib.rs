@@ -23,6 +23,7 @@ mod overview;
 mod pass;
 mod people;
 mod plan;
+mod reader;
 mod records;
 mod renewal;
 mod run;

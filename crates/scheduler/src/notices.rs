@@ -1,26 +1,28 @@
-//! Who is told that certificates end: the mails of a day, one a recipient, with all that there is to tell.
+//! Who is told that certificates end: the mails of a day, one a reader, with all that there is to tell.
 //!
-//! Exclusive to save work. A mail counts with the last of the notices that are in it and the day of its recipient, so that two servers
+//! Exclusive to save work. A mail counts with the last of the notices that are in it and the day of its recipients, so that two servers
 //! at once, or one that dies anywhere, write it once. Recipients have their turn once a day, tenant after tenant: on all
 //! other runs nothing but the recipients is read.
 
-use crate::mail_writer::{MOST_LINES, MailWriter};
+mod told;
+
+use crate::mail_writer::MailWriter;
 use crate::pass::{Pass, PassError, PassFuture, PassReport, Schedule};
 use crate::plan::PlaceRules;
+use crate::reader::{MailReader, last_day};
 use crate::renewal::everything;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
-use tegata_core::japan_date::{day, in_japan, iso_day, moment};
-use tegata_core::notice::{FIRST_NOTICE, NoticeStep, days_until};
-use tegata_core::renewal::{PlannedRenewal, RenewalPolicy};
-use tegata_core::{
-    DeviceId, Entropy, Language, MailId, NoticeLevel, PersonId, RecipientId, TenantId, Timestamp,
-};
-use tegata_mail::{ContactView, MailTemplate, RenewalLine, RenewalState, RenewalView};
+use tegata_core::japan_date::{in_japan, iso_day};
+use tegata_core::notice::{FIRST_NOTICE, NoticeStep};
+use tegata_core::renewal::RenewalPolicy;
+use tegata_core::{DeviceId, Entropy, MailId, NoticeLevel, PersonId, RecipientId, TenantId, Timestamp};
+use tegata_mail::{MailTemplate, RenewalView};
 use tegata_storage::{
     DueRenewal, Ledger, MailKind, NewMail, NotedSteps, NoticeRecipient, RenewalNotice, Result,
 };
+use told::{ToldRenewals, line};
 
 /// How often there is a look whose hour has come.
 const PERIOD: Duration = Duration::from_secs(5);
@@ -50,16 +52,6 @@ pub struct NoticeRound {
     pub failed: usize,
 }
 
-/// All that one recipient is to be told.
-#[derive(Default)]
-struct ToldRenewals {
-    notices: Vec<RenewalNotice>,
-    /// The most urgent ones.
-    lines: Vec<(Timestamp, RenewalLine)>,
-    over: usize,
-    due: usize,
-}
-
 impl NoticePass {
     /// A pass over this ledger by these rules.
     pub fn new(
@@ -83,10 +75,12 @@ impl NoticePass {
             return Ok(round);
         }
         let names = self.ledger.sender_names().await?;
-        let (of_tenants, of_everything): (Vec<_>, Vec<_>) = turn.iter().partition(|one| one.tenant.is_some());
-        let mut everywhere: HashMap<&RecipientId, ToldRenewals> = HashMap::new();
+        let readers = MailReader::among(&turn);
+        let (of_tenants, of_everything): (Vec<_>, Vec<_>) =
+            readers.iter().enumerate().partition(|(_, one)| one.tenant().is_some());
+        let mut everywhere: HashMap<usize, ToldRenewals> = HashMap::new();
         for tenant in self.tenants_of(&of_tenants, !of_everything.is_empty()).await? {
-            let mut told = match self.of_tenant(&tenant, &all, &turn, now).await {
+            let mut told = match self.of_tenant(&tenant, &all, &readers, now).await {
                 Ok(told) => told,
                 Err(error) => {
                     tracing::error!(%error, "the renewals of a tenant cannot be told");
@@ -94,27 +88,31 @@ impl NoticePass {
                     continue;
                 }
             };
-            for recipient in of_tenants.iter().filter(|one| one.tenant.as_ref() == Some(&tenant)) {
-                let told = told.remove(&recipient.id).unwrap_or_default();
-                self.write_or_go_on(recipient, told, &names, now, &mut round).await;
+            for (place, reader) in of_tenants.iter().filter(|(_, one)| one.tenant() == Some(&tenant)) {
+                let told = told.remove(place).unwrap_or_default();
+                self.write_or_go_on(reader, told, &names, now, &mut round).await;
             }
-            for (recipient, more) in told {
-                everywhere.entry(recipient).or_default().add(more);
+            for (place, more) in told {
+                everywhere.entry(place).or_default().add(more);
             }
         }
-        for recipient in of_everything {
-            let told = everywhere.remove(&recipient.id).unwrap_or_default();
-            self.write_or_go_on(recipient, told, &names, now, &mut round).await;
+        for (place, reader) in of_everything {
+            let told = everywhere.remove(&place).unwrap_or_default();
+            self.write_or_go_on(reader, told, &names, now, &mut round).await;
         }
         Ok(round)
     }
 
-    /// Whose certificates have to be looked at for these recipients.
-    async fn tenants_of(&self, turn: &[&NoticeRecipient], is_everybody: bool) -> Result<Vec<TenantId>> {
+    /// Whose certificates have to be looked at for these readers.
+    async fn tenants_of(
+        &self,
+        readers: &[(usize, &MailReader<'_>)],
+        is_everybody: bool,
+    ) -> Result<Vec<TenantId>> {
         let mut tenants: Vec<_> = if is_everybody {
             everything(&self.ledger).tenants().await?.into_iter().map(|tenant| tenant.id).collect()
         } else {
-            let named: HashSet<_> = turn.iter().filter_map(|one| one.tenant.clone()).collect();
+            let named: HashSet<_> = readers.iter().filter_map(|(_, one)| one.tenant().cloned()).collect();
             named.into_iter().collect()
         };
         tenants.retain(|tenant| !tenant.is_system());
@@ -123,13 +121,13 @@ impl NoticePass {
     }
 
     /// What those who have their turn are to be told of a tenant's certificates and have not been told.
-    async fn of_tenant<'a>(
+    async fn of_tenant(
         &self,
         tenant: &TenantId,
-        all: &'a [NoticeRecipient],
-        turn: &[&'a NoticeRecipient],
+        all: &[NoticeRecipient],
+        readers: &[MailReader<'_>],
         now: Timestamp,
-    ) -> Result<HashMap<&'a RecipientId, ToldRenewals>> {
+    ) -> Result<HashMap<usize, ToldRenewals>> {
         let before = now.plus(FIRST_NOTICE);
         let Some(rows) = everything(&self.ledger).narrowed(tenant) else { return Ok(HashMap::new()) };
         let of_tenant = |one: &&NoticeRecipient| one.tenant.as_ref().is_none_or(|own| own == tenant);
@@ -140,17 +138,22 @@ impl NoticePass {
             recipients: all.iter().filter(of_tenant).collect(),
             now,
         };
-        let turn: HashMap<&RecipientId, Language> = turn.iter().map(|one| (&one.id, one.language)).collect();
-        let mut found: HashMap<&'a RecipientId, ToldRenewals> = HashMap::new();
+        let places: HashMap<&RecipientId, usize> = readers
+            .iter()
+            .enumerate()
+            .flat_map(|(place, reader)| reader.rows().iter().map(move |row| (&row.id, place)))
+            .collect();
+        let mut found: HashMap<usize, ToldRenewals> = HashMap::new();
         rows.each_ending_before(before, |certificate| {
             let step = NoticeStep::at(certificate.not_before, certificate.not_after, now);
             let Some(step) = step else { return };
             for recipient in step.addressed(&tenant_view.who_is_named(&certificate)) {
-                let Some(language) = turn.get(recipient) else { continue };
+                let Some(place) = places.get(recipient) else { continue };
                 if tenant_view.has_not_heard(&certificate, recipient, step) {
-                    let plan = tenant_view.rules.plan(self.policy, &certificate);
-                    let line = line(&certificate, &plan, step, *language, now);
-                    found.entry(recipient).or_default().tell(&certificate, step, line);
+                    found.entry(*place).or_default().tell(&certificate, recipient, step, || {
+                        let plan = tenant_view.rules.plan(self.policy, &certificate);
+                        line(&certificate, &plan, step, readers[*place].language(), now)
+                    });
                 }
             }
         })
@@ -160,13 +163,13 @@ impl NoticePass {
 
     async fn write_or_go_on(
         &self,
-        recipient: &NoticeRecipient,
+        reader: &MailReader<'_>,
         told: ToldRenewals,
         names: &HashMap<TenantId, String>,
         now: Timestamp,
         round: &mut NoticeRound,
     ) {
-        if let Err(error) = self.write(recipient, told, names, now, round).await {
+        if let Err(error) = self.write(reader, told, names, now, round).await {
             tracing::error!(%error, "a mail about renewals cannot be written");
             round.failed += 1;
         }
@@ -174,39 +177,47 @@ impl NoticePass {
 
     async fn write(
         &self,
-        recipient: &NoticeRecipient,
-        told: ToldRenewals,
+        reader: &MailReader<'_>,
+        mut told: ToldRenewals,
         names: &HashMap<TenantId, String>,
         now: Timestamp,
         round: &mut NoticeRound,
     ) -> Result<()> {
-        let (today, seen) = (iso_day(now), recipient.noticed_day.as_deref());
+        let today = iso_day(now);
         if told.notices.is_empty() {
             let mut transaction = self.ledger.begin(now).await?;
-            transaction.told_for_day(&recipient.id, MailKind::Renewal, &today, seen).await?;
-            return transaction.commit().await;
+            // Where the day of one of them was moved meanwhile there is more to tell: the next run sees it.
+            return match reader.told_for_day(&mut transaction, MailKind::Renewal, &today, 0).await? {
+                true => transaction.commit().await,
+                false => Ok(()),
+            };
         }
-        let (tenant, language) = (recipient.tenant.as_ref(), recipient.language);
+        let (tenant, language) = (reader.tenant(), reader.language());
         let sender = self.writer.sender(names, tenant);
-        let contact = self.writer.contact(&everything(&self.ledger), tenant).await?;
-        let page = self.writer.device_page.clone();
-        let (view, notices) = told.into_view(recipient, sender.clone(), page, contact, now);
+        let notices = std::mem::take(&mut told.notices);
+        let view = RenewalView {
+            sender: sender.clone(),
+            page: self.writer.device_page.clone(),
+            console: self.writer.console.clone(),
+            contact: self.writer.contact(&everything(&self.ledger), tenant).await?,
+            ..told.view(language, tenant.is_some(), now)
+        };
         let text = self.writer.templates.render(MailTemplate::Renewal, tenant, language, &view);
         let mail = NewMail {
             id: MailId::random(self.entropy.as_ref()),
-            recipient: recipient.id.clone(),
-            tenant: recipient.tenant.clone(),
+            recipient: reader.first().id.clone(),
+            tenant: tenant.cloned(),
             kind: MailKind::Renewal,
             day: today,
-            address: recipient.address.clone(),
+            address: reader.address().clone(),
             sender_name: sender,
             subject: text.subject,
             plain: text.plain,
             html: text.html,
         };
-        if self.keep(&mail, &notices, seen, now).await? {
+        if self.keep(&mail, &notices, reader, now).await? {
             round.mails += 1;
-            round.told += notices.len();
+            round.told += view.total;
         }
         Ok(())
     }
@@ -216,9 +227,10 @@ impl NoticePass {
         &self,
         mail: &NewMail,
         notices: &[RenewalNotice],
-        seen: Option<&str>,
+        reader: &MailReader<'_>,
         now: Timestamp,
     ) -> Result<bool> {
+        let seen = last_day(reader.first(), mail.kind);
         let mut transaction = self.ledger.begin(now).await?;
         if !transaction.begin_mail(mail, seen).await? {
             return Ok(false);
@@ -230,7 +242,8 @@ impl NoticePass {
             }
             transaction.add_notices(mail, some).await?;
         }
-        let is_finished = transaction.finish_mail(mail, seen).await?;
+        let is_finished = transaction.finish_mail(mail, seen).await?
+            && reader.told_for_day(&mut transaction, mail.kind, &mail.day, 1).await?;
         if is_finished {
             transaction.commit().await?;
         }
@@ -243,82 +256,6 @@ impl NoticePass {
             return Err(PassError::new(format!("{} tenants or recipients were not told", round.failed)));
         }
         Ok(PassReport::nothing().with("mails", round.mails).with("told", round.told))
-    }
-}
-
-impl ToldRenewals {
-    fn tell(&mut self, certificate: &DueRenewal, step: NoticeStep, line: RenewalLine) {
-        let DueRenewal { device, generation, not_after, .. } = certificate;
-        self.notices.push(RenewalNotice { device: device.clone(), generation: *generation, step });
-        self.over += usize::from(line.state == RenewalState::Over);
-        self.due += usize::from(line.state == RenewalState::Due);
-        // They come by their ends.
-        if self.lines.len() < MOST_LINES {
-            self.lines.push((*not_after, line));
-        }
-    }
-
-    fn add(&mut self, more: Self) {
-        self.notices.extend(more.notices);
-        self.over += more.over;
-        self.due += more.due;
-        self.lines.extend(more.lines);
-        self.lines.sort_by_key(|(not_after, _)| *not_after);
-        self.lines.truncate(MOST_LINES);
-    }
-
-    fn into_view(
-        self,
-        recipient: &NoticeRecipient,
-        sender: String,
-        page: String,
-        contact: Option<ContactView>,
-        now: Timestamp,
-    ) -> (RenewalView, Vec<RenewalNotice>) {
-        let total = self.notices.len();
-        let devices: Vec<_> = self.lines.into_iter().map(|(_, line)| line).collect();
-        let of_one = recipient.tenant.as_ref().and(devices.first());
-        let view = RenewalView {
-            sender,
-            tenant: of_one.map(|line| line.tenant.clone()),
-            day: day(now, recipient.language),
-            total,
-            more: total - devices.len(),
-            over: self.over,
-            due: self.due,
-            devices,
-            page,
-            contact,
-        };
-        (view, self.notices)
-    }
-}
-
-/// One certificate, as its reader sees it. Close to the end the hour counts as well.
-fn line(
-    certificate: &DueRenewal,
-    plan: &PlannedRenewal,
-    step: NoticeStep,
-    language: Language,
-    now: Timestamp,
-) -> RenewalLine {
-    let DueRenewal { device, label, tenant_name, site_name, not_after, .. } = certificate;
-    let state = match (step.is_over(), in_japan(plan.from).date() <= in_japan(now).date()) {
-        (true, _) => RenewalState::Over,
-        (false, true) => RenewalState::Due,
-        (false, false) => RenewalState::Later,
-    };
-    let days = days_until(*not_after, now);
-    let is_close = days <= 1 && !step.is_over();
-    RenewalLine {
-        tenant: tenant_name.clone(),
-        site: site_name.clone(),
-        label: label.clone(),
-        number: device.as_str().chars().take(8).collect(),
-        ends: if is_close { moment(*not_after, language) } else { day(*not_after, language) },
-        days: days.into(),
-        asked: day(plan.from, language),
-        state,
     }
 }
 

@@ -88,6 +88,7 @@ pub struct NewMail {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[allow(missing_docs)]
 pub struct RenewalNotice {
+    pub recipient: RecipientId,
     pub device: DeviceId,
     pub generation: i64,
     pub step: NoticeStep,

@@ -138,8 +138,14 @@ impl Transaction {
     /// [`LedgerError::Guard`] when there is no such recipient.
     pub async fn remove_notice_recipient(&mut self, id: &RecipientId, actor: &Actor) -> Result<()> {
         let removed = on_transaction!(self.engine, connection => {
-            sqlx::query("UPDATE mail SET state = 'failed', failure = 'the recipient was removed' \
-                 WHERE recipient = $1 AND state = 'waiting'")
+            // What waits for an address goes out where its tenant names it for something else as well.
+            sqlx::query(
+                "UPDATE mail SET state = 'failed', failure = 'the recipient was removed' WHERE state = 'waiting' \
+                 AND EXISTS (SELECT 1 FROM notice_recipient r WHERE r.id = $1 AND r.address = mail.address \
+                 AND COALESCE(r.tenant, '') = COALESCE(mail.tenant, '')) \
+                 AND NOT EXISTS (SELECT 1 FROM notice_recipient o WHERE o.id <> $1 AND o.address = mail.address \
+                 AND COALESCE(o.tenant, '') = COALESCE(mail.tenant, ''))",
+            )
                 .bind(id.as_str())
                 .execute(&mut *connection)
                 .await?;

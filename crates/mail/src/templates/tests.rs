@@ -1,6 +1,6 @@
 use super::*;
 use crate::views::{
-    ContactView, DigestGroup, DigestItem, DigestView, RenewalLine, RenewalState, RenewalView,
+    ContactView, DigestGroup, DigestItem, DigestView, PlaceCount, RenewalLine, RenewalState, RenewalView,
 };
 use tegata_core::entropy::Seeded;
 
@@ -14,6 +14,7 @@ fn line(label: &str, days: u64, state: RenewalState) -> RenewalLine {
         days,
         asked: "2026年12月7日".into(),
         state,
+        program: false,
     }
 }
 
@@ -26,11 +27,21 @@ fn renewals() -> RenewalView {
             line("受付PC", 0, RenewalState::Over),
             line("<b>調剤室</b> & iPad", 7, RenewalState::Due),
             line("投薬口", 30, RenewalState::Later),
+            RenewalLine { program: true, ..line("gate-1", 7, RenewalState::Due) },
         ],
-        total: 5,
-        more: 2,
+        total: 7,
+        more: 3,
+        more_places: vec![PlaceCount {
+            tenant: "あおば薬局グループ".into(),
+            site: "本町店".into(),
+            count: 2,
+        }],
+        elsewhere: 1,
         over: 1,
-        due: 1,
+        due: 2,
+        by_page: 1,
+        by_program: 1,
+        console: "https://device.example.jp/console".into(),
         page: "https://device.example.jp/".into(),
         contact: Some(ContactView {
             name: "本部".into(),
@@ -46,7 +57,8 @@ fn digest(has_work: bool) -> DigestView {
     let groups = vec![DigestGroup { title: "判断を待っているもの".into(), items: vec![item] }];
     DigestView {
         sender: "てがたくん".into(),
-        tenant: None,
+        tenant: Some("あおば薬局グループ".into()),
+        site: Some("駅前店".into()),
         day: "2026年12月4日".into(),
         has_work,
         groups: if has_work { groups } else { Vec::new() },
@@ -60,9 +72,16 @@ fn every_mail_of_the_program_says_what_there_is_in_both_languages() {
     for language in [Language::Ja, Language::En] {
         let mail = own.try_render(MailTemplate::Renewal, None, language, &renewals()).unwrap();
         for text in [&mail.plain, &mail.html.replace("&#x2f;", "/")] {
-            for wanted in
-                ["受付PC", "投薬口", "4f7k2m9q", "https://device.example.jp/", "03-1234-5678", "2027年1月3日"]
-            {
+            for wanted in [
+                "受付PC",
+                "投薬口",
+                "4f7k2m9q",
+                "tegata renew",
+                "本町店",
+                "https://device.example.jp/",
+                "03-1234-5678",
+                "2027年1月3日",
+            ] {
                 assert!(text.contains(wanted), "{wanted} in {text}");
             }
         }
@@ -82,6 +101,7 @@ fn every_mail_of_the_program_says_what_there_is_in_both_languages() {
             };
             for text in [&mail.subject, &mail.plain, &mail.html] {
                 assert!(text.contains(verdict), "{verdict} in {text}");
+                assert!(text.contains("駅前店"), "whose work it is: {text}");
             }
             assert_eq!(mail.plain.contains("3 台"), has_work);
         }
@@ -106,7 +126,7 @@ fn a_tenants_own_template_goes_before_and_is_escaped_as_well() {
     assert!(render(Some(&other)).unwrap().html.starts_with("全店"));
     write("renewal.ja.txt", "Subject: 更新\n\tX: {{ total }}\n本文");
     let mail = render(Some(&tenant)).unwrap();
-    assert_eq!((mail.subject.as_str(), mail.plain.as_str()), ("更新", "X: 5\n本文"));
+    assert_eq!((mail.subject.as_str(), mail.plain.as_str()), ("更新", "X: 7\n本文"));
 }
 
 #[test]

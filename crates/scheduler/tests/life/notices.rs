@@ -9,7 +9,7 @@ use tegata_mail::{MailTemplates, MailTransport, Maildir};
 use tegata_scheduler::{
     BouncePass, Digest, DigestPass, DigestScope, MailPass, MailRound, MailWriter, NoticePass,
 };
-use tegata_storage::{Actor, Mail, MailOutcome, MailState, NoticeRecipient};
+use tegata_storage::{Actor, Mail, MailKind, MailOutcome, MailState, NoticeRecipient};
 use tegata_testkit::ca::{CaFixture, DAY, NOW};
 use tegata_testkit::{Everything, TestPlace};
 
@@ -23,6 +23,7 @@ tegata_testkit::on_both_engines!(
     a_mail_goes_out_once_whatever_happens_between,
     a_report_of_mail_that_came_back_has_others_told,
     the_days_work_is_told_once_a_day_at_the_chosen_hour,
+    one_address_gets_one_mail_for_all_that_it_is_named_for,
 );
 
 /// An installation whose recipients read their mail.
@@ -355,4 +356,36 @@ async fn the_days_work_is_told_once_a_day_at_the_chosen_hour(place: TestPlace) {
     assert_eq!(told.mails_to(&operator).await.len(), 2);
     let after = Digest::read(&told.fixture.ledger, &DigestScope::Installation, end.plus(DAY)).await.unwrap();
     assert_eq!((after.overdue, after.ending, after.has_work()), (1, 0, true));
+}
+
+async fn one_address_gets_one_mail_for_all_that_it_is_named_for(place: TestPlace) {
+    let told = Told::new(place).await;
+    let site = told.tell(NoticeLevel::Site, "area@example.jp", Some(8)).await;
+    let head_office = told.tell(NoticeLevel::HeadOffice, "area@example.jp", Some(8)).await;
+    let support = told.tell(NoticeLevel::Support, "area@example.jp", None).await;
+    let end = told.enroll().await.not_after;
+    told.enroll().await;
+    let week = morning(end, 7);
+    told.turn(week).await;
+    let mails = told.mails().await;
+    assert_eq!(mails.len(), 1, "the site's and the head office's are one");
+    assert!(mails[0].plain.contains("2 台") && !mails[0].plain.contains("4 台"), "{}", mails[0].plain);
+    assert_eq!(told.digests().round(week).await.unwrap(), 1, "and so is the day's work");
+    assert_eq!(told.digests().round(week).await.unwrap(), 0);
+    // One of the two is named no more: the mail that waits goes out for the other.
+    assert_eq!(mails[0].recipient, head_office, "the first of the two");
+    let mut transaction = told.fixture.ledger.begin(week).await.unwrap();
+    transaction.remove_notice_recipient(&head_office, &OPERATOR).await.unwrap();
+    transaction.commit().await.unwrap();
+    let is_of_renewals = |mail: &Mail| mail.kind == MailKind::Renewal;
+    let waiting = told.mails().await.into_iter().find(is_of_renewals).unwrap();
+    assert_eq!(waiting.state, MailState::Waiting);
+    // It comes back: there is no such address for what is left of the tenant. What others name it for is theirs.
+    told.note(&waiting, &MailOutcome::Bounced("550 5.1.1".into()), week).await;
+    let recipients = told.fixture.ledger.notice_recipients().await.unwrap();
+    let is_bounced =
+        |id: &RecipientId| recipients.iter().any(|one| one.id == *id && one.bounced_at.is_some());
+    assert_eq!((is_bounced(&site), is_bounced(&support)), (true, false));
+    told.turn(week.plus(HOUR)).await;
+    assert_eq!(told.mails_to(&support).await.len(), 1, "and those above hear of it");
 }

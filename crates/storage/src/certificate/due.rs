@@ -4,7 +4,7 @@ use crate::policy::PolicyPlace;
 use crate::scope::on_scoped_read;
 use crate::{Result, ScopedLedger};
 use futures_util::TryStreamExt;
-use tegata_core::{DeviceId, SiteId, TenantId, Timestamp};
+use tegata_core::{DeviceId, Platform, Role, SiteId, TenantId, Timestamp};
 
 /// A certificate whose renewal the operator should know of.
 #[derive(Clone, PartialEq, Eq, Debug, sqlx::FromRow)]
@@ -17,6 +17,9 @@ pub struct DueRenewal {
     #[sqlx(try_from = "String")]
     pub site: SiteId,
     pub label: String,
+    #[sqlx(try_from = "String")]
+    role: Role,
+    platform: Option<String>,
     pub tenant_name: String,
     pub site_name: String,
     pub generation: i64,
@@ -27,6 +30,13 @@ pub struct DueRenewal {
     pub not_before: Timestamp,
     #[sqlx(try_from = "i64")]
     pub not_after: Timestamp,
+}
+
+impl DueRenewal {
+    /// Whether nobody sits before it: a program renews there, and no page is opened.
+    pub fn is_program(&self) -> bool {
+        self.role == Role::Gate || self.platform.as_deref() == Some(Platform::Other.as_str())
+    }
 }
 
 /// How far the renewal of everything at once is, at one site.
@@ -46,7 +56,7 @@ pub struct SiteProgress {
 /// What is read of each.
 macro_rules! due_columns {
     () => {
-        "SELECT c.device, d.tenant, d.site, d.label, t.name AS tenant_name, s.name AS site_name, c.generation, \
+        "SELECT c.device, d.tenant, d.site, d.label, d.role, d.platform, t.name AS tenant_name, s.name AS site_name, c.generation, \
          c.reserved_at AS made_at, c.not_before, c.not_after "
     };
 }

@@ -119,10 +119,11 @@ impl Transaction {
             return Ok(());
         }
         let bounced = on_transaction!(self.engine, connection => {
+            // The address is gone for all sites and people for which its tenant names it.
             let bounced = sqlx::query(
                 "UPDATE notice_recipient SET bounced_at = $2, bounce = $3 WHERE bounced_at IS NULL \
-                 AND EXISTS (SELECT 1 FROM mail m WHERE m.id = $1 AND m.recipient = notice_recipient.id \
-                 AND m.address = notice_recipient.address)",
+                 AND EXISTS (SELECT 1 FROM mail m WHERE m.id = $1 AND m.address = notice_recipient.address \
+                 AND COALESCE(m.tenant, '') = COALESCE(notice_recipient.tenant, ''))",
             )
             .bind(id.as_str())
             .bind(now)

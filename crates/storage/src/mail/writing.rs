@@ -1,5 +1,5 @@
 //! Mails are written, in parts where many notices are in one: each part is a short transaction, and a mail that is not finished is
-//! tried by nobody and taken back by whoever writes to its recipient next.
+//! tried by nobody and taken back by whoever writes to its address next.
 
 use super::{MailKind, NewMail, RenewalNotice};
 use crate::engine::on_transaction;
@@ -43,15 +43,15 @@ impl Transaction {
         let written = on_transaction!(self.engine, connection => {
             sqlx::query(
                 "DELETE FROM renewal_notice WHERE mail IN \
-                 (SELECT id FROM mail WHERE recipient = $1 AND kind = $2 AND state = 'waiting' AND due_at = $3)",
+                 (SELECT id FROM mail WHERE address = $1 AND kind = $2 AND state = 'waiting' AND due_at = $3)",
             )
-            .bind(new.recipient.as_str())
+            .bind(new.address.as_str())
             .bind(new.kind.as_str())
             .bind(UNFINISHED)
             .execute(&mut *connection)
             .await?;
-            sqlx::query("DELETE FROM mail WHERE recipient = $1 AND kind = $2 AND state = 'waiting' AND due_at = $3")
-                .bind(new.recipient.as_str())
+            sqlx::query("DELETE FROM mail WHERE address = $1 AND kind = $2 AND state = 'waiting' AND due_at = $3")
+                .bind(new.address.as_str())
                 .bind(new.kind.as_str())
                 .bind(UNFINISHED)
                 .execute(&mut *connection)
@@ -90,7 +90,7 @@ impl Transaction {
                 bind_rows!(sqlx::query(batch.text(&*connection)), some, batch.size, row => [
                     row.0.device.as_str(),
                     row.0.generation,
-                    row.1.recipient.as_str(),
+                    row.0.recipient.as_str(),
                     i64::from(row.0.step.days()),
                     row.1.id.as_str(),
                 ])

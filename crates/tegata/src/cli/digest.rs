@@ -43,7 +43,7 @@ async fn print(ledger: &Ledger, options: &DigestOptions, system: &SystemContext)
         None => DigestScope::Installation,
         Some(place) => match place.site {
             None => DigestScope::Tenant(place.tenant.id.clone()),
-            Some(site) => DigestScope::Site(place.tenant.id.clone(), site.id.clone()),
+            Some(site) => DigestScope::Sites(place.tenant.id.clone(), vec![site.id.clone()]),
         },
     };
     let (now, language) = (system.now(), options.language);
