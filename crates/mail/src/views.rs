@@ -65,7 +65,7 @@ pub struct RenewalLine {
 pub struct PlaceCount {
     /// Whose devices they are.
     pub tenant: String,
-    /// Where they stand.
+    /// The name of the site at which they stand.
     pub site: String,
     /// How many they are.
     pub count: usize,
