@@ -187,10 +187,10 @@ impl NoticePass {
         if told.notices.is_empty() {
             let mut transaction = self.ledger.begin(now).await?;
             // Where the day of one of them was moved meanwhile there is more to tell: the next run sees it.
-            return match reader.told_for_day(&mut transaction, MailKind::Renewal, &today, 0).await? {
-                true => transaction.commit().await,
-                false => Ok(()),
-            };
+            if reader.told_for_day(&mut transaction, MailKind::Renewal, &today, 0).await? {
+                transaction.commit().await?;
+            }
+            return Ok(());
         }
         let (tenant, language) = (reader.tenant(), reader.language());
         let sender = self.writer.sender(names, tenant);
