@@ -141,7 +141,8 @@ fn ring_is_the_only_provider_of_cryptography() {
 /// of what the ledger alone can give.
 const PRINCIPALS: &[(&str, &[&str])] = &[
     ("Principal::operator(", &["installation/src/system_context.rs"]),
-    ("Principal::client(", &["enroll/src/bulk/api.rs"]),
+    // By its certificate, and by a token that is bound to it.
+    ("Principal::client(", &["enroll/src/bulk/api.rs", "console/src/acting.rs"]),
     // By an ID token and by a logout token, each verified.
     (
         "Principal::provider(",
@@ -154,6 +155,8 @@ const PRINCIPALS: &[(&str, &[&str])] = &[
             "signals/src/receivers/signing.rs",
             // Who is due is looked for among everybody's.
             "scheduler/src/renewal.rs",
+            // The vendor's register names everybody's companies.
+            "admin/src/contracts.rs",
             // What the configuration names is looked up before anybody is served.
             "tegata/src/server/bulk.rs",
             "tegata/src/server/identity_providers.rs",

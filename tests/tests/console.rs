@@ -2,10 +2,14 @@
 
 #[path = "console/health.rs"]
 mod health;
+#[path = "console/inviting.rs"]
+mod inviting;
 #[path = "console/managing.rs"]
 mod managing;
 #[path = "console/programs.rs"]
 mod programs;
+#[path = "console/transfers.rs"]
+mod transfers;
 
 use serde_json::{Value, json};
 use std::thread::spawn;
@@ -121,7 +125,7 @@ fn by_keys_alone(
     browser.picture("console-sites-english");
     browser.go(&format!("{}/console/people", installation.device));
     browser.picture("console-people");
-    for (page, shown) in [("figures", "#fleet-figure"), ("health", "#passes")] {
+    for (page, shown) in [("today", "#today"), ("figures", "#fleet-figure"), ("health", "#passes")] {
         for language in ["ja", "en"] {
             browser.go(&format!("{}/console/{page}?lang={language}", installation.device));
             browser.see(shown);
@@ -141,6 +145,7 @@ fn by_keys_alone(
     browser.picture("console-invited");
     pictures_of_lists(installation, browser, person);
     managing::is_pictured(installation, browser);
+    transfers::pictures(installation, browser);
     assert_eq!(browser.complaints(), Vec::<String>::new());
     browser.slow_down();
     browser.go(&format!("{}/console?q=本店", installation.device));
@@ -194,6 +199,7 @@ fn head_office_acts_by_role_and_nobody_overwrites_another() {
     lists_come_in_pages_and_as_a_file(&installation, &admin, &manager);
     health::is_seen_by_the_vendor_alone(&installation, &auditor, [&admin, &manager]);
     health::is_drawn_with_the_table_behind_it(&installation, [&auditor, &admin], &lost);
+    health::says_what_there_is_to_do_today(&installation, &auditor, [&admin, &staff]);
     whoever_invited_does_not_approve(&installation, &admin, &second);
     who_could_enter_is_told_by_site_and_day(&installation, &lost, &admin, &manager);
     managing::is_done_on_pages(&installation, &desk, [&admin, &manager, &support, &staff]);
@@ -201,6 +207,13 @@ fn head_office_acts_by_role_and_nobody_overwrites_another() {
     support_hears_yes_or_no(&installation, &support);
     a_company_reads_its_own_log(&installation, &lost, &admin, [&manager, &support]);
     assert_eq!(staff.at(&installation, "/console/reviews").send().status, 403, "staff answer for nobody");
+    installation.tell(&["policy", "clear"]);
+    inviting::of_a_list_all_are_invited_or_none(&installation, [&admin, &manager, &staff]);
+    inviting::a_kitting_code_is_made_watched_and_ended(&installation, [&admin, &staff]);
+    inviting::a_device_moves_to_another_site(&installation, &lost, [&admin, &manager]);
+    let link = installation.tell(&["invite", "--site", STORE, "--label", "訪問タブレット"]);
+    let roaming = DeviceIdentity::enroll(&installation, &text_of(&link, "url"), "visits");
+    inviting::a_copied_certificate_is_noticed(&installation, [&lost, &roaming], [&admin, &manager]);
     programs::act_for_people_within_their_scopes(&mut installation, [&admin, &staff], &lost);
     let description = installation.at_portal("/api/v1/openapi.json").send().expect(200).json();
     let described = &description["paths"]["/api/v1/devices/{device}/suspend"]["post"];
@@ -208,6 +221,7 @@ fn head_office_acts_by_role_and_nobody_overwrites_another() {
     let elsewhere = installation.at_portal("/console").send().expect(303);
     assert_eq!(elsewhere.header("location"), format!("{}/console", installation.device));
     whoever_answers_for_people_says_who_still_works_here(&mut installation, [&admin, &manager]);
+    transfers::are_planned_approved_and_reported(&installation, &desk, [&admin, &second, &manager]);
     installation.command(&["check"]).good();
 }
 

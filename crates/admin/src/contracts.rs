@@ -13,8 +13,13 @@ pub use line::{CONTRACT_COLUMNS, CONTRACT_NEEDED, ListedContract};
 pub use plan::{ContractPlan, PlannedContract};
 
 use plan::KnownPlaces;
+use std::error::Error;
+use std::fmt;
 use tegata_core::{Clock, Entropy, ExternalKey, Name, SiteId, TenantId};
-use tegata_storage::{Actor, Ledger, LedgerError, License, ScopedLedger, Site, Tenant, Transaction};
+use tegata_storage::{
+    Actor, AuthoredTransaction, Ledger, LedgerError, License, Principal, Site, Tenant, Transaction,
+    TransactionAuthor,
+};
 
 /// Lines in one transaction: few enough that others get their turn.
 const TOGETHER: usize = 50;
@@ -65,9 +70,9 @@ impl ContractChange {
             Self::RenameTenant(tenant, name) => transaction.rename_tenant(tenant, name, actor).await,
             Self::AddSite(site, key) => {
                 transaction.add_site(site, actor).await?;
-                transaction.set_site_key(&site.id, Some(key), actor).await
+                transaction.set_register_key(&site.id, key, actor).await
             }
-            Self::LinkSite(site, key) => transaction.set_site_key(site, Some(key), actor).await,
+            Self::LinkSite(site, key) => transaction.set_register_key(site, key, actor).await,
             Self::RenameSite(site, name) => transaction.rename_site(site, name, actor).await,
             Self::Grant(license) => transaction.grant_license(license, actor).await.map(drop),
             Self::Withdraw(license) => transaction.withdraw_license(license, actor).await.map(drop),
@@ -82,43 +87,82 @@ impl ContractPlan {
     /// # Errors
     /// The ledger cannot be read.
     pub async fn make(
-        rows: &ScopedLedger,
+        ledger: &Ledger,
         lines: Vec<(u32, Result<ListedContract, String>)>,
         products: &[String],
         entropy: &dyn Entropy,
     ) -> Result<Self, LedgerError> {
+        let made_at = ledger.audit_end().await?;
+        let rows = ledger.within(Principal::system("contracts").scope());
         let licenses = rows.licenses().await?.into_iter().map(|(license, _)| license);
         let known = KnownPlaces::new(
             (rows.tenants().await?, rows.tenant_keys().await?),
-            (rows.all_sites().await?, rows.site_keys().await?),
+            (rows.all_sites().await?, rows.register_keys().await?),
             licenses,
         );
-        Ok(known.plan(lines, products, entropy))
+        Ok(ContractPlan { made_at, ..known.plan(lines, products, entropy) })
     }
 
-    /// Does it, some lines at a time.
+    /// Does it, some lines at a time. Whatever somebody else changes of companies, sites and licenses meanwhile ends it: the plan is
+    /// of what was there before.
     ///
     /// # Errors
-    /// The ledger cannot be written, or somebody else has changed it meanwhile; what was done before stays done, and the list can
-    /// be given again.
+    /// What is done stays done, and the list can be given again.
     pub async fn perform(
         &self,
         ledger: &Ledger,
         clock: &dyn Clock,
-        actor: &Actor,
-    ) -> Result<(), LedgerError> {
-        for lines in self.lines.chunks(TOGETHER) {
+        author: &dyn TransactionAuthor,
+    ) -> Result<(), ContractFailure> {
+        let mut seen = self.made_at;
+        for (part, lines) in self.lines.chunks(TOGETHER).enumerate() {
             let changes: Vec<_> =
                 lines.iter().filter_map(|line| line.outcome.as_ref().ok()).flatten().collect();
             if changes.is_empty() {
                 continue;
             }
-            let mut transaction = ledger.begin(clock.now()).await?;
-            for change in changes {
-                change.apply(&mut transaction, actor).await?;
-            }
-            transaction.commit().await?;
+            let done = perform_some(ledger.begin(clock.now()).await, &changes, seen, author).await;
+            seen = done.map_err(|error| ContractFailure { done: part * TOGETHER, error })?;
         }
         Ok(())
     }
+}
+
+/// Why a list was not worked off to its end.
+#[derive(Debug)]
+pub struct ContractFailure {
+    /// How many lines are done, from the first on.
+    pub done: usize,
+    /// Why the next one was not.
+    pub error: LedgerError,
+}
+
+impl fmt::Display for ContractFailure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}; {} lines are done", self.error, self.done)
+    }
+}
+
+impl Error for ContractFailure {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.error.source()
+    }
+}
+
+/// Gives the last entry of the audit log that is its own.
+async fn perform_some(
+    transaction: Result<Transaction, LedgerError>,
+    changes: &[&ContractChange],
+    seen: u64,
+    author: &dyn TransactionAuthor,
+) -> Result<u64, LedgerError> {
+    let mut transaction = transaction?;
+    let actor = author.enter(AuthoredTransaction::of(&mut transaction)).await?;
+    transaction.require_unchanged_places(seen).await?;
+    for change in changes {
+        change.apply(&mut transaction, &actor).await?;
+    }
+    let end = transaction.audit_end();
+    transaction.commit().await?;
+    Ok(end)
 }

@@ -1,20 +1,18 @@
 //! Who is acting, and how far they reach.
 
-use crate::people::{FormSeal, ScopedProgram, SignedInPerson};
+use crate::party::{At, Party, SignedInParty};
+use crate::people::{CallerRequest, ConsoleCaller, SignedInPerson};
 use crate::service::{ConsoleService, refusal};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::response::{IntoResponse, Redirect, Response};
 use http::request::Parts;
 use serde::de::DeserializeOwned;
 use serde_json::json;
-use std::sync::Arc;
 use tegata_core::access::Reach;
 use tegata_core::{
-    Act, ActTarget, DeviceId, Justification, PersonId, Refusal, RoleHolder, SiteId, TenantId, Timestamp,
+    Act, ActTarget, DeviceId, Justification, PersonId, Refusal, SiteId, TenantId, TenantState, Timestamp,
 };
-use tegata_storage::{
-    ActingPerson, Actor, AuditNote, LiveSession, Principal, RefusalNote, ScopedLedger, ScopedTransaction,
-};
+use tegata_storage::{Actor, AuditNote, Principal, RefusalNote, ScopedLedger, ScopedTransaction, Tenant};
 use tegata_web::{Presented, Problem, ReaderLanguage, RequestTime, StrictForm, StrictJson};
 
 /// The header in which a script of our pages, or a program with a session, proves that no other site's page sends it along.
@@ -23,15 +21,10 @@ const CSRF: &str = "x-csrf-token";
 /// Where the API begins.
 const API: &str = "/api/";
 
-/// Somebody who is signed in, with what they may do.
+/// Who acts, and when their request came.
+#[derive(Clone)]
 pub(crate) struct Acting {
-    pub(crate) session: LiveSession,
-    pub(crate) holder: RoleHolder,
-    pub(crate) form: Arc<dyn FormSeal>,
-    /// What a program may do that acts for them by a token; nothing where they act themselves.
-    pub(crate) program: Option<ScopedProgram>,
-    /// The device in hand.
-    pub(crate) device: DeviceId,
+    pub(crate) who: Party,
     /// The time of the request.
     pub(crate) at: Timestamp,
 }
@@ -78,61 +71,31 @@ pub(crate) struct ActingForm<F> {
 }
 
 impl Acting {
-    /// Somebody with what was shown of them: a form, and the scopes of a program's token.
-    fn of(
-        person: ActingPerson,
-        (form, program): (Arc<dyn FormSeal>, Option<ScopedProgram>),
-        device: DeviceId,
-        at: Timestamp,
-    ) -> Self {
-        let ActingPerson { session, sites } = person;
-        let holder = RoleHolder {
-            person: session.person.clone(),
-            tenant: session.tenant.clone(),
-            sites,
-            roles: session.roles.clone(),
-        };
-        Self { session, holder, form, program, device, at }
-    }
-
-    /// This person, as the ledger has them at another moment.
-    fn anew(&self, person: ActingPerson, at: Timestamp) -> Self {
-        Self::of(person, (self.form.clone(), self.program.clone()), self.device.clone(), at)
-    }
-
     pub(crate) fn actor(&self) -> Actor {
-        Actor::Person(self.session.person.clone())
+        self.who.actor()
     }
 
-    /// The program by which they act, if it is one.
-    pub(crate) fn client_id(&self) -> Option<&str> {
-        self.program.as_ref().map(|program| program.client_id.as_str())
+    /// The tenant to which they belong.
+    pub(crate) fn tenant(&self) -> TenantId {
+        self.who.tenant()
     }
 
     /// Why they act, where they have said so in this session.
-    pub(crate) const fn because(&self) -> Option<&Justification> {
-        self.session.justification.as_ref()
+    pub(crate) fn because(&self) -> Option<&Justification> {
+        self.who.person().ok()?.session.justification.as_ref()
     }
 
-    /// How far an act reaches by the roles that count: those of support count once it was said why.
+    /// How far an act reaches.
     ///
     /// # Errors
-    /// [`Refusal::RoleMayNot`], [`Refusal::ReasonMissing`] where only roles of support reach anywhere, or
-    /// [`Refusal::ScopeInsufficient`].
+    /// Those of [`Party::reach`].
     pub(crate) fn reach(&self, act: Act) -> Result<Reach, Refusal> {
-        self.must_have_scope(act)?;
-        let roles = || self.session.roles.iter().filter(|role| act.reach(*role) > Reach::Own);
-        let counting = roles().filter(|role| !role.is_support() || self.because().is_some());
-        match (counting.map(|role| act.reach(role)).max(), roles().next()) {
-            (Some(reach), _) => Ok(reach),
-            (None, Some(_)) => Err(Refusal::ReasonMissing),
-            (None, None) => Err(Refusal::RoleMayNot),
-        }
+        self.who.reach(act)
     }
 
-    /// Whether any role lets them do this anywhere, said why or not: for what a page offers.
+    /// Whether they may do this anywhere, said why or not: for what a page offers.
     pub(crate) fn may_ever(&self, act: Act) -> bool {
-        !matches!(self.reach(act), Err(Refusal::RoleMayNot | Refusal::ScopeInsufficient))
+        matches!(self.reach(act), Ok(_) | Err(Refusal::ReasonMissing))
     }
 
     /// Whether nothing can be done before it was said why.
@@ -143,29 +106,48 @@ impl Acting {
     /// Whether they may do this to something of a site.
     ///
     /// # Errors
-    /// Those of [`RoleHolder::may`], and [`Refusal::ScopeInsufficient`].
-    pub(crate) fn judge(
-        &self,
-        act: Act,
-        (tenant, site): (&TenantId, &SiteId),
-        requested_by: Option<&PersonId>,
-    ) -> Result<(), Refusal> {
-        self.must_have_scope(act)?;
-        let sites = std::slice::from_ref(site);
-        let target = ActTarget { tenant, sites, person: None, requested_by };
-        self.holder.may(act, &target, self.because())
+    /// Those of [`Party::judge`].
+    pub(crate) fn judge(&self, act: Act, at: At<'_>, requested_by: Option<&PersonId>) -> Result<(), Refusal> {
+        self.who.judge(act, &target(at, requested_by))
     }
 
-    /// A token narrows what a person may and widens nothing: what it does not name, the program does not do.
-    pub(crate) fn must_have_scope(&self, act: Act) -> Result<(), Refusal> {
-        let has = |program: &ScopedProgram| program.scopes.iter().any(|scope| scope.act() == act);
-        if self.program.as_ref().is_none_or(has) { Ok(()) } else { Err(Refusal::ScopeInsufficient) }
+    /// Whether they may do this to something that belongs to a tenant as a whole.
+    ///
+    /// # Errors
+    /// Those of [`Party::judge`].
+    pub(crate) fn judge_tenant(&self, act: Act, tenant: &TenantId) -> Result<(), Refusal> {
+        self.who.judge(act, &ActTarget { tenant, sites: &[], person: None, requested_by: None })
     }
 
     /// Whether they may do this to something of a site, for what a page offers.
-    pub(crate) fn may(&self, act: Act, at: (&TenantId, &SiteId)) -> bool {
+    pub(crate) fn may(&self, act: Act, at: At<'_>) -> bool {
         self.judge(act, at, None).is_ok()
     }
+
+    /// Whether something of a site is there for them at all. A token for an act is enough to name what the act is done to.
+    pub(crate) fn sees(&self, at: At<'_>) -> bool {
+        self.who.may_whatever_the_scope(Act::SeeDevices, &target(at, None)).is_ok()
+    }
+
+    /// Whether a form was made for their browser. No page of another site sends a program's token along: nothing has to be proved
+    /// beside it.
+    fn made(&self, token: &str) -> bool {
+        self.who.person().map_or(true, |person| person.form.made(token))
+    }
+
+    /// What a form carries.
+    pub(crate) fn form_token(&self) -> String {
+        self.who.person().map_or_else(|_| String::new(), |person| person.form.token())
+    }
+
+    /// The sites that they work at.
+    pub(crate) fn sites(&self) -> &[SiteId] {
+        self.who.person().map_or(&[], |person| person.holder.sites.as_slice())
+    }
+}
+
+fn target<'a>((tenant, site): At<'a>, requested_by: Option<&'a PersonId>) -> ActTarget<'a> {
+    ActTarget { tenant, sites: std::slice::from_ref(site), person: None, requested_by }
 }
 
 impl ConsoleService {
@@ -176,14 +158,22 @@ impl ConsoleService {
     pub(crate) fn sight(&self, by: &Acting, act: Act) -> Result<Sight, Refusal> {
         let reach = by.reach(act)?;
         let is_everywhere = reach == Reach::Everywhere;
-        let rows =
-            if is_everywhere { self.context.ledger.reached_by(&by.session, act) } else { self.own_rows(by) };
-        Ok(Sight { rows, within: (reach == Reach::Sites).then(|| by.holder.sites.clone()), is_everywhere })
+        let rows = match &by.who {
+            Party::Person(person) if is_everywhere => self.context.ledger.reached_by(&person.session, act),
+            _ => self.own_rows(by),
+        };
+        Ok(Sight { rows, within: (reach == Reach::Sites).then(|| by.sites().to_vec()), is_everywhere })
     }
 
     /// The ledger as their own tenant sees it.
     pub(crate) fn own_rows(&self, by: &Acting) -> ScopedLedger {
-        self.context.ledger.within(Principal::person(&by.session).scope())
+        let ledger = &self.context.ledger;
+        match &by.who {
+            Party::Person(person) => ledger.within(Principal::person(&person.session).scope()),
+            Party::Program(program) => {
+                ledger.within(Principal::client(&program.client_id, &program.tenant()).scope())
+            }
+        }
     }
 
     /// Opens the transaction in which somebody does something. Whoever was signed out, disabled or stripped of a role since the
@@ -207,8 +197,18 @@ impl ConsoleService {
         by: &Acting,
     ) -> Result<ActingTransaction, Refusal> {
         let mut rows = rows.begin(by.at).await.map_err(refusal)?;
-        let person = rows.act_as(&by.session.id, &by.device, by.client_id()).await.map_err(refusal)?;
-        Ok(ActingTransaction { by: by.anew(person, by.at), rows })
+        let who = match &by.who {
+            Party::Person(known) => {
+                let person = rows.act_as(&known.session.id, &known.device, by.who.client_id()).await;
+                Party::Person(Box::new(known.anew(person.map_err(refusal)?)))
+            }
+            // Its token was looked at when the request came; whether it is registered stands in no row.
+            Party::Program(program) => {
+                rows.require_active_tenant(&program.tenant()).await.map_err(refusal)?;
+                Party::Program(program.clone())
+            }
+        };
+        Ok(ActingTransaction { by: Acting { who, at: by.at }, rows })
     }
 
     /// That somebody sees no less by an act than when they began to look: what is sent for minutes ends with their session.
@@ -216,10 +216,11 @@ impl ConsoleService {
     /// # Errors
     /// [`Refusal::SignInNeeded`] or [`Refusal::RoleMayNot`] where they do not, and those of [`Acting::reach`].
     pub(crate) async fn sees_still(&self, by: &Acting, act: Act) -> Result<(), Refusal> {
-        let now = self.context.now();
-        let person = self.own_rows(by).acting_person(&by.session.id, &by.device, now).await;
-        let by_now = by.anew(person.map_err(refusal)?.ok_or(Refusal::SignInNeeded)?, now);
-        let is_less = by_now.reach(act)? < by.reach(act)? || by_now.holder.sites != by.holder.sites;
+        let (now, known) = (self.context.now(), by.who.person()?);
+        let person = self.own_rows(by).acting_person(&known.session.id, &known.device, now).await;
+        let person = known.anew(person.map_err(refusal)?.ok_or(Refusal::SignInNeeded)?);
+        let by_now = Acting { who: Party::Person(Box::new(person)), at: now };
+        let is_less = by_now.reach(act)? < by.reach(act)? || by_now.sites() != by.sites();
         if is_less { Err(Refusal::RoleMayNot) } else { Ok(()) }
     }
 
@@ -247,7 +248,7 @@ impl ConsoleService {
     pub(crate) async fn note_export(&self, by: &Acting, file: &'static str) -> Result<(), Refusal> {
         let because = by.because();
         let detail = json!({
-            "tenant": by.session.tenant, "file": file,
+            "tenant": by.tenant(), "file": file,
             "reason": because.map(Justification::reason), "ticket": because.map(Justification::ticket),
         });
         let note =
@@ -262,15 +263,27 @@ impl ConsoleService {
         found.map(|device| device.id)
     }
 
-    /// Somebody who is signed in, as the ledger has them at a moment.
+    /// Whoever sent a request, as the ledger has them at a moment.
     ///
     /// # Errors
-    /// [`Refusal::SignInNeeded`] where they are not.
-    pub(crate) async fn acting(&self, person: SignedInPerson, at: Timestamp) -> Result<Acting, Refusal> {
-        let SignedInPerson { session, device, form, program } = person;
+    /// [`Refusal::SignInNeeded`] where a person is not signed in; [`Refusal::TenantSuspended`] for a program of a company that is
+    /// stopped.
+    pub(crate) async fn acting(&self, caller: ConsoleCaller, at: Timestamp) -> Result<Acting, Refusal> {
+        let person = match caller {
+            ConsoleCaller::Program(program) => {
+                let by = Acting { who: Party::Program(program), at };
+                let tenant = by.tenant();
+                let known = self.own_rows(&by).tenants().await.map_err(refusal)?;
+                let is_active = |known: &Tenant| known.id == tenant && known.state == TenantState::Active;
+                return if known.iter().any(is_active) { Ok(by) } else { Err(Refusal::TenantSuspended) };
+            }
+            ConsoleCaller::Person(person) => person,
+        };
+        let SignedInPerson { session, device, form, program } = *person;
         let rows = self.context.ledger.within(Principal::person(&session).scope());
         let known = rows.acting_person(&session.id, &device, at).await.map_err(refusal)?;
-        Ok(Acting::of(known.ok_or(Refusal::SignInNeeded)?, (form, program), device, at))
+        let known = known.ok_or(Refusal::SignInNeeded)?;
+        Ok(Acting { who: Party::Person(Box::new(SignedInParty::of(known, (form, program), device))), at })
     }
 }
 
@@ -281,11 +294,15 @@ const fn is_of_the_person(refusal: Refusal) -> bool {
         Refusal::RoleMayNot
             | Refusal::OwnRequest
             | Refusal::EmergencyAccountKept
+            | Refusal::PersonNeeded
+            | Refusal::ScopeInsufficient
             | Refusal::DeviceUnknown
             | Refusal::ApprovalUnknown
             | Refusal::InvitationUnknown
+            | Refusal::ListUnknown
             | Refusal::LineSiteUnknown
             | Refusal::PersonUnknown
+            | Refusal::TransferUnknown
     )
 }
 
@@ -305,13 +322,19 @@ impl FromRequestParts<ConsoleService> for Acting {
     async fn from_request_parts(parts: &mut Parts, service: &ConsoleService) -> Result<Self, Problem> {
         let Ok(time) = RequestTime::from_request_parts(parts, service).await;
         let Presented(certificate) = Presented::from_request_parts(parts, service).await?;
-        let person = service.people.current(certificate.as_ref(), &parts.headers, time.now()).await?;
-        let person = person.ok_or(Refusal::SignInNeeded)?;
+        let request = CallerRequest {
+            certificate: certificate.as_ref(),
+            method: parts.method.as_str(),
+            path: parts.uri.path(),
+            headers: &parts.headers,
+        };
+        let caller = service.people.current(request, time.now()).await?;
+        let by = service.acting(caller.ok_or(Refusal::SignInNeeded)?, time.now()).await?;
         // Pages are for people: a program has the API.
-        if person.program.is_some() && !parts.uri.path().starts_with(API) {
+        if by.who.is_program() && !parts.uri.path().starts_with(API) {
             return Err(Refusal::ScopeInsufficient.into());
         }
-        Ok(service.acting(person, time.now()).await?)
+        Ok(by)
     }
 }
 
@@ -338,7 +361,7 @@ impl FromRequestParts<ConsoleService> for ActingProgram {
     async fn from_request_parts(parts: &mut Parts, service: &ConsoleService) -> Result<Self, Problem> {
         let by = Acting::from_request_parts(parts, service).await?;
         let token = parts.headers.get(CSRF).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        if by.form.made(token) { Ok(Self(by)) } else { Err(Refusal::FormOutdated.into()) }
+        if by.made(token) { Ok(Self(by)) } else { Err(Refusal::FormOutdated.into()) }
     }
 }
 
@@ -369,10 +392,6 @@ impl<F: SealedForm> FromRequest<ConsoleService> for ActingForm<F> {
         let StrictForm(form) =
             StrictForm::<F>::from_request(Request::from_parts(parts.clone(), body), service).await?;
         let by = Acting::from_request_parts(&mut parts, service).await?;
-        if by.form.made(form.form_token()) {
-            Ok(Self { by, form })
-        } else {
-            Err(Refusal::FormOutdated.into())
-        }
+        if by.made(form.form_token()) { Ok(Self { by, form }) } else { Err(Refusal::FormOutdated.into()) }
     }
 }

@@ -146,7 +146,8 @@ impl ConsoleService {
             return Ok(DeviceOutcome::Before(before));
         }
         let known = acting.device_in_hand(device, command.act(), asked.seen).await?;
-        if known.id == by.device && command != DeviceCommand::Resume && !asked.own {
+        let in_hand = by.who.person().is_ok_and(|person| person.device == known.id);
+        if in_hand && command != DeviceCommand::Resume && !asked.own {
             return Err(Refusal::OwnDevice);
         }
         let (action, cause) = command.action();
@@ -202,14 +203,14 @@ impl ActingTransaction {
     ///
     /// # Errors
     /// [`Refusal::DeviceUnknown`], [`Refusal::DeviceChangedMeanwhile`], and those of [`Acting::judge`].
-    async fn device_in_hand(
+    pub(crate) async fn device_in_hand(
         &mut self,
         device: &DeviceId,
         act: Act,
         seen: Option<&str>,
     ) -> Result<Device, Refusal> {
         let known = self.rows.device_in_hand(device).await.map_err(refusal)?;
-        let known = known.filter(|known| self.by.may(Act::SeeDevices, (&known.tenant, &known.site)));
+        let known = known.filter(|known| self.by.sees((&known.tenant, &known.site)));
         let known = known.ok_or(Refusal::DeviceUnknown)?;
         self.by.judge(act, (&known.tenant, &known.site), None)?;
         if seen.is_some_and(|seen| seen != tag_of(&known)) {
@@ -228,7 +229,7 @@ fn change(by: &Acting, asked: &DeviceRequest<'_>, event: u64) -> DeviceChange {
         event,
         device: asked.device.clone(),
         action: asked.command.audited().to_owned(),
-        person: by.session.person.clone(),
+        by: by.who.author(),
         reason: (!said.is_empty()).then(|| said.join(" / ")),
         ticket: because.map(|because| because.ticket().to_owned()),
         at: by.at,
@@ -242,11 +243,9 @@ async fn before(
     repeat: Option<RepeatableRequest<'_>>,
 ) -> Result<Option<String>, Refusal> {
     let Some(repeat) = repeat else { return Ok(None) };
-    let known = acting
-        .rows
-        .answer_before(&acting.by.session.person, &repeat.key_of(&acting.by))
-        .await
-        .map_err(refusal)?;
+    let tenant = acting.by.tenant();
+    let (caller, key) = acting.by.who.answered(&tenant, repeat.key);
+    let known = acting.rows.answer_before(caller, &key).await.map_err(refusal)?;
     match known {
         Some(known) if known.request_hash == repeat.hash() => Ok(Some(known.answer)),
         Some(_) => Err(Refusal::IdempotencyKeyReused),
@@ -262,16 +261,12 @@ async fn keep(
     let Some(repeat) = repeat else { return Ok(()) };
     let answer = serde_json::to_string(answer).map_err(|_| Refusal::Internal)?;
     let kept = KeptAnswer { request_hash: repeat.hash(), answer };
-    let key = repeat.key_of(&acting.by);
-    acting.rows.keep_answer(&acting.by.session.person, &key, &kept).await.map_err(refusal)
+    let tenant = acting.by.tenant();
+    let (caller, key) = acting.by.who.answered(&tenant, repeat.key);
+    acting.rows.keep_answer(caller, &key, &kept).await.map_err(refusal)
 }
 
 impl RepeatableRequest<'_> {
-    /// Each program of a person has keys of its own.
-    fn key_of(&self, by: &Acting) -> String {
-        by.client_id().map_or_else(|| self.key.to_owned(), |client| format!("{client} {}", self.key))
-    }
-
     fn hash(&self) -> Vec<u8> {
         digest(&SHA256, self.text.as_bytes()).as_ref().to_vec()
     }

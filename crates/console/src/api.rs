@@ -8,17 +8,23 @@ mod approvals;
 mod audit;
 mod changes;
 mod checking;
+mod contracts;
+mod copies;
 mod devices;
 mod entrances;
 mod expiries;
 mod health;
 mod if_match;
+mod invitation_batches;
 mod invitations;
+mod kittings;
 mod listing;
 mod managing;
 mod page_length;
 mod refusals;
 mod session;
+mod today;
+mod transfers;
 mod views;
 
 use crate::service::ConsoleService;
@@ -34,6 +40,9 @@ pub(crate) fn routes() -> OpenApiRouter<ConsoleService> {
         .routes(routes!(devices::suspend))
         .routes(routes!(devices::resume))
         .routes(routes!(devices::revoke))
+        .routes(routes!(devices::relocate))
+        .routes(routes!(copies::list))
+        .routes(routes!(copies::dismiss))
         .routes(routes!(audit::of_device))
         .routes(routes!(audit::of_tenant))
         .routes(routes!(expiries::list))
@@ -57,8 +66,28 @@ pub(crate) fn routes() -> OpenApiRouter<ConsoleService> {
         .routes(routes!(managing::setup_link))
         .routes(routes!(managing::reset))
         .routes(routes!(managing::emergency_code))
+        .routes(routes!(invitations::renew))
+        .routes(routes!(invitation_batches::list, invitation_batches::send))
+        .routes(routes!(invitation_batches::show))
+        .routes(routes!(invitation_batches::renew))
+        .routes(routes!(invitation_batches::withdraw))
+        .routes(routes!(kittings::list))
+        .routes(routes!(kittings::add))
+        .routes(routes!(kittings::show))
+        .routes(routes!(kittings::end))
         .routes(routes!(checking::check))
         .routes(routes!(listing::sites))
+        .routes(routes!(contracts::keep))
+        .routes(routes!(today::show))
         .routes(routes!(health::show))
         .routes(routes!(health::figures))
+        .routes(routes!(transfers::list, transfers::plan))
+        .routes(routes!(transfers::show))
+        .routes(routes!(transfers::decide))
+        .routes(routes!(transfers::dry_run))
+        .routes(routes!(transfers::approve))
+        .routes(routes!(transfers::decline))
+        .routes(routes!(transfers::abort))
+        .routes(routes!(transfers::reverse))
+        .routes(routes!(transfers::report))
 }

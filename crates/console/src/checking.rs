@@ -82,6 +82,6 @@ impl Acting {
             person: Some((&person.id, &person.roles)),
             requested_by: None,
         };
-        self.holder.may(Act::SeePeople, &target, self.because())
+        self.who.may_whatever_the_scope(Act::SeePeople, &target)
     }
 }

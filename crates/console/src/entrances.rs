@@ -74,8 +74,7 @@ impl ConsoleService {
             let sites = self.sites_seen(by, &sight, tenant).await?;
             return Ok((sight, sites));
         };
-        let known = sight.rows.all_sites().await.map_err(refusal)?;
-        let known = known.into_iter().find(|known| known.id == *site);
+        let known = sight.rows.site(site).await.map_err(refusal)?;
         let known = known.filter(|known| by.may(Act::SeeDevices, (&known.tenant, &known.id)));
         Ok((sight, vec![known.ok_or(Refusal::LineSiteUnknown)?]))
     }

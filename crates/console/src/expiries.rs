@@ -30,7 +30,7 @@ impl ConsoleService {
         tenant: Option<TenantId>,
     ) -> Result<Option<Vec<ExpiryWeek>>, Refusal> {
         let Sight { rows, within, is_everywhere } = self.sight(by, Act::SeeDevices)?;
-        let own = (!is_everywhere).then(|| by.session.tenant.clone());
+        let own = (!is_everywhere).then(|| by.tenant());
         let Some(tenant) = tenant.or(own) else { return Ok(None) };
         let from = monday(by.at);
         let weeks = ExpiryWeeks { tenant, within, from, weeks: WEEKS };

@@ -2,7 +2,7 @@
 
 use crate::acting::{Acting, Sight};
 use crate::confirmations::Confirmations;
-use crate::fleet::CountedFleet;
+use crate::fleet::{CountedFleet, CountedPlaces};
 use crate::service::{ConsoleService, refusal};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,8 +20,11 @@ const CHANGES: u32 = 100;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct SurfaceFigure {
     pub(crate) kind: String,
-    /// How many changes it confirmed.
+    /// How many changes all of its kind confirmed.
     pub(crate) changes: usize,
+    /// How many changes not all of its kind confirmed while they were waited for.
+    pub(crate) unconfirmed: usize,
+    /// Of those that were confirmed; 0 where none was.
     pub(crate) median: u64,
     pub(crate) slowest: u64,
 }
@@ -54,32 +57,36 @@ impl ConsoleService {
 
     async fn fleet(&self, by: &Acting, sight: &Sight) -> Result<Arc<CountedFleet>, Refusal> {
         let (clock, policy) = (self.context.clock.as_ref(), self.context.renewal);
-        if !sight.is_everywhere {
-            let within = sight.within.as_deref();
-            let counted = CountedFleet::count((&sight.rows, within), policy, by.at, clock).await;
-            return Ok(Arc::new(counted.map_err(refusal)?));
-        }
-        self.fleet_cache.fleet(&sight.rows, policy, by.at, clock).await.map_err(refusal)
+        let tenant = (!sight.is_everywhere).then(|| by.tenant());
+        let places = CountedPlaces { tenant, within: sight.within.clone() };
+        self.fleet_cache.fleet((&sight.rows, &places), policy, by.at, clock).await.map_err(refusal)
     }
 }
 
-/// By kind of surface, of the changes that it has confirmed.
+/// By kind of surface. A change counts as confirmed where all that had to confirm it did.
 fn surfaces(changes: &[DeviceChange]) -> Vec<SurfaceFigure> {
-    let mut all: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+    let mut all: BTreeMap<String, (Vec<u64>, usize)> = BTreeMap::new();
     for change in changes {
         let confirmed = change.confirmed.as_deref().unwrap_or_default();
         let Ok(known) = serde_json::from_str::<Confirmations>(confirmed) else { continue };
         for surface in known.surfaces {
             let took = surface.milliseconds.and_then(|took| u64::try_from(took).ok());
-            all.entry(surface.kind).or_default().extend(took);
+            let (times, unconfirmed) = all.entry(surface.kind).or_default();
+            if surface.confirmed < surface.of {
+                *unconfirmed += 1;
+            } else {
+                // Those that all confirmed by their silence have no time.
+                times.extend(took);
+            }
         }
     }
-    let figure = |(kind, mut took): (String, Vec<u64>)| {
+    let figure = |(kind, (mut took, unconfirmed)): (String, (Vec<u64>, usize))| {
         took.sort_unstable();
-        let slowest = *took.last()?;
-        Some(SurfaceFigure { kind, changes: took.len(), median: took[took.len() / 2], slowest })
+        let slowest = took.last().copied().unwrap_or(0);
+        let median = took.get(took.len() / 2).copied().unwrap_or(0);
+        SurfaceFigure { kind, changes: took.len(), unconfirmed, median, slowest }
     };
-    all.into_iter().filter_map(figure).collect()
+    all.into_iter().map(figure).collect()
 }
 
 #[cfg(test)]
@@ -87,6 +94,7 @@ mod tests {
     use super::*;
     use tegata_core::entropy::Seeded;
     use tegata_core::{DeviceId, PersonId, Timestamp};
+    use tegata_storage::ChangeAuthor;
 
     fn change(event: u64, confirmed: Option<&str>) -> DeviceChange {
         let entropy = Seeded::new(1);
@@ -94,7 +102,7 @@ mod tests {
             event,
             device: DeviceId::random(&entropy),
             action: "device.suspended".into(),
-            person: PersonId::random(&entropy),
+            by: ChangeAuthor::Person(PersonId::random(&entropy)),
             reason: None,
             ticket: None,
             at: Timestamp::from_seconds(1_800_000_000),
@@ -114,8 +122,13 @@ mod tests {
         let mut changes: Vec<_> =
             [9, 1, 500].into_iter().zip(1..).map(|(took, event)| change(event, Some(&said(took)))).collect();
         changes.extend([change(8, None), change(9, Some("nonsense"))]);
-        let gates = SurfaceFigure { kind: "gate".into(), changes: 3, median: 9, slowest: 500 };
-        assert_eq!(surfaces(&changes), [gates], "what nobody has confirmed has no milliseconds");
+        let gates =
+            SurfaceFigure { kind: "gate".into(), changes: 3, unconfirmed: 0, median: 9, slowest: 500 };
+        let ocsp = SurfaceFigure { kind: "ocsp".into(), changes: 0, unconfirmed: 3, median: 0, slowest: 0 };
+        assert_eq!(surfaces(&changes), [gates, ocsp], "what nobody has confirmed has no milliseconds");
+        let some = "{\"is_over\":true,\"surfaces\":[{\"kind\":\"gate\",\"of\":5,\"confirmed\":1,\"silent\":0,\"milliseconds\":7}]}";
+        let [gates] = &surfaces(&[change(1, Some(some))])[..] else { panic!("one kind") };
+        assert_eq!((gates.changes, gates.unconfirmed), (0, 1), "one of five is not all of them");
         assert_eq!(surfaces(&[]), []);
     }
 }

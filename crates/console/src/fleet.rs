@@ -1,45 +1,50 @@
-//! Devices and their renewals, counted; everybody's are kept for a while.
+//! Devices and their renewals, counted and kept for a while.
 
+use crate::kept::Kept;
 use std::sync::Arc;
 use tegata_core::renewal::RenewalPolicy;
-use tegata_core::{Clock, SiteId, Timestamp};
+use tegata_core::{Clock, SiteId, TenantId, Timestamp};
 use tegata_storage::{FleetCount, LedgerError, RenewalWeek, ScopedLedger};
-use tokio::sync::Mutex;
 
 /// Renewals are told for a quarter of a year.
 pub(crate) const WEEKS: u32 = 13;
 
-/// What everybody's devices were counted to lately. A million take seconds to count, and nobody reads the number to the second: no
-/// more than a hundredth of the time is spent on it.
+/// What devices were counted to lately, of everybody's, of a tenant and of some of its sites. A million take seconds to count, and
+/// nobody reads the number to the second: no more than a hundredth of the time is spent on each.
 #[derive(Default)]
-pub(crate) struct FleetCache(Mutex<Option<Arc<CountedFleet>>>);
+pub(crate) struct FleetCache(Kept<CountedPlaces, CountedFleet>);
+
+/// Of whom devices are counted.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(crate) struct CountedPlaces {
+    /// The company; none where everybody's are counted.
+    pub(crate) tenant: Option<TenantId>,
+    /// At these sites alone, where some are named.
+    pub(crate) within: Option<Vec<SiteId>>,
+}
 
 /// Devices and their renewals, counted at one moment.
 pub(crate) struct CountedFleet {
     pub(crate) at: Timestamp,
     pub(crate) devices: Vec<FleetCount>,
     pub(crate) renewals: Vec<(RenewalWeek, u64)>,
-    /// Until when they are good enough.
-    until: Timestamp,
 }
 
 impl FleetCache {
-    /// Everybody's devices, counted anew where that was long ago. Whoever asks meanwhile waits for the same counting.
+    /// The devices of these places, counted anew where that was long ago.
     pub(crate) async fn fleet(
         &self,
-        rows: &ScopedLedger,
+        (rows, places): (&ScopedLedger, &CountedPlaces),
         policy: RenewalPolicy,
         at: Timestamp,
         clock: &dyn Clock,
     ) -> Result<Arc<CountedFleet>, LedgerError> {
-        let mut kept = self.0.lock().await;
-        match &*kept {
-            Some(fleet) if fleet.at <= at && at < fleet.until => Ok(fleet.clone()),
-            _ => {
-                let counted = CountedFleet::count((rows, None), policy, at, clock).await?;
-                Ok(kept.insert(Arc::new(counted)).clone())
-            }
-        }
+        let count = async {
+            let counted = CountedFleet::count((rows, places.within.as_deref()), policy, at).await?;
+            let took = clock.now().since(at);
+            Ok((counted, at.plus(took * 100)))
+        };
+        self.0.get(places, at, Box::pin(count)).await
     }
 }
 
@@ -49,12 +54,10 @@ impl CountedFleet {
         (rows, within): (&ScopedLedger, Option<&[SiteId]>),
         policy: RenewalPolicy,
         at: Timestamp,
-        clock: &dyn Clock,
     ) -> Result<Self, LedgerError> {
         let devices = rows.fleet_counts(within).await?;
         let renewals = rows.renewal_weeks(within, policy, (at, WEEKS)).await?;
-        let took = clock.now().since(at);
-        Ok(Self { at, devices, renewals, until: at.plus(took * 100) })
+        Ok(Self { at, devices, renewals })
     }
 
     /// How many are due within the week of this number.

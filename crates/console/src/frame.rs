@@ -57,8 +57,10 @@ const DAILY: &[Linked] = &[
 ];
 
 const OTHERS: &[Linked] = &[
+    ("/console/today", Act::SeeDevices, "今日の運用", "Today"),
     ("/console/reviews", Act::ReviewPeople, "在籍の確認", "Reviews"),
     ("/console/trail", Act::ReadAudit, "操作の記録", "What happened"),
+    ("/console/transfers", Act::PlanTransfer, "事業譲渡", "Transfers"),
     ("/console/figures", Act::SeeDevices, "グラフ", "Figures"),
     ("/console/health", Act::SeeHealth, "稼働状況", "Health"),
 ];
@@ -80,8 +82,8 @@ impl Frame {
         });
         Self {
             language,
-            name: by.session.name.clone(),
-            form_token: by.form.token(),
+            name: by.who.person().map_or_else(|_| String::new(), |person| person.session.name.clone()),
+            form_token: by.form_token(),
             links: links_to(DAILY),
             others: links_to(OTHERS),
             call,

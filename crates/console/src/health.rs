@@ -40,7 +40,7 @@ const RECEIVER_PATIENCE: Duration = Duration::from_mins(10);
 const CA_ENDS_SOON: u64 = 90;
 
 /// How the installation does.
-#[derive(Serialize, ToSchema)]
+#[derive(Clone, Serialize, ToSchema)]
 pub struct HealthReport {
     /// When the facts were gathered.
     #[schema(value_type = String, format = DateTime)]

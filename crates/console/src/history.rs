@@ -6,7 +6,7 @@ use crate::sentences::sentence;
 use serde_json::Value;
 use std::fmt;
 use tegata_core::{Language, PersonId, Refusal};
-use tegata_storage::{AuditEntry, ScopedLedger};
+use tegata_storage::{AuditEntry, ChangeAuthor, ScopedLedger};
 use tegata_web::japan_date::moment;
 
 /// A line of the history.
@@ -103,7 +103,7 @@ impl<'a> HistoryReader<'a> {
                 None => None,
             },
             "operator" => other(language.pick("運用者（コマンド）", "an operator, by command")),
-            "client" => other(name),
+            "client" => other(&self.program(name)),
             _ => None,
         })
     }
@@ -114,6 +114,18 @@ impl<'a> HistoryReader<'a> {
             Some(id) => self.names.name(&id).await,
             None => Ok(None),
         }
+    }
+
+    /// Who has changed a device.
+    pub(crate) async fn author(&mut self, author: &ChangeAuthor) -> Result<ActorText, Refusal> {
+        match author {
+            ChangeAuthor::Person(person) => self.person(person).await,
+            ChangeAuthor::Client(client) => Ok(ActorText::Other(self.program(client))),
+        }
+    }
+
+    fn program(&self, name: &str) -> String {
+        format!("{} {name}", self.language.pick("プログラム:", "program:"))
     }
 
     /// Somebody who acted. People of the vendor are not a tenant's to see by name.
@@ -139,6 +151,20 @@ fn what(action: &str, detail: &Value, language: Language) -> Option<String> {
                 Language::En => format!("Renamed from “{before}” to “{after}”"),
             })
         }
+        "device.moved" => {
+            let name = |side: &str| detail[side]["name"].as_str().map(str::to_owned);
+            match (name("before").zip(name("after")), language) {
+                (Some((before, after)), Language::Ja) => {
+                    Some(format!("「{before}」から「{after}」へ移しました"))
+                }
+                (Some((before, after)), Language::En) => Some(format!("Moved from “{before}” to “{after}”")),
+                (None, _) => pick("別の店舗へ移しました", "Moved to another site"),
+            }
+        }
+        "device.copy_suspected" => {
+            pick("証明書がコピーされたおそれがあります", "The certificate is perhaps copied")
+        }
+        "device.copy_dismissed" => pick("コピーの疑いを確かめました", "Looked into a copied certificate"),
         "device.assigned" if detail["people"].as_array().is_some_and(Vec::is_empty) => {
             pick("使う人の限定をやめました（店舗の全員が使えます）", "For everybody at its site again")
         }

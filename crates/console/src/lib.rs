@@ -9,6 +9,7 @@
 //! | how names of people are shown | [`personal`] |
 //! | who has confirmed it, and when | [`confirmations`] |
 //! | how the installation does, and its pictures | [`health`], [`figures`], [`drawing`] |
+//! | what there is to do today | [`work`] |
 //! | what they see | [`pages`] in their [`frame`], and [`api`] for programs |
 //! | how this crate learns who is signed in | [`people`]: it keeps no sessions itself |
 //!
@@ -22,6 +23,8 @@ mod asking;
 mod assets;
 mod checking;
 mod confirmations;
+mod contracts;
+mod copies;
 mod csv;
 mod deciding;
 mod drawing;
@@ -33,8 +36,15 @@ mod fleet;
 mod frame;
 mod health;
 mod history;
+mod invitation_lists;
+mod inviting;
+mod keeping;
+mod kept;
+mod kitting;
 mod managing;
+mod moving;
 mod pages;
+mod party;
 mod people;
 mod personal;
 mod reviewing;
@@ -43,15 +53,29 @@ mod service;
 #[cfg(test)]
 mod tests;
 mod trail;
+mod transfer_planning;
+mod transfer_report;
+mod transfer_text;
+mod transfers;
 mod views;
 mod words;
+mod work;
 
+pub use contracts::{
+    ContractLine, ContractLineReport, ContractList, ContractRegister, ContractReport, ContractWork,
+};
 pub use health::{
     CaHealth, CheckSummary, GateHealth, HealthLookup, HealthReport, InstallationCounts, InstallationHealth,
     LedgerHealth, ListHealth, PassHealth, ReceiverHealth, ServerHealth, Trouble,
 };
-pub use people::{FormSeal, PersonLookup, ScopedProgram, SignedInPeople, SignedInPerson};
+pub use people::{
+    CallerRequest, ConsoleCaller, FormSeal, PersonLookup, ProgramItself, ScopedProgram, SignedInPeople,
+    SignedInPerson,
+};
 pub use service::ConsoleService;
+pub use transfer_report::report_text;
+pub use transfer_text::{describe_approval, describe_transfer, dry_run_text};
+pub use work::{DayWork, WorkGroup, WorkItem, WorkScope};
 
 use axum::Router;
 use axum::response::Redirect;
@@ -82,6 +106,8 @@ pub fn device_routes(service: ConsoleService) -> Router {
         .route("/console/devices/{device}/resume", post(pages::device::resume))
         .route("/console/devices/{device}/revoke", post(pages::device::revoke))
         .route("/console/devices/{device}/rename", post(pages::device::rename))
+        .route("/console/devices/{device}/move", post(pages::device_site::move_to))
+        .route("/console/devices/{device}/copy-alarm/dismiss", post(pages::device_site::dismiss))
         .route("/console/changes/{event}", get(pages::change::show))
         .route("/console/changes/{event}/stream", get(pages::change::stream))
         .route("/console/changes/{event}/sheet", get(pages::change::sheet))
@@ -90,6 +116,18 @@ pub fn device_routes(service: ConsoleService) -> Router {
         .route("/console/approvals/{approval}/decline", post(pages::approvals::decline))
         .route("/console/invitations", get(pages::invitations::show).post(pages::invitations::invite))
         .route("/console/invitations/{invitation}/withdraw", post(pages::invitations::withdraw))
+        .route("/console/invitations/{invitation}/renew", post(pages::invitations::send_again))
+        .route(
+            "/console/invitation-lists",
+            get(pages::invitation_lists::show).post(pages::invitation_lists::send),
+        )
+        .route("/console/invitation-lists/{batch}", get(pages::invitation_lists::progress))
+        .route("/console/invitation-lists/{batch}/renew", post(pages::invitation_lists::send_again))
+        .route("/console/invitation-lists/{batch}/withdraw", post(pages::invitation_lists::withdraw))
+        .route("/console/kitting", get(pages::kitting::show).post(pages::kitting::add))
+        .route("/console/kitting/{kitting}", get(pages::kitting::places))
+        .route("/console/kitting/{kitting}/end", post(pages::kitting::end))
+        .route("/console/today", get(pages::today::show))
         .route("/console/health", get(pages::health::show))
         .route("/console/figures", get(pages::figures::show))
         .route("/console/people", get(pages::people::show).post(pages::person_new::add))
@@ -107,6 +145,18 @@ pub fn device_routes(service: ConsoleService) -> Router {
         .route("/console/reviews", get(pages::reviews::show))
         .route("/console/reviews/{review}", post(pages::reviews::answer))
         .route("/console/sites", get(pages::sites::show))
+        .route("/console/transfers", get(pages::transfers::show).post(pages::transfers::plan))
+        .route("/console/transfers/{transfer}", get(pages::transfer::show))
+        .route(
+            "/console/transfers/{transfer}/decisions",
+            get(pages::transfer_decisions::show).post(pages::transfer_decisions::decide),
+        )
+        .route("/console/transfers/{transfer}/dry-run", get(pages::transfer::dry_run))
+        .route("/console/transfers/{transfer}/approve", post(pages::transfer::approve))
+        .route("/console/transfers/{transfer}/decline", post(pages::transfer::decline))
+        .route("/console/transfers/{transfer}/abort", post(pages::transfer::abort))
+        .route("/console/transfers/{transfer}/reverse", post(pages::transfer::reverse))
+        .route("/console/transfers/{transfer}/report", get(pages::transfer::report))
         .with_state(service)
         .merge(assets::routes())
 }

@@ -116,7 +116,7 @@ impl ConsoleService {
         let key = asked.external_key.filter(|key| !key.is_empty()).map(ExternalKey::parse).transpose();
         let new = NewPerson {
             id: PersonId::random(entropy),
-            tenant: asked.tenant.unwrap_or_else(|| by.session.tenant.clone()),
+            tenant: asked.tenant.unwrap_or_else(|| by.tenant()),
             login: LoginId::parse(asked.login).map_err(|_| Refusal::PersonUnfit)?,
             name: Name::of_place(asked.name).map_err(|_| Refusal::PersonUnfit)?,
             roles: asked.roles,
@@ -336,7 +336,7 @@ impl Acting {
     pub(crate) fn judge_person(&self, act: Act, person: &Person) -> Result<(), Refusal> {
         let sites: Vec<_> = person.sites.iter().map(|site| site.id.clone()).collect();
         self.judge_roles(act, (&person.tenant, &sites), (&person.id, &person.roles))?;
-        if person.id == self.holder.person {
+        if self.who.is(Some(&person.id)) {
             return Err(Refusal::OwnRequest);
         }
         // Whoever could change it could let themselves in when nobody else is there.
@@ -350,9 +350,8 @@ impl Acting {
         (tenant, sites): (&TenantId, &[SiteId]),
         person: (&PersonId, &Roles),
     ) -> Result<(), Refusal> {
-        self.must_have_scope(act)?;
         let target = ActTarget { tenant, sites, person: Some(person), requested_by: None };
-        self.holder.may(act, &target, self.because())
+        self.who.judge(act, &target)
     }
 }
 

@@ -32,7 +32,7 @@ impl Acting {
     }
 
     fn shown(&self, tenant: &TenantId, text: &str, masked: impl Fn(&str) -> String) -> PersonalText {
-        PersonalText(if *tenant == self.session.tenant { text.to_owned() } else { masked(text) })
+        PersonalText(if *tenant == self.tenant() { text.to_owned() } else { masked(text) })
     }
 }
 

@@ -27,7 +27,7 @@ impl ConsoleService {
         let reach = by.reach(Act::ReviewPeople)?;
         let mut reviews = self.own_rows(by).open_reviews().await.map_err(refusal)?;
         let is_own =
-            |review: &PersonReview| review.site.as_ref().is_some_and(|site| by.holder.sites.contains(site));
+            |review: &PersonReview| review.site.as_ref().is_some_and(|site| by.sites().contains(site));
         reviews.retain(|review| !review.left.is_empty() && (reach >= Reach::Tenant || is_own(review)));
         Ok(reviews)
     }
@@ -61,7 +61,7 @@ impl ConsoleService {
     ) -> Result<usize, AnswersRefused> {
         let mut late = 0;
         let mut acting = self.begin(by, Act::ReviewPeople).await?;
-        let (who, actor) = (&by.session.person, by.actor());
+        let (who, actor) = (&by.who.person()?.session.person, by.actor());
         for (person, answer) in answers {
             match acting.rows.answer_review(review, person, *answer, who, &actor).await {
                 Ok(_) => {}
@@ -88,5 +88,5 @@ pub(crate) fn may_answer(by: &Acting, review: &PersonReview, person: &ReviewedPe
         person: Some((&person.id, &person.roles)),
         requested_by: None,
     };
-    by.holder.may(Act::ReviewPeople, &target, None)
+    by.who.judge(Act::ReviewPeople, &target)
 }

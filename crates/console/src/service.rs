@@ -1,9 +1,12 @@
 //! What all pages and operations of the console share.
 
 use crate::confirmations::ConfirmationKeeper;
+use crate::contracts::ContractRegister;
 use crate::fleet::FleetCache;
-use crate::health::InstallationHealth;
+use crate::health::{HealthReport, InstallationHealth};
+use crate::kept::Kept;
 use crate::people::SignedInPeople;
+use crate::work::DayWork;
 use axum::extract::FromRef;
 use std::sync::Arc;
 use tegata_core::{Clock, Contact, Refusal};
@@ -18,7 +21,11 @@ pub struct ConsoleService {
     pub(crate) confirmations: Arc<ConfirmationKeeper>,
     pub(crate) contact: Option<Contact>,
     pub(crate) health: Option<Arc<dyn InstallationHealth>>,
+    pub(crate) contracts: Option<Arc<dyn ContractRegister>>,
+    pub(crate) work: Option<Arc<dyn DayWork>>,
     pub(crate) fleet_cache: Arc<FleetCache>,
+    /// How the installation did a moment ago.
+    pub(crate) health_kept: Arc<Kept<(), HealthReport>>,
 }
 
 impl ConsoleService {
@@ -30,7 +37,10 @@ impl ConsoleService {
             confirmations: Arc::default(),
             contact: None,
             health: None,
+            contracts: None,
+            work: None,
             fleet_cache: Arc::default(),
+            health_kept: Arc::default(),
         }
     }
 
@@ -40,10 +50,22 @@ impl ConsoleService {
         Self { contact, ..self }
     }
 
+    /// Who keeps companies in step with the vendor's register.
+    #[must_use]
+    pub fn with_contracts(self, contracts: Arc<dyn ContractRegister>) -> Self {
+        Self { contracts: Some(contracts), ..self }
+    }
+
     /// Who knows how the installation does.
     #[must_use]
     pub fn with_health(self, health: Arc<dyn InstallationHealth>) -> Self {
         Self { health: Some(health), ..self }
+    }
+
+    /// Who counts the day's work.
+    #[must_use]
+    pub fn with_work(self, work: Arc<dyn DayWork>) -> Self {
+        Self { work: Some(work), ..self }
     }
 }
 

@@ -1,34 +1,39 @@
 //! A request on its way while something happens to whoever sent it.
 
 use crate::acting::Acting;
-use crate::acts::{DeviceCommand, DeviceRequest};
+use crate::acts::{DeviceCommand, DeviceOutcome, DeviceRequest, RepeatableRequest};
 use crate::deciding::Decision;
-use crate::people::{FormSeal, PersonLookup, SignedInPeople, SignedInPerson};
+use crate::invitation_lists::{InvitationList, ListLines};
+use crate::inviting::InvitationTerms;
+use crate::kitting::WantedKitting;
+use crate::moving::DeviceMove;
+use crate::people::{
+    ActsFor, CallerRequest, ConsoleCaller, FormSeal, PersonLookup, ProgramItself, SignedInPeople,
+    SignedInPerson,
+};
+
 use crate::service::ConsoleService;
-use http::HeaderMap;
 use std::sync::Arc;
 use std::time::Duration;
+use tegata_core::access::ConsoleScope;
 use tegata_core::entropy::bytes;
 use tegata_core::{
-    ApprovalId, DeviceId, InvitationId, Justification, LoginId, Name, PersonId, PersonRole, Refusal, Role,
-    Roles, SessionId, SetupCode, TenantId, Timestamp,
+    ApprovalId, DeviceId, InvitationBatchId, InvitationId, Justification, KittingId, LoginId, Name, PersonId,
+    PersonRole, Refusal, Role, Roles, SessionId, SetupCode, TenantId, Timestamp,
 };
 use tegata_storage::{
-    LedgerDevice, NewCredential, NewPerson, PersonUpdate, SecondFactorUse, StartSession, Transaction,
+    LedgerDevice, NewCredential, NewPerson, PersonUpdate, SecondFactorUse, StartSession, TenantAction,
+    Transaction,
 };
 use tegata_testkit::{CertificateHolderFixture, OPERATOR, START, TestInstallation};
-use tegata_web::PeerCertificate;
+
+const WEEK: InvitationTerms = InvitationTerms { days: 7, has_code: false };
 
 /// Nobody is asked who it is here: each test says it.
 struct NobodyAsked;
 
 impl SignedInPeople for NobodyAsked {
-    fn current<'a>(
-        &'a self,
-        _: Option<&'a PeerCertificate>,
-        _: &'a HeaderMap,
-        _: Timestamp,
-    ) -> PersonLookup<'a> {
+    fn current<'a>(&'a self, _: CallerRequest<'a>, _: Timestamp) -> PersonLookup<'a> {
         Box::pin(async { Ok(None) })
     }
 }
@@ -88,7 +93,7 @@ impl Desk {
         let session = context.ledger.session_named(&new.id, &self.seat.id, START).await.unwrap().unwrap();
         let person =
             SignedInPerson { session, device: self.seat.id.clone(), form: Arc::new(NoSeal), program: None };
-        self.service.acting(person, START).await.unwrap()
+        self.service.acting(ConsoleCaller::Person(Box::new(person)), START).await.unwrap()
     }
 
     /// What comes of each act.
@@ -110,8 +115,23 @@ impl Desk {
         let decline = Decision::Decline { reason: "" };
         outcomes.push(("decline", service.decide(by, &approval, decline).await.err()));
         let site = &self.installation.site;
-        outcomes.push(("invite", service.invite(by, (site, "侵入", 7)).await.err()));
-        outcomes.push(("withdraw", service.withdraw(by, &InvitationId::random(entropy)).await.err()));
+        outcomes.push(("invite", service.invite(by, (site, "侵入"), WEEK).await.err()));
+        let nobodys = InvitationId::random(entropy);
+        outcomes.push(("withdraw", service.withdraw(by, &nobodys).await.err()));
+        outcomes.push(("send again", service.send_again(by, &nobodys, WEEK).await.err()));
+        let batch = InvitationBatchId::random(entropy);
+        let lines = ListLines::Table("本店\t侵入");
+        let list = InvitationList { tenant: None, batch: batch.clone(), name: "侵入", lines, terms: WEEK };
+        outcomes.push(("list", service.invite_list(by, &list).await.err()));
+        outcomes.push(("withdraw list", service.withdraw_batch(by, &batch).await.err()));
+        outcomes.push(("send list again", service.send_batch_again(by, &batch, WEEK).await.err()));
+        let (label, networks) = ("侵入", "");
+        let kitting = WantedKitting { site, label, devices: 1, hours: 1, per_minute: 1, networks };
+        outcomes.push(("kitting", service.add_kitting(by, &kitting).await.err()));
+        outcomes.push(("end kitting", service.end_kitting(by, &KittingId::random(entropy)).await.err()));
+        let to = DeviceMove { device, site, note: "", own: false, seen: None };
+        outcomes.push(("move", service.move_device(by, &to).await.err()));
+        outcomes.push(("dismiss", service.dismiss_copy_alarm(by, device, "x").await.err()));
         outcomes
     }
 
@@ -144,10 +164,8 @@ async fn set_up(installation: &TestInstallation, role: PersonRole) -> PersonId {
         totp_step: 0,
         recovery: vec![],
     };
-    let code = SetupCode::random(entropy);
     let until = START.plus(Duration::from_hours(1));
     let mut transaction = installation.context.ledger.begin(START).await.unwrap();
-    transaction.add_person(&new, &OPERATOR).await.unwrap();
     // Nobody stops or demotes the last who can administrate.
     let second = NewPerson {
         id: PersonId::random(entropy),
@@ -155,9 +173,12 @@ async fn set_up(installation: &TestInstallation, role: PersonRole) -> PersonId {
         roles: Roles::new([PersonRole::TenantAdmin]),
         ..new.clone()
     };
-    transaction.add_person(&second, &OPERATOR).await.unwrap();
-    transaction.make_setup_link(&new.id, &code, until, &OPERATOR).await.unwrap();
-    transaction.set_up_person(&code, &chosen).await.unwrap();
+    for person in [&new, &second] {
+        let code = SetupCode::random(entropy);
+        transaction.add_person(person, &OPERATOR).await.unwrap();
+        transaction.make_setup_link(&person.id, &code, until, &OPERATOR).await.unwrap();
+        transaction.set_up_person(&code, &chosen).await.unwrap();
+    }
     transaction.commit().await.unwrap();
     new.id
 }
@@ -213,13 +234,53 @@ async fn what_support_says_of_its_call_is_in_the_entry_of_every_act() {
     };
     desk.service.act_on_device(&by, &asked).await.unwrap_or_else(|refusal| panic!("{refusal:?}"));
     desk.service.rename_device(&by, (&desk.lost, "受付PC2"), None).await.unwrap();
-    let made = desk.service.invite(&by, (&desk.installation.site, "代わりのPC", 7)).await;
+    let made = desk.service.invite(&by, (&desk.installation.site, "代わりのPC"), WEEK).await;
     desk.service.withdraw(&by, &made.unwrap_or_else(|refusal| panic!("{refusal:?}")).id).await.unwrap();
     let entries = desk.audited().await.split_off(before);
     assert!(entries.len() >= 4, "{entries:?}");
     for entry in entries {
         assert!(entry.contains("\"because\":{\"reason\":\"紛失の電話\",\"ticket\":\"T-7\"}"), "{entry}");
     }
+}
+
+#[tokio::test]
+async fn a_program_by_itself_does_what_its_scopes_name_once_and_in_its_own_name() {
+    let desk = Desk::of(PersonRole::TenantAdmin).await;
+    let of = |scopes: &[ConsoleScope]| {
+        let acts_for = ActsFor::Tenant(desk.installation.tenant.clone());
+        ConsoleCaller::Program(ProgramItself { client_id: "crm".into(), scopes: scopes.to_vec(), acts_for })
+    };
+    let by = desk.service.acting(of(&[ConsoleScope::SuspendDevices]), START).await.unwrap();
+    let suspend = |text| DeviceRequest {
+        device: &desk.lost,
+        command: DeviceCommand::Suspend,
+        note: "CRM-7",
+        own: false,
+        seen: None,
+        repeat: Some(RepeatableRequest { key: "1", text }),
+    };
+    let done = desk.service.act_on_device(&by, &suspend("stop")).await;
+    assert!(matches!(done, Ok(DeviceOutcome::Changed(_))), "by this scope alone");
+    let entry = desk.audited().await.pop().unwrap();
+    assert!(entry.contains("\"actor\":\"client:crm\"") && entry.contains("device.suspended"), "{entry}");
+    let again = desk.service.act_on_device(&by, &suspend("stop")).await;
+    assert!(matches!(again, Ok(DeviceOutcome::Before(_))), "its key is kept");
+    let other = desk.service.act_on_device(&by, &suspend("another")).await;
+    assert_eq!(other.err(), Some(Refusal::IdempotencyKeyReused));
+    for (act, outcome) in desk.acts(&by).await.into_iter().filter(|(act, _)| *act != "suspend") {
+        assert_eq!(outcome, Some(Refusal::ScopeInsufficient), "{act}");
+    }
+    let by = desk.service.acting(of(ConsoleScope::ALL), START).await.unwrap();
+    let decided = desk.acts(&by).await.into_iter().find(|(act, _)| *act == "approve");
+    assert_eq!(decided.unwrap().1, Some(Refusal::PersonNeeded), "nobody's second person");
+    assert_eq!(desk.service.views_of(&by).await, Err(Refusal::PersonNeeded));
+    desk.installation.act_on_tenant(TenantAction::Suspend).await;
+    for (act, outcome) in desk.acts(&by).await {
+        let is_refused = [Some(Refusal::TenantSuspended), Some(Refusal::PersonNeeded)].contains(&outcome);
+        assert!(is_refused, "{act} for a company that was stopped meanwhile: {outcome:?}");
+    }
+    let late = desk.service.acting(of(ConsoleScope::ALL), START).await;
+    assert_eq!(late.err(), Some(Refusal::TenantSuspended));
 }
 
 #[tokio::test]
@@ -233,8 +294,10 @@ async fn names_of_another_company_s_people_are_masked_by_their_type() {
 }
 
 /// Who is signed in, as the ledger has their session by now.
-async fn signed_in(by: &Acting, desk: &Desk) -> SignedInPerson {
+async fn signed_in(by: &Acting, desk: &Desk) -> ConsoleCaller {
+    let session = by.who.person().unwrap().session.id.clone();
     let ledger = &desk.installation.context.ledger;
-    let session = ledger.session_named(&by.session.id, &desk.seat.id, START).await.unwrap().unwrap();
-    SignedInPerson { session, device: desk.seat.id.clone(), form: Arc::new(NoSeal), program: None }
+    let session = ledger.session_named(&session, &desk.seat.id, START).await.unwrap().unwrap();
+    let device = desk.seat.id.clone();
+    ConsoleCaller::Person(Box::new(SignedInPerson { session, device, form: Arc::new(NoSeal), program: None }))
 }

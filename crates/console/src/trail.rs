@@ -49,7 +49,7 @@ impl TrailQuery {
     /// [`Refusal::RequestMalformed`] for a word that is none.
     pub(crate) fn page(&self, by: &Acting, sight: &Sight, limit: u32) -> Result<Option<TrailPage>, Refusal> {
         let tenant = parsed(self.tenant.as_deref(), TenantId::parse)?;
-        let own = (!sight.is_everywhere).then(|| by.session.tenant.clone());
+        let own = (!sight.is_everywhere).then(|| by.tenant());
         let Some(tenant) = tenant.or(own) else { return Ok(None) };
         let until = parsed(self.until.as_deref(), day)?;
         Ok(Some(TrailPage {

@@ -16,7 +16,7 @@ impl ConsoleService {
     /// The ledger cannot be read.
     pub(crate) async fn views_of(&self, by: &Acting) -> Result<Vec<SavedView>, Refusal> {
         by.reach(Act::SeeDevices)?;
-        self.own_rows(by).saved_views(&by.session.person).await.map_err(refusal)
+        self.own_rows(by).saved_views(&by.who.person()?.session.person).await.map_err(refusal)
     }
 
     /// Keeps a view, in the place of one of this name. Gives its query as it is kept.
@@ -27,7 +27,7 @@ impl ConsoleService {
         let name = Name::label(name).map_err(|_| Refusal::ViewUnfit)?;
         let query = kept(query)?;
         let mut acting = self.begin_with_views(by).await?;
-        match acting.rows.save_view(&by.session.person, &name, &query).await {
+        match acting.rows.save_view(&by.who.person()?.session.person, &name, &query).await {
             Ok(()) => acting.commit().await.map(|()| query),
             Err(LedgerError::Guard(_)) => Err(Refusal::ViewsFull),
             Err(error) => Err(refusal(error)),
@@ -40,7 +40,7 @@ impl ConsoleService {
     /// The ledger cannot be written.
     pub(crate) async fn forget_view(&self, by: &Acting, name: &str) -> Result<(), Refusal> {
         let mut acting = self.begin_with_views(by).await?;
-        match acting.rows.forget_view(&by.session.person, name).await {
+        match acting.rows.forget_view(&by.who.person()?.session.person, name).await {
             Ok(()) => acting.commit().await,
             Err(LedgerError::Guard(_)) => Ok(()),
             Err(error) => Err(refusal(error)),
@@ -51,7 +51,7 @@ impl ConsoleService {
 impl ConsoleService {
     /// Views are the person's own: a program that acts for them leaves them as they are.
     async fn begin_with_views(&self, by: &Acting) -> Result<ActingTransaction, Refusal> {
-        if by.program.is_some() {
+        if by.who.is_program() {
             return Err(Refusal::ScopeInsufficient);
         }
         let begun = self.begin_within(self.own_rows(by), by).await?;

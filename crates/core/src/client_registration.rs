@@ -34,6 +34,8 @@ pub struct ClientRegistration {
     pub dpop_bound_access_tokens: bool,
     /// How people come to it from a sign-in.
     pub sign_in: ClientSignIn,
+    /// Where its own tokens act at the console's API; nowhere unless it is written.
+    pub acts_for: Option<ActsFor>,
     /// Where it may invite devices by lists; nowhere unless it is written.
     pub invites: Vec<InvitationPlace>,
     /// The registration as it is written, for the audit log and the ledger. There is no secret in it.
@@ -59,6 +61,16 @@ pub struct InvitationPlace {
     pub tenant: TenantId,
     /// These sites alone; all of them, also those to come, where there is none.
     pub sites: Option<Vec<SiteId>>,
+}
+
+/// For whom a client acts at the console's API by itself.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ActsFor {
+    /// One company, by its identifier.
+    Tenant(TenantId),
+    /// The vendor, for what is no company's: the register of companies, and how the installation does.
+    Installation,
 }
 
 /// How it is known.
@@ -106,9 +118,9 @@ impl ClientRegistration {
     /// [`UnfitRegistration`] says what is wrong.
     pub fn for_the_ledger(written: ClientMetadata) -> Result<Self, UnfitRegistration> {
         let names_files = matches!(written.jwks, Some(WrittenJwks::File(_))) || written.ca.is_some();
-        if names_files || !written.invites.is_empty() {
+        if names_files || !written.invites.is_empty() || written.acts_for.is_some() {
             let name = &written.client_id;
-            let why = format!("client {name}: files and invites belong to tegata.toml");
+            let why = format!("client {name}: files, invites and acts_for belong to tegata.toml");
             return Err(UnfitRegistration::Metadata(why));
         }
         written.try_into()
@@ -139,6 +151,9 @@ impl TryFrom<ClientMetadata> for ClientRegistration {
         if client_credentials && matches!(method, ClientMethod::Public) {
             return Err(unfit("client_credentials needs a certificate of the client's own".into()));
         }
+        if written.acts_for.is_some() && !client_credentials {
+            return Err(unfit("acts_for is about tokens of its own: grants lacks client_credentials".into()));
+        }
         let sign_in = written.sign_in().map_err(unfit)?;
         sign_in.check().map_err(|address| {
             let why = format!("client {name}: {address}");
@@ -157,6 +172,7 @@ impl TryFrom<ClientMetadata> for ClientRegistration {
             introspects: written.introspects,
             dpop_bound_access_tokens: written.dpop_bound_access_tokens,
             sign_in,
+            acts_for: written.acts_for,
             invites: written.invites,
             written: as_written,
         })

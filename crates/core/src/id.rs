@@ -92,6 +92,8 @@ identifier! {
     KittingId;
     /// A list of invitations that a registered client sent.
     InvitationListId;
+    /// Invitations that a person of the tenant made together.
+    InvitationBatchId;
     /// Identifies one issuing CA of an installation.
     IssuerId;
     /// A family of refresh tokens: all that one grant has become.

@@ -10,6 +10,7 @@
 //! | when it is renewed, and who is told | [`renewal`], [`notice`], [`mail_address`] |
 //! | what people call things | [`name`], [`spreadsheet`] |
 //! | who may enroll a first device | [`policy`] |
+//! | when a certificate seems to be in two machines | [`copied_certificate`] |
 //! | what people may do, and on which devices | [`access`], [`device_use`], [`login_id`], [`one_time_code`] |
 //! | why somebody is refused | [`refusal`] |
 //! | what a token says | [`claims`], signed and verified by [`jws`] |
@@ -32,6 +33,7 @@ pub mod certificate;
 pub mod claims;
 pub mod client_registration;
 pub mod client_sign_in;
+pub mod copied_certificate;
 pub mod device;
 pub mod device_use;
 pub mod dpop;
@@ -82,9 +84,9 @@ pub use external_key::{ExternalKey, NotAnExternalKey};
 pub use guidance::{Contact, Guidance, ProductLink, UnfitGuidance};
 pub use id::{
     AcmeAccountId, AcmeOrderId, ApprovalId, AuthorizationCode, DeviceId, FamilyId, InitialAccessToken,
-    Installation, InvitationId, InvitationListId, IssuerId, KittingId, MailId, PasskeyId, PersonId,
-    RecipientId, RegistrationAccessToken, RequestReference, ReviewId, ScimSecret, ScimTokenId, ServerId,
-    SessionId, SetupCode, SiteId, TenantId, TransferId,
+    Installation, InvitationBatchId, InvitationId, InvitationListId, IssuerId, KittingId, MailId, PasskeyId,
+    PersonId, RecipientId, RegistrationAccessToken, RequestReference, ReviewId, ScimSecret, ScimTokenId,
+    ServerId, SessionId, SetupCode, SiteId, TenantId, TransferId,
 };
 pub use key_id::KeyId;
 pub use language::Language;

@@ -5,14 +5,9 @@
 //! next one goes on. Codes are not kept: they are derived again when they are handed over ([`CodeSecret`]).
 
 pub(crate) mod api;
-mod charset;
 mod codes;
-mod list;
-mod table;
 
 pub use codes::{CodeSecret, OpenCodeSecret};
-pub use list::{InvitableLine, JudgedLine, RefusedLine, lines_of_csv, lines_of_json};
-pub use table::{ParsedTable, UnreadableTable};
 
 use axum::Router;
 use codes::CodeSecretOpening;

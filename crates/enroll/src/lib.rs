@@ -30,7 +30,6 @@ mod renewal_token;
 mod requester;
 mod scep;
 mod serving;
-mod sheet;
 mod shown_code;
 mod sighting;
 mod site_devices;
@@ -40,14 +39,12 @@ mod waiting;
 
 pub use acme::{AccountBinding, AcmeServer, AttestationPolicy, acme_problem, acme_routes};
 pub use bulk::{
-    BulkInvitations, CodeSecret, InvitableLine, InvitationRights, InvitingClientFuture, InvitingClients,
-    JudgedLine, OpenCodeSecret, ParsedTable, RefusedLine, UnreadableTable, lines_of_csv, lines_of_json,
+    BulkInvitations, CodeSecret, InvitationRights, InvitingClientFuture, InvitingClients, OpenCodeSecret,
 };
 pub use enrollment_service::EnrollmentService;
 pub use profiles::ProfileService;
 pub use renewal_token::{RenewalTokenFuture, RenewalTokenRequest, RenewalTokens};
 pub use scep::{ScepServer, scep_routes};
-pub use sheet::{InvitationSheet, sheets};
 
 use axum::Router;
 use axum::routing::get;

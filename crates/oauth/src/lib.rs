@@ -83,7 +83,7 @@ pub use authorization::{
     AuthorizationEndpoint, EndedSession, NoSessions, PersonSessions, SessionEnd, SessionLookup, SessionToEnd,
 };
 pub use authorization_server::AuthorizationServer;
-pub use delegation::DelegatedToken;
+pub use delegation::{ProgramToken, TokenRequest};
 pub use error::OAuthError;
 pub use product::ProductAudience;
 pub use routes::{cross_origin_rules, device_router, portal_router};

@@ -48,7 +48,7 @@ pub(crate) async fn userinfo(
         })?;
         let own = match scheme {
             TokenScheme::Bearer => tokens.by_certificate(token, certificate.as_ref(), now).await?,
-            TokenScheme::Dpop => tokens.by_proof(token, method.as_str(), &headers, now).await?,
+            TokenScheme::Dpop => tokens.by_proof(token, (method.as_str(), USERINFO), &headers, now).await?,
         };
         tokens.about(own, now).await
     };
@@ -80,17 +80,17 @@ impl AuthorizationServer {
 
     /// The token, if it is in force and bound to the key of the proof that comes along. Only with such a token is a proof
     /// remembered: strangers fill no memory.
-    async fn by_proof(
+    pub(crate) async fn by_proof(
         &self,
         text: &str,
-        method: &str,
+        (method, path): (&str, &str),
         headers: &HeaderMap,
         now: Timestamp,
     ) -> Result<OwnToken, Refusal> {
         let own = self.in_force(text, now).await?;
         let Confirmation::Key(key) = own.confirmation() else { return Err(Refusal::DpopProofInvalid) };
         let proof = SentProof::of(headers);
-        let shown = ProofOfToken { method, path: USERINFO, text, holder: own.holder() };
+        let shown = ProofOfToken { method, path, text, holder: own.holder() };
         self.dpop.prove_with_token(&proof, key, shown, now)?;
         Ok(own)
     }
@@ -154,12 +154,12 @@ impl AuthorizationServer {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum TokenScheme {
+pub(crate) enum TokenScheme {
     Bearer,
     Dpop,
 }
 
-fn credential(headers: &HeaderMap) -> Option<(TokenScheme, &str)> {
+pub(crate) fn credential(headers: &HeaderMap) -> Option<(TokenScheme, &str)> {
     let mut fields = headers.get_all(AUTHORIZATION).iter();
     let (Some(field), None) = (fields.next(), fields.next()) else { return None };
     let (scheme, token) = field.to_str().ok()?.split_once(' ')?;

@@ -5,7 +5,7 @@
 //! of them stop another, keeps the leases of those that one server does at a time, and says in the ledger what became of them.
 //!
 //! What a pass does is no matter of this crate, apart from those that need the ledger alone: [`RenewalPass`],
-//! [`AuditRetentionPass`], [`PeoplePass`], [`SearchIndexPass`], [`TransferPass`], and those that write and send mail: [`NoticePass`], [`DigestPass`],
+//! [`AuditRetentionPass`], [`PeoplePass`], [`SearchIndexPass`], [`TrailIndexPass`], [`TransferPass`], and those that write and send mail: [`NoticePass`], [`DigestPass`],
 //! [`MailPass`], [`BouncePass`].
 
 mod audit_retention;
@@ -29,6 +29,7 @@ mod renewal;
 mod run;
 mod scheduler;
 mod search_index;
+mod trail_index;
 mod transfer;
 
 pub use audit_retention::AuditRetentionPass;
@@ -47,4 +48,5 @@ pub use plan::{DueCounts, PlannedCertificate, plan};
 pub use renewal::{RenewalPass, RetirementReport, due, due_counts, retire};
 pub use scheduler::{Scheduler, SchedulerContext};
 pub use search_index::SearchIndexPass;
+pub use trail_index::TrailIndexPass;
 pub use transfer::{DISTRUST, TransferPass, TransferRound};

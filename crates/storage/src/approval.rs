@@ -261,24 +261,23 @@ impl Transaction {
         request: &[u8],
         actor: &Actor,
     ) -> Result<()> {
-        let passed = on_transaction!(self.engine, connection => {
-            sqlx::query(
+        let passed: Option<(String,)> = on_transaction!(self.engine, connection => {
+            sqlx::query_as(
                 "UPDATE approval SET key_hash = $2, request = $3 WHERE id = $1 AND state = 'granted' \
                  AND EXISTS (SELECT 1 FROM invitation i WHERE i.id = approval.invitation AND i.state = 'open') \
-                 AND NOT EXISTS (SELECT 1 FROM approval o WHERE o.invitation = approval.invitation AND o.key_hash = $2)",
+                 AND NOT EXISTS (SELECT 1 FROM approval o WHERE o.invitation = approval.invitation AND o.key_hash = $2) \
+                 RETURNING (SELECT i.tenant FROM invitation i WHERE i.id = approval.invitation)",
             )
             .bind(id.as_str())
             .bind(key_hash.to_vec())
             .bind(request.to_vec())
-            .execute(connection)
+            .fetch_optional(connection)
             .await?
-            .rows_affected()
         });
-        changed_one(
-            passed,
+        let (tenant,) = passed.ok_or(LedgerError::Guard(
             "it was not granted, its invitation is not open, or this key has an approval of its own",
-        )?;
-        self.audit(actor, "approval.passed_on", None, json!({"approval": id})).await
+        ))?;
+        self.audit(actor, "approval.passed_on", None, json!({"tenant": tenant, "approval": id})).await
     }
 
     /// Decides against a key that waits.

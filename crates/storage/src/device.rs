@@ -299,10 +299,10 @@ impl Transaction {
         label: &str,
     ) -> Result<()> {
         let now = self.now.millis();
-        on_transaction!(self.engine, connection => {
+        let added = on_transaction!(self.engine, connection => {
             sqlx::query(
                 "INSERT INTO device (id, tenant, site, role, label, state, generation, created_at, changed_at) \
-                 VALUES ($1, $2, $3, $4, $5, 'active', 0, $6, $6)",
+                 SELECT $1, $2, s.id, $4, $5, 'active', 0, $6, $6 FROM site s WHERE s.id = $3 AND s.closed_at IS NULL",
             )
             .bind(id.as_str())
             .bind(tenant.as_str())
@@ -311,9 +311,10 @@ impl Transaction {
             .bind(label)
             .bind(now)
             .execute(connection)
-            .await?;
+            .await?
+            .rows_affected()
         });
-        Ok(())
+        changed_one(added, "there is no such site, or it was handed over")
     }
 
     /// The next generation number of an active device. Numbers of failed attempts are not used again.

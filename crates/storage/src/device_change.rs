@@ -6,9 +6,10 @@
 use crate::engine::on_transaction;
 use crate::scope::on_scoped_read;
 use crate::{Result, ScopedLedger, Transaction, changed_one};
+use std::fmt;
 use tegata_core::{DeviceId, PersonId, Timestamp};
 
-/// A change of a device's state that a person has made.
+/// A change of a device's state that a person or a program has made.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct DeviceChange {
     /// The event of the feed that surfaces acknowledge.
@@ -18,7 +19,7 @@ pub struct DeviceChange {
     /// What was done, as the audit log names it.
     pub action: String,
     /// By whom it was done.
-    pub person: PersonId,
+    pub by: ChangeAuthor,
     /// Why, where it was said.
     pub reason: Option<String>,
     /// Under which number somebody asked for it.
@@ -27,6 +28,38 @@ pub struct DeviceChange {
     pub at: Timestamp,
     /// Who confirmed it and when, in JSON; nothing while that is waited for.
     pub confirmed: Option<String>,
+}
+
+/// Who has changed a device.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ChangeAuthor {
+    /// Somebody who is signed in, themselves or by a program.
+    Person(PersonId),
+    /// A program that acts for nobody but itself.
+    Client(String),
+}
+
+/// Before the name of a program; no identifier of a person begins so.
+const CLIENT: &str = "client:";
+
+impl fmt::Display for ChangeAuthor {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Person(person) => person.fmt(formatter),
+            Self::Client(client) => write!(formatter, "{CLIENT}{client}"),
+        }
+    }
+}
+
+impl TryFrom<String> for ChangeAuthor {
+    type Error = <PersonId as TryFrom<String>>::Error;
+
+    fn try_from(text: String) -> std::result::Result<Self, Self::Error> {
+        match text.strip_prefix(CLIENT) {
+            Some(client) => Ok(Self::Client(client.to_owned())),
+            None => PersonId::try_from(text).map(Self::Person),
+        }
+    }
 }
 
 impl ScopedLedger {
@@ -91,7 +124,7 @@ impl Transaction {
             .bind(i64::try_from(change.event).unwrap_or(i64::MAX))
             .bind(change.device.as_str())
             .bind(change.action.as_str())
-            .bind(change.person.as_str())
+            .bind(change.by.to_string())
             .bind(change.reason.clone())
             .bind(change.ticket.clone())
             .bind(change.at.millis())
@@ -132,7 +165,7 @@ struct ChangeRow {
     device: DeviceId,
     action: String,
     #[sqlx(try_from = "String")]
-    person: PersonId,
+    person: ChangeAuthor,
     reason: Option<String>,
     ticket: Option<String>,
     at: i64,
@@ -145,7 +178,7 @@ impl ChangeRow {
             event: self.event.unsigned_abs(),
             device: self.device,
             action: self.action,
-            person: self.person,
+            by: self.person,
             reason: self.reason,
             ticket: self.ticket,
             at: self.at.into(),

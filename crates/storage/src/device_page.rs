@@ -62,6 +62,8 @@ pub struct DevicePage {
     pub ends_before: Option<Timestamp>,
     /// Those alone that share their name with another one of their site, both in use or suspended.
     pub namesakes: bool,
+    /// Those alone whose certificate two machines seem to use, and nobody has said that it is well.
+    pub copied: bool,
     /// In use, and with a certificate that lasts until then at least.
     pub ends_from: Option<Timestamp>,
     /// The order of the list.
@@ -125,7 +127,8 @@ macro_rules! page {
                  (SELECT 1 FROM device o WHERE o.site = d.site AND o.label = d.label AND o.id <> d.id \
                  AND o.state IN ('active', 'suspended')))) AND ($14 IS NULL OR (d.state = 'active' AND ",
                 ends_at!(),
-                " >= $14)) AND ($10 IS NULL OR ",
+                " >= $14)) AND ($15 = 0 OR d.id IN (SELECT a.device FROM copy_alarm a WHERE a.dismissed_at IS NULL)) \
+                 AND ($10 IS NULL OR ",
                 $behind,
                 ") ORDER BY ",
                 $order,
@@ -210,6 +213,7 @@ impl ScopedLedger {
                 .bind(TenantId::system().as_str().to_owned())
                 .bind(i64::from(page.namesakes))
                 .bind(page.ends_from.map(Timestamp::millis))
+                .bind(i64::from(page.copied))
                 .fetch_all(connection)
                 .await?
         });

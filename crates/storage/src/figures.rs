@@ -69,7 +69,8 @@ const FLEET_OF_ALL: &str =
 
 /// CROSS JOIN: SQLite keeps the order, from the sites of the tenant to their devices.
 const FLEET_OF_TENANT: &str = fleet!(
-    "site s CROSS JOIN device d CROSS JOIN tenant t WHERE s.tenant = $1 AND d.site = s.id AND d.tenant = $1 AND t.id = $1 AND"
+    "site s CROSS JOIN device d CROSS JOIN tenant t WHERE s.tenant = $1 \
+     AND ($2 IS NULL OR $2 LIKE '%' || s.id || '%') AND d.site = s.id AND d.tenant = $1 AND t.id = $1 AND"
 );
 
 /// A certificate is due by the rule of [`RenewalPolicy::due_at`]; the rules of places, which move the hour, are not known here.
@@ -93,8 +94,8 @@ const RENEWALS_OF_ALL: &str = renewals!(
     "certificate c JOIN device d ON d.id = c.device JOIN tenant t ON t.id = d.tenant WHERE ($1 IS NULL OR d.tenant = $1) AND"
 );
 const RENEWALS_OF_TENANT: &str = renewals!(
-    "site s CROSS JOIN device d CROSS JOIN tenant t CROSS JOIN certificate c WHERE s.tenant = $1 AND d.site = s.id \
-     AND d.tenant = $1 AND t.id = $1 AND c.device = d.id AND"
+    "site s CROSS JOIN device d CROSS JOIN tenant t CROSS JOIN certificate c WHERE s.tenant = $1 \
+     AND ($2 IS NULL OR $2 LIKE '%' || s.id || '%') AND d.site = s.id AND d.tenant = $1 AND t.id = $1 AND c.device = d.id AND"
 );
 
 const PLACES: &str = "SELECT (SELECT COUNT(*) FROM tenant x WHERE x.state = 'active' AND x.id <> $1) AS tenants, \

@@ -191,31 +191,34 @@ impl Transaction {
         actor: &Actor,
     ) -> Result<()> {
         let now = self.now.millis();
-        let set = on_transaction!(self.engine, connection => {
+        let set: Option<(String, String)> = on_transaction!(self.engine, connection => {
             sqlx::query("UPDATE invitation SET short_hash = NULL WHERE short_hash = $1 AND short_until < $2")
                 .bind(hash.to_vec())
                 .bind(now)
                 .execute(&mut *connection)
                 .await?;
-            let set = sqlx::query(
+            let set = sqlx::query_as(
                 "UPDATE invitation SET short_hash = $2, short_until = $3 WHERE id = $1 AND state = 'open' \
-                 AND ($4 IS NULL OR tenant = $4) AND NOT EXISTS (SELECT 1 FROM invitation o WHERE o.short_hash = $2 AND o.id <> $1)",
+                 AND ($4 IS NULL OR tenant = $4) AND NOT EXISTS (SELECT 1 FROM invitation o WHERE o.short_hash = $2 AND o.id <> $1) \
+                 RETURNING tenant, label",
             )
             .bind(id.as_str())
             .bind(hash.to_vec())
             .bind(until.millis())
             .bind(self.scope.bound())
-            .execute(connection)
+            .fetch_optional(connection)
             .await;
             match set {
-                Ok(set) => set.rows_affected(),
+                Ok(set) => set,
                 // The row of another tenant that has it is not seen from within a scope.
-                Err(sqlx::Error::Database(error)) if error.is_unique_violation() => 0,
+                Err(sqlx::Error::Database(error)) if error.is_unique_violation() => None,
                 Err(error) => return Err(error.into()),
             }
         });
-        changed_one(set, "the invitation is not open, or the code is taken")?;
-        self.audit(actor, "invitation.short_code", None, json!({"invitation": id, "until": until})).await
+        let (tenant, label) =
+            set.ok_or(LedgerError::Guard("the invitation is not open, or the code is taken"))?;
+        let detail = json!({"tenant": tenant, "invitation": id, "label": label, "until": until});
+        self.audit(actor, "invitation.short_code", None, detail).await
     }
 
     /// Takes an unused invitation back.

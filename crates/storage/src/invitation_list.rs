@@ -7,6 +7,7 @@ use crate::actor::Actor;
 use crate::engine::on_transaction;
 use crate::{InvitationState, LedgerError, NewInvitation, Result, Transaction};
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::time::Duration;
 use tegata_core::id::InvitationCode;
 use tegata_core::{DeviceId, InvitationId, InvitationListId, Refusal, Role, SiteId, TenantId, Timestamp};
@@ -142,10 +143,10 @@ impl Transaction {
         for line in &new.lines {
             self.write_line(&new.id, line).await?;
         }
-        let detail = json!({"list": new.id, "lines": new.lines.len()});
-        self.audit(&Actor::Client(new.client.to_owned()), "invitations.received", None, detail)
-            .await
-            .map(|()| new.id.clone())
+        let tenants =
+            new.lines.iter().map(|line| line.judged.as_ref().ok().map(|holder| holder.tenant.as_str()));
+        self.audit_by_tenant((&new.id, new.client), "invitations.received", tenants).await?;
+        Ok(new.id.clone())
     }
 
     /// Works off at most `most` lines that wait, in order. `fresh` makes an invitation's identifier and its secret. Gives
@@ -227,33 +228,59 @@ impl Transaction {
         if found.is_none() {
             return Err(LedgerError::Refused(Refusal::ListUnknown));
         }
-        let withdrawn = on_transaction!(self.engine, connection => {
-            let stopped = sqlx::query(
-                "UPDATE invitation_line SET state = 'refused', refusal = $2 WHERE list = $1 AND state = 'waiting'",
+        let withdrawn: Vec<(Option<String>,)> = on_transaction!(self.engine, connection => {
+            let mut stopped: Vec<(Option<String>,)> = sqlx::query_as(
+                "UPDATE invitation_line SET state = 'refused', refusal = $2 WHERE list = $1 AND state = 'waiting' \
+                 RETURNING tenant",
             )
             .bind(id.as_str())
             .bind(Refusal::InvitationWithdrawn.code())
-            .execute(&mut *connection)
-            .await?
-            .rows_affected();
+            .fetch_all(&mut *connection)
+            .await?;
             sqlx::query("UPDATE invitation_list SET done_at = $2 WHERE id = $1 AND done_at IS NULL")
                 .bind(id.as_str())
                 .bind(now)
                 .execute(&mut *connection)
                 .await?;
-            let withdrawn = sqlx::query(
+            let withdrawn: Vec<(Option<String>,)> = sqlx::query_as(
                 "UPDATE invitation SET state = 'withdrawn' WHERE state = 'open' \
-                 AND id IN (SELECT invitation FROM invitation_line WHERE list = $1)",
+                 AND id IN (SELECT invitation FROM invitation_line WHERE list = $1) RETURNING tenant",
             )
             .bind(id.as_str())
-            .execute(connection)
-            .await?
-            .rows_affected();
-            stopped + withdrawn
+            .fetch_all(connection)
+            .await?;
+            stopped.extend(withdrawn);
+            stopped
         });
+        let tenants = withdrawn.iter().map(|(tenant,)| tenant.as_deref());
+        self.audit_by_tenant((id, client), "invitations.withdrawn", tenants).await?;
+        Ok(u64::try_from(withdrawn.len()).unwrap_or(u64::MAX))
+    }
+
+    /// One entry for each tenant with how many lines are its own, so that it stands in each one's log; and one for lines that are
+    /// nobody's, or where there is no line.
+    async fn audit_by_tenant<'a>(
+        &mut self,
+        (list, client): (&InvitationListId, &str),
+        action: &'static str,
+        lines: impl Iterator<Item = Option<&'a str>>,
+    ) -> Result<()> {
+        let mut counts: BTreeMap<Option<&str>, u64> = BTreeMap::new();
+        for tenant in lines {
+            *counts.entry(tenant).or_default() += 1;
+        }
+        if counts.is_empty() {
+            counts.insert(None, 0);
+        }
         let actor = Actor::Client(client.to_owned());
-        self.audit(&actor, "invitations.withdrawn", None, json!({"list": id, "lines": withdrawn})).await?;
-        Ok(withdrawn)
+        for (tenant, lines) in counts {
+            let mut detail = json!({"list": list, "lines": lines});
+            if let Some(tenant) = tenant {
+                detail["tenant"] = tenant.into();
+            }
+            self.audit(&actor, action, None, detail).await?;
+        }
+        Ok(())
     }
 
     async fn list_sent_before(&mut self, new: &NewInvitationList<'_>) -> Result<Option<InvitationListId>> {

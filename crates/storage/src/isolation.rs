@@ -61,6 +61,7 @@ crossings! {
     "device.site" "device a JOIN site b ON b.id = a.site"
     "invitation.site" "invitation a JOIN site b ON b.id = a.site"
     "invitation.device" "invitation a JOIN device b ON b.id = a.device"
+    "invitation.batch" "invitation a JOIN invitation_batch b ON b.id = a.batch"
     "invitation.kitting" "invitation a JOIN kitting b ON b.id = a.kitting"
     "kitting.site" "kitting a JOIN site b ON b.id = a.site"
     "licence.site" "licence a JOIN site b ON b.id = a.site"

@@ -8,10 +8,13 @@ pub use places::{KittingPlace, TakePlace};
 
 use crate::actor::Actor;
 use crate::engine::on_transaction;
-use crate::{Result, Transaction, changed_one};
+use crate::{LedgerError, Result, Transaction, changed_one};
 use serde_json::json;
 use tegata_core::id::InvitationCode;
-use tegata_core::{KittingId, Network, Refusal, SiteId, TenantId, TenantState, Timestamp};
+use tegata_core::{KittingId, Name, Network, Refusal, SiteId, TenantId, TenantState, Timestamp};
+
+/// What stands for the number of a device.
+const NUMBER: &str = "{n}";
 
 /// A kitting code to write.
 pub struct NewKitting<'a> {
@@ -72,10 +75,20 @@ impl Kitting {
         }
     }
 
+    /// The most devices that one code admits.
+    pub const MOST_PLACES: u32 = 500;
+
+    /// What devices are called by a code: with `{n}` once, where the number goes, so that two of them can be told apart.
+    pub fn label_template(text: &str) -> Option<Name> {
+        let longest = text.replace(NUMBER, &Self::MOST_PLACES.to_string());
+        let has_number = text.matches(NUMBER).count() == 1;
+        if has_number && Name::label(&longest).is_ok() { Name::label(text).ok() } else { None }
+    }
+
     /// What the device of this number is called. Numbers are as long as the highest, so that names sort.
     pub fn label_of(&self, number: u32) -> String {
         let width = self.places.to_string().len();
-        self.label.replace("{n}", &format!("{number:0width$}"))
+        self.label.replace(NUMBER, &format!("{number:0width$}"))
     }
 }
 
@@ -110,7 +123,7 @@ impl Transaction {
         });
         changed_one(inserted, "the site does not belong to the tenant, or was handed over")?;
         let detail = json!({
-            "kitting": new.id, "tenant": new.tenant, "site": new.site, "places": new.places,
+            "kitting": new.id, "tenant": new.tenant, "site": new.site, "label": new.label, "places": new.places,
             "per_minute": new.per_minute, "networks": networks, "expires_at": new.expires_at,
         });
         self.audit(actor, "kitting.added", None, detail).await
@@ -122,14 +135,14 @@ impl Transaction {
     /// [`LedgerError::Guard`] when there is none, or it was ended.
     pub async fn end_kitting(&mut self, id: &KittingId, actor: &Actor) -> Result<()> {
         let ended = on_transaction!(self.engine, connection => {
-            let ended = sqlx::query(
-                "UPDATE kitting SET state = 'ended' WHERE id = $1 AND state = 'open' AND ($2 IS NULL OR tenant = $2)",
+            let ended: Option<(String, String)> = sqlx::query_as(
+                "UPDATE kitting SET state = 'ended' WHERE id = $1 AND state = 'open' AND ($2 IS NULL OR tenant = $2) \
+                 RETURNING tenant, label",
             )
                 .bind(id.as_str())
                 .bind(self.scope.bound())
-                .execute(&mut *connection)
-                .await?
-                .rows_affected();
+                .fetch_optional(&mut *connection)
+                .await?;
             sqlx::query("UPDATE invitation SET state = 'withdrawn' WHERE kitting = $1 AND state = 'open' \
                  AND ($2 IS NULL OR tenant = $2)")
                 .bind(id.as_str())
@@ -138,8 +151,9 @@ impl Transaction {
                 .await?;
             ended
         });
-        changed_one(ended, "the kitting code is not open")?;
-        self.audit(actor, "kitting.ended", None, json!({"kitting": id})).await
+        let (tenant, label) = ended.ok_or(LedgerError::Guard("the kitting code is not open"))?;
+        let detail = json!({"tenant": tenant, "kitting": id, "label": label});
+        self.audit(actor, "kitting.ended", None, detail).await
     }
 }
 

@@ -20,12 +20,14 @@ mod certificate;
 mod check_report;
 mod client;
 mod commits;
+mod copy_alarm;
 mod credential;
 mod crl;
 mod delegated_signer;
 mod device;
 mod device_change;
 mod device_page;
+mod device_site;
 mod engine;
 mod entrance;
 mod error;
@@ -40,6 +42,7 @@ mod head;
 mod history;
 mod inspection;
 mod invitation;
+mod invitation_batch;
 mod invitation_list;
 mod isolation;
 mod issuer;
@@ -91,6 +94,7 @@ mod token;
 mod token_key;
 mod trail;
 mod transaction;
+mod transaction_author;
 mod transfer;
 mod why;
 
@@ -113,12 +117,13 @@ pub use certificate::{
 };
 pub use client::{InitialToken, NewClient, NewInitialToken, RemovedClient, StoredClient};
 pub use commits::{COMMIT_BOUNDS, CommitCounts};
+pub use copy_alarm::CopyAlarm;
 pub use credential::{
     EmergencyCode, NewCredential, OpenSetup, ProvedPassword, SignInCandidate, SignInPerson,
 };
 pub use crl::{CrlShard, PublishedCrl, StoredCrl};
 pub use device::{Device, DeviceAction, DeviceFilter, ListedDevice};
-pub use device_change::DeviceChange;
+pub use device_change::{ChangeAuthor, DeviceChange};
 pub use device_page::{DeviceCursor, DevicePage, DeviceSort, LedgerDevice};
 pub use engine::{Patience, Replication, RowSecurity};
 pub use entrance::{DeviceEntrance, EntranceCursor, EntrancePage, EntranceSpell};
@@ -133,13 +138,14 @@ pub use inspection::{
     Inspection, LatestTime, Orphan, Suspicious,
 };
 pub use invitation::{Invitation, InvitationState, NewInvitation};
+pub use invitation_batch::{InvitationBatch, InvitationProgress, SentInvitation};
 pub use invitation_list::{
     InvitationLine, InvitationList, InvitedHolder, LineOutcome, LineRefusal, NewInvitationLine,
     NewInvitationList,
 };
 pub use isolation::{TableRows, TenantCrossing, TenantIsolation};
 pub use issuer::{IssuerKind, IssuerState, StoredIssuer};
-pub use kept_answer::KeptAnswer;
+pub use kept_answer::{AnsweredCaller, KeptAnswer};
 pub use key::BlockedKey;
 pub use kitting::{Kitting, KittingPlace, NewKitting, TakePlace};
 pub use ledger::Ledger;
@@ -200,10 +206,13 @@ pub use token::IssuedToken;
 pub use token_key::StoredTokenKey;
 pub use trail::{TrailEntries, TrailPage};
 pub use transaction::Transaction;
+pub use transaction_author::{AuthorFuture, AuthoredTransaction, TransactionAuthor};
 pub use transfer::{
-    ClientForecast, DeviceForecast, GivenApproval, Handover, NewTransfer, NewTransferApproval,
-    PersonForecast, SiteForecast, Transfer, TransferForecast, TransferHold, TransferProblem, TransferResult,
-    TransferSiteState, TransferStep, TransferredDevice, TransferredPerson, TransferredSite,
+    ClientForecast, DeclinedTransfer, DeviceForecast, GivenApproval, Handover, NewTransfer,
+    NewTransferApproval, PersonForecast, PresentAtSites, ReceivedForecast, ReceivedPerson, ReceivedSite,
+    SeenForecast, SiteForecast, Transfer, TransferForecast, TransferHold, TransferProblem, TransferResult,
+    TransferRevision, TransferSiteState, TransferStep, TransferTiming, TransferredDevice, TransferredPerson,
+    TransferredSite,
 };
 pub use why::{NotedRefusal, WhyAnswer};
 

@@ -16,6 +16,9 @@ pub const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
 /// old for it to answer by, and should it wake up, it asks the ledger before it answers and registers itself again.
 pub const FORGOTTEN: Duration = Duration::from_mins(1);
 
+/// What this program is: another version may not know what this one relies on.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 /// A running server of the installation.
 #[derive(Clone, PartialEq, Eq, Debug, sqlx::FromRow)]
 pub struct RegisteredServer {
@@ -62,6 +65,19 @@ impl Ledger {
         self.group(RemoveServer { id: id.clone(), name: name.into(), at: now }).await
     }
 
+    /// When each server last said that it is there, by its own clock; those included that nobody waits for any more.
+    pub async fn signs_of_life(&self) -> Result<Vec<(String, Timestamp)>> {
+        let rows: Vec<(String, i64)> = on_read!(self, connection => {
+            sqlx::query_as(
+                "SELECT id, MAX(seen_at) FROM (SELECT id, seen_at FROM server UNION ALL SELECT server, seen_at FROM pass_state) s \
+                 GROUP BY id ORDER BY id",
+            )
+            .fetch_all(connection)
+            .await?
+        });
+        Ok(rows.into_iter().map(|(server, at)| (server, at.into())).collect())
+    }
+
     /// The servers that are there, or were a moment ago; the eldest first.
     pub async fn servers(&self, now: Timestamp) -> Result<Vec<RegisteredServer>> {
         let mut servers: Vec<RegisteredServer> = on_read!(self, connection => {
@@ -84,12 +100,13 @@ impl Operation for RegisterServer {
     async fn apply(&self, transaction: &mut Transaction) -> Result<()> {
         on_transaction!(transaction.engine, connection => {
             sqlx::query(
-                "INSERT INTO server (id, name, started_at, seen_at) VALUES ($1, $2, $3, $3) \
-                 ON CONFLICT (id) DO UPDATE SET name = $2, seen_at = $3",
+                "INSERT INTO server (id, name, started_at, seen_at, version) VALUES ($1, $2, $3, $3, $4) \
+                 ON CONFLICT (id) DO UPDATE SET name = $2, seen_at = $3, version = $4",
             )
             .bind(self.id.as_str())
             .bind(self.name.as_str())
             .bind(self.at.millis())
+            .bind(VERSION)
             .execute(connection)
             .await?;
         });

@@ -1,6 +1,6 @@
 //! The status cache: what requests are decided by without reading the database.
 //!
-//! What never changes of a certificate ([`CertificateHolder`]) is remembered at first sight; what may change is the set of
+//! What never changes of a certificate, or changes together with the age of its tokens ([`CertificateHolder`]), is remembered; what may change is the set of
 //! denials, kept fresh by following the feed. While the feed is stale, the ledger itself is asked; when that fails
 //! too, nobody is let in.
 
@@ -34,7 +34,7 @@ const SET_BACK: Duration = Duration::from_mins(1);
 /// How many certificates are remembered; beyond it the cache starts anew.
 const REMEMBERED: usize = 1 << 20;
 
-/// What never changes of a certificate and its holder.
+/// What never changes of a certificate and its holder while its tokens are believed: whoever moves a device ends its tokens.
 #[derive(Debug)]
 #[allow(missing_docs)]
 pub struct CertificateHolder {
@@ -231,7 +231,11 @@ impl StatusCache {
     }
 
     /// Drops what has ended.
+    ///
+    /// Whatever is remembered of a certificate from before its tokens were taken back is read anew when it is asked for. That they
+    /// were is forgotten here, so what nobody has asked for since goes first: the device may stand at another site by now.
     pub fn forget(&self, now: Timestamp) {
+        write(&self.facts).retain(|_, facts| facts.signed_out >= self.tokens_before(facts));
         write(&self.denials).forget(now);
     }
 

@@ -1,6 +1,7 @@
 //! Tenants and their sites.
 
 mod directory;
+mod register;
 mod sign_in_policy;
 mod suspending;
 
@@ -130,10 +131,40 @@ impl ScopedLedger {
         }))
     }
 
-    /// The sites of a tenant, by name.
+    /// One site, unless it was handed over.
+    pub async fn site(&self, site: &SiteId) -> Result<Option<Site>> {
+        Ok(on_scoped_read!(self, connection => {
+            sqlx::query_as(
+                "SELECT id, tenant, name FROM site WHERE id = $1 AND closed_at IS NULL AND ($2 IS NULL OR tenant = $2)",
+            )
+            .bind(site.as_str())
+            .bind(self.scope.bound())
+            .fetch_optional(connection)
+            .await?
+        }))
+    }
+
+    /// The sites of a tenant, by name; so many at most.
+    pub async fn some_sites(&self, tenant: &TenantId, most: u32) -> Result<Vec<Site>> {
+        Ok(on_scoped_read!(self, connection => {
+            sqlx::query_as(
+                "SELECT id, tenant, name FROM site WHERE tenant = $1 AND closed_at IS NULL AND ($2 IS NULL OR tenant = $2) \
+                 ORDER BY name, id LIMIT $3",
+            )
+            .bind(tenant.as_str())
+            .bind(self.scope.bound())
+            .bind(i64::from(most))
+            .fetch_all(connection)
+            .await?
+        }))
+    }
+
+    /// The sites of a tenant, by name, without those that were handed over.
     pub async fn sites(&self, tenant: &TenantId) -> Result<Vec<Site>> {
         Ok(on_scoped_read!(self, connection => {
-            sqlx::query_as("SELECT id, tenant, name FROM site WHERE tenant = $1 AND ($2 IS NULL OR tenant = $2) ORDER BY name")
+            sqlx::query_as(
+                "SELECT id, tenant, name FROM site WHERE tenant = $1 AND closed_at IS NULL AND ($2 IS NULL OR tenant = $2) ORDER BY name",
+            )
                 .bind(tenant.as_str())
                 .bind(self.scope.bound())
                 .fetch_all(connection)

@@ -111,6 +111,27 @@ impl Transaction {
         })
     }
 
+    /// One that only looks: it reads one and the same state from its first statement on, and nobody who writes waits for it.
+    pub(crate) async fn looking(engine: &Engine, shared: Arc<LedgerShared>, now: Timestamp) -> Result<Self> {
+        let mut engine = engine.snapshot().await?;
+        let head: LedgerHead = on_transaction!(engine, connection => {
+            sqlx::query_as(crate::engine::HEAD).fetch_one(connection).await?
+        });
+        let pending = PendingRecords::none(false);
+        Ok(Self {
+            engine,
+            now,
+            written: head.clone(),
+            head,
+            entries: Vec::new(),
+            pending,
+            shared,
+            scope: Scope::Installation,
+            because: None,
+            program: None,
+        })
+    }
+
     /// From here on it sees and changes the rows of a scope alone, until it ends.
     pub(crate) async fn narrow(&mut self, scope: &Scope) -> Result<()> {
         self.scope = scope.clone();

@@ -11,6 +11,8 @@
 //! | how a refusal is answered | [`problem`] |
 //! | how a body is read | [`body`], [`json`] |
 //! | how a page is shown | [`page`], [`assets`], [`language`], [`japan_date`], [`qr`] |
+//! | how a list is read, and what is printed to hand over | [`ParsedTable`], [`lines_of_csv`], [`sheets`] |
+//! | when a certificate seems to be copied | [`CopyWatch`] |
 //! | how all servers count wrong guesses together | [`SharedGuesses`] |
 //! | what secrets are derived from and sealed with | [`InstallationSecret`] |
 
@@ -23,12 +25,15 @@ mod client_registry;
 pub mod connection;
 mod connection_registry;
 pub mod context;
+mod copy_watch;
 mod cross_origin;
 pub mod document;
 mod form;
 pub mod forwarded;
 pub mod host;
 mod installation_secret;
+mod invitation_lines;
+mod invitation_sheet;
 pub use tegata_core::japan_date;
 pub mod json;
 pub mod language;
@@ -47,6 +52,7 @@ mod reselection;
 mod shared_guesses;
 pub mod site;
 pub mod subject;
+mod table;
 mod tenant_shares;
 pub mod tls;
 pub mod trust_verdict;
@@ -61,9 +67,12 @@ pub use client_registry::{
 pub use connection::{BehindProxy, ConnectionControl, PeerAddress, PeerCertificate, Presented, ServerName};
 pub use connection_registry::ConnectionRegistry;
 pub use context::{InstallationAddresses, ServerContext, ServiceContext};
+pub use copy_watch::{CopyWatch, watched};
 pub use cross_origin::CrossOriginRules;
 pub use form::StrictForm;
 pub use installation_secret::{InstallationSecret, InstallationSecretSource, OpenInstallationSecret};
+pub use invitation_lines::{InvitableLine, JudgedLine, RefusedLine, lines_of_csv, lines_of_json};
+pub use invitation_sheet::{InvitationSheet, SheetPage, sheets};
 pub use json::StrictJson;
 pub use language::ReaderLanguage;
 pub use listener::{ListenerKind, serve};
@@ -78,6 +87,7 @@ pub use shared_guesses::{
     GUESS_PERIOD, SharedGuesses, UnsettledGuess, WrongSoFar, guess_period, network_key,
 };
 pub use site::{ListenerRules, RuledRouter};
+pub use table::{ParsedTable, UnreadableTable};
 pub use tegata_net::navigation::opens_a_page;
 pub use tegata_net::{Limits, RequestId};
 pub use tenant_shares::{ShareCounts, SharedPlaces, TakenPlace, TenantShares, TenantWork};

@@ -45,6 +45,32 @@ pub(crate) fn is_seen_by_the_vendor_alone(
     );
 }
 
+/// The page, the API and `tegata digest` count one work; each reader sees of it what they may do something about.
+pub(crate) fn says_what_there_is_to_do_today(
+    installation: &RunningInstallation,
+    auditor: &PersonSession,
+    [admin, staff]: [&PersonSession; 2],
+) {
+    let invited = installation.tell(&["invite", "--site", "本店", "--days", "1"]);
+    let counted = |items: &Value, code: &str| -> u64 {
+        let items = items["items"].as_array().expect("items").iter();
+        items.filter(|item| item["code"] == code).filter_map(|item| item["count"].as_u64()).sum()
+    };
+    let day = |by: &PersonSession| by.at(installation, "/api/v1/today").send().expect(200).json();
+    let (own, command) = (day(admin), installation.tell(&["digest"]));
+    assert!(counted(&own, "invitations") >= 1 && own["work"] == true, "{own}");
+    assert_eq!(counted(&own, "invitations"), counted(&command, "invitations"), "{own} {command}");
+    assert_eq!(own["day"], command["day"]);
+    for (other, who) in [(staff, "staff invite nobody"), (auditor, "an auditor does nothing")] {
+        assert_eq!(counted(&day(other), "invitations"), 0, "{who}");
+    }
+    let page = admin.at(installation, "/console/today").send().expect(200).text();
+    assert!(page.contains("今日は運用対応があります") && page.contains("/console/invitations"), "{page}");
+    let page = staff.at(installation, "/console/today").send().expect(200).text();
+    assert!(!page.contains("data-code=\"invitations\""), "{page}");
+    installation.tell(&["invite", "revoke", invited["invitation"].as_str().expect("an identifier")]);
+}
+
 /// What is drawn is what the table says, and what the API gives.
 pub(crate) fn is_drawn_with_the_table_behind_it(
     installation: &RunningInstallation,

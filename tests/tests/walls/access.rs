@@ -178,6 +178,7 @@ pub(crate) fn filled(path: &str) -> String {
         Some("file}") => "0.crl",
         Some("list}") => "0123456789abcdefghjkmnpqrs",
         Some("device}") => "{device}",
+        Some("transfer}") => "{transfer}",
         Some(_) => "0",
         None => part,
     });

@@ -57,6 +57,8 @@ pub(crate) struct Cast {
     pub(crate) installation: RunningInstallation,
     pub(crate) actors: Vec<Actor>,
     first: Side,
+    /// A transfer that its tenant has planned with one that nobody here is of.
+    transfer: String,
     session: String,
     token: String,
 }
@@ -119,8 +121,9 @@ impl Cast {
             &installation.tell(&["person", "show", &person, "--tenant", &own_tenant.0])["sessions"][0],
             "session",
         );
+        let transfer = planned_transfer(&installation, &own_tenant);
         let first = Side { tenant: own_tenant.0, site: own_tenant.1, device, person };
-        Self { installation, actors, first, session, token }
+        Self { installation, actors, first, transfer, session, token }
     }
 
     /// What there is of the first tenant, as its operator sees it.
@@ -136,6 +139,7 @@ impl Cast {
             ("policies", ask(&["policy", "show"])),
             ("sites", ask(&["site", "list"])),
         ]);
+        state.insert("transfer", self.installation.command(&["transfer", "show", &self.transfer]).stdout);
         state.insert("sessions", ask(&["person", "show", &self.first.person]));
         state
     }
@@ -154,6 +158,7 @@ impl Cast {
             ("{person}", &self.first.person),
             ("{session}", &self.session),
             ("{token}", &self.token),
+            ("{transfer}", &self.transfer),
             ("{list}", "0123456789abcdefghjkmnpqrs"),
             ("{invitation}", "0123456789abcdefghjkmnpqrs"),
             ("{csr}", &csr::nonsense()),
@@ -185,6 +190,13 @@ fn add_tenant(installation: &RunningInstallation, tenant: &str, site: &str) -> (
     let tenant = text_of(&installation.tell(&["tenant", "add", tenant]), "tenant");
     let site = text_of(&installation.tell(&["site", "add", site, "--tenant", &tenant]), "site");
     (tenant, site)
+}
+
+fn planned_transfer(installation: &RunningInstallation, (tenant, site): &(String, String)) -> String {
+    let (target, _) = add_tenant(installation, "さくら薬局", "さくら本店");
+    let plan = ["transfer", "plan", "--from", tenant, "--to", &target, "--site", site];
+    let when = ["--at", "2099-04-01T03:00:00+09:00", "--move-devices", "--move-people"];
+    text_of(&installation.tell(&[&plan[..], &when[..]].concat()), "transfer")
 }
 
 fn registered(name: &str, own: &Own, tenant: &str) -> String {

@@ -45,6 +45,11 @@ fn written<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>,
 }
 
 impl ListedContract {
+    /// How a list writes these products.
+    pub fn cell(products: &[String]) -> String {
+        if products.is_empty() { NONE.into() } else { products.join(";") }
+    }
+
     /// Reads the cells. The error says what is wrong, for whoever wrote the list.
     pub(super) fn read(&self, products: &[String]) -> Result<ReadContract, String> {
         let tenant = place("tenant_key", &self.tenant_key, &self.tenant)?;

@@ -12,6 +12,8 @@ use tegata_storage::{License, Site, Tenant};
 pub struct ContractPlan {
     /// In the order of the file.
     pub lines: Vec<PlannedContract>,
+    /// The last entry of the audit log before anything was read.
+    pub(super) made_at: u64,
 }
 
 /// What becomes of one line.
@@ -93,7 +95,7 @@ impl KnownPlaces {
             let outcome = outcome.and_then(|read| self.changes(&read, entropy));
             planned.push(PlannedContract { number, keys, outcome });
         }
-        ContractPlan { lines: planned }
+        ContractPlan { lines: planned, made_at: 0 }
     }
 
     /// A line that is refused has changed nothing of what later ones see.

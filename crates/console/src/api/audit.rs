@@ -8,6 +8,7 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tegata_core::access::Reach;
 use tegata_core::{Act, DeviceId, Refusal};
 use tegata_storage::AuditEntry;
 use tegata_web::WebResult;
@@ -34,7 +35,7 @@ pub(crate) struct AuditQuery {
 /// A page of entries, the newest first.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct AuditPage {
-    /// Each as it was written and hashed.
+    /// Each as it was written and hashed; a company reads `operator` where an operator of the vendor acted, without the name.
     #[schema(value_type = Vec<Object>)]
     entries: Vec<Value>,
     /// The `before` of the next page; nothing where this is the last.
@@ -73,11 +74,21 @@ pub(crate) async fn of_tenant(
     let sight = service.sight(&by, Act::ReadAudit)?;
     let page = asked.page(&by, &sight, PAGE)?.ok_or(Refusal::RequestMalformed)?;
     let found = sight.rows.trail(&page).await.map_err(refusal)?;
-    Ok(Json(AuditPage { entries: found.entries.iter().map(read).collect(), next: found.next }))
+    Ok(Json(AuditPage {
+        entries: found.entries.iter().map(|entry| read(&by, entry)).collect(),
+        next: found.next,
+    }))
 }
 
-fn read(entry: &AuditEntry) -> Value {
-    serde_json::from_str(&entry.entry).unwrap_or(Value::Null)
+/// People of the vendor are not a tenant's to see by name: of an operator, who has no account, it says no more than that. The vendor's
+/// own people read it as it was written.
+fn read(by: &Acting, entry: &AuditEntry) -> Value {
+    let mut value: Value = serde_json::from_str(&entry.entry).unwrap_or(Value::Null);
+    let is_hidden = by.reach(Act::ReadAudit) != Ok(Reach::Everywhere);
+    if is_hidden && value["actor"].as_str().is_some_and(|actor| actor.starts_with("operator:")) {
+        value["actor"] = Value::from("operator");
+    }
+    value
 }
 
 /// What happened to a device.
@@ -99,5 +110,5 @@ pub(crate) async fn of_device(
     let entries = rows.history_of(&device, before, PAGE).await.map_err(refusal)?;
     let is_full = entries.len() >= PAGE as usize;
     let next = entries.last().filter(|_| is_full).map(|entry| entry.seq);
-    Ok(Json(AuditPage { entries: entries.iter().map(read).collect(), next }))
+    Ok(Json(AuditPage { entries: entries.iter().map(|entry| read(&by, entry)).collect(), next }))
 }

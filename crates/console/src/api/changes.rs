@@ -8,6 +8,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use serde::Serialize;
 use tegata_core::{DeviceId, PersonId, Refusal, Timestamp};
+use tegata_storage::ChangeAuthor;
 use tegata_web::WebResult;
 use tegata_web::api::{CALLER, REQUEST};
 use utoipa::ToSchema;
@@ -24,8 +25,11 @@ pub(crate) struct ChangeReport {
     device: DeviceId,
     /// What was done, as the audit log names it.
     action: String,
-    #[schema(value_type = String)]
-    person: PersonId,
+    /// Who did it, where it was no program by itself.
+    #[schema(value_type = Option<String>)]
+    person: Option<PersonId>,
+    /// The `client_id` of a program that did it by itself.
+    program: Option<String>,
     reason: Option<String>,
     ticket: Option<String>,
     #[schema(value_type = String, format = DateTime)]
@@ -45,11 +49,16 @@ pub(crate) async fn show(
 ) -> WebResult<Json<ChangeReport>> {
     let (change, ..) = service.seen_change(&by, event).await?;
     let confirmations = known(&service.confirmations, &change);
+    let (person, program) = match change.by {
+        ChangeAuthor::Person(person) => (Some(person), None),
+        ChangeAuthor::Client(client) => (None, Some(client)),
+    };
     Ok(Json(ChangeReport {
         event: change.event,
         device: change.device,
         action: change.action,
-        person: change.person,
+        person,
+        program,
         reason: change.reason,
         ticket: change.ticket,
         at: change.at,

@@ -5,6 +5,7 @@ use crate::acts::{DeviceChanged, DeviceCommand, DeviceOutcome, DeviceRequest, Re
 use crate::api::if_match::seen;
 use crate::api::page_length::length;
 use crate::api::refusals::{ACTING, CHANGING, SIGNED_IN};
+use crate::moving::DeviceMove;
 use crate::pages::devices::{ListQuery, written};
 use crate::service::{ConsoleService, refusal};
 use crate::words;
@@ -43,6 +44,18 @@ tegata_web::refusals! {
     ]
 }
 
+tegata_web::refusals! {
+    MoveRefusals = REQUEST, BODY, CALLER, SIGNED_IN, ACTING, CHANGING, WRITING, &[
+        Refusal::DeviceUnknown,
+        Refusal::DeviceStateOtherwise,
+        Refusal::DeviceChangedMeanwhile,
+        Refusal::OwnDevice,
+        Refusal::LineSiteUnknown,
+        Refusal::SiteFull,
+        Refusal::SiteChangesHands,
+    ]
+}
+
 /// How the list is narrowed and sorted.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -63,6 +76,8 @@ pub(crate) struct DeviceListQuery {
     lasts_days: Option<String>,
     /// Says true for those alone that share their name with another one of their site, both in use or suspended.
     namesakes: Option<String>,
+    /// Says true for those alone whose certificate two machines seem to use, and of which nobody has said that it is well.
+    copied: Option<String>,
     /// number, place, unseen or changed.
     sort: Option<String>,
     /// Where the page before ended: its `next`.
@@ -108,6 +123,22 @@ pub(crate) struct DeviceReport {
     ends_at: Option<Timestamp>,
     #[schema(value_type = String, format = DateTime)]
     changed_at: Timestamp,
+}
+
+/// Where a device goes.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MoveBody {
+    /// Identifier of another site of the same company.
+    #[schema(value_type = String)]
+    site: SiteId,
+    /// For the audit log; no names of persons.
+    #[serde(default)]
+    #[schema(max_length = 200)]
+    note: String,
+    /// Whoever moves the device in hand is signed out by it, and has to say so.
+    #[serde(default)]
+    own: bool,
 }
 
 /// Why something is done to a device.
@@ -216,6 +247,24 @@ pub(crate) async fn revoke(
     service.act_by_program(&by, &device, (DeviceCommand::Revoke(cause), &body.note, body.own), &headers).await
 }
 
+/// Moves a device to another site of its company.
+///
+/// Its certificate stays; its tokens and the sessions on it end. Durable when it is answered; `GET /api/v1/changes/{event}` tells who
+/// has confirmed it.
+#[utoipa::path(post, path = "/api/v1/devices/{device}/move", operation_id = "moveDevice", request_body = MoveBody,
+    params(("device" = String, Path, description = "Its identifier"),
+        ("If-Match" = Option<String>, Header, description = "The ETag of what was seen: nothing is done where the device was changed since")),
+    responses((status = OK, description = "It is there, durably", body = DeviceChanged), MoveRefusals))]
+pub(crate) async fn relocate(
+    State(service): State<ConsoleService>,
+    headers: HeaderMap,
+    ActingJson { by, body, rest: Path(device) }: ActingJson<MoveBody, Path<DeviceId>>,
+) -> WebResult<Json<DeviceChanged>> {
+    let (note, seen) = (body.note.trim(), seen(&headers)?);
+    let asked = DeviceMove { device: &device, site: &body.site, note, own: body.own, seen: seen.as_deref() };
+    Ok(Json(service.move_device(&by, &asked).await?))
+}
+
 impl ConsoleService {
     async fn act_by_program(
         &self,
@@ -255,6 +304,7 @@ impl DeviceListQuery {
             due_days: self.due_days.clone(),
             lasts_days: self.lasts_days.clone(),
             namesakes: self.namesakes.clone(),
+            copied: self.copied.clone(),
             sort: self.sort.clone(),
             after: self.cursor.clone(),
         }

@@ -27,7 +27,7 @@ tegata_web::refusals! {
 pub(crate) struct EntranceListQuery {
     /// A day of Japan, such as 2026-11-30, and none that is to come: today unless it is said.
     date: Option<String>,
-    /// Where the page before ended: its `next`.
+    /// Where the page before ended: its `next`, asked for with its `date`.
     cursor: Option<String>,
     /// How many devices are looked at: 100 unless it is said, 500 at most. Those that could not enter are left out.
     #[param(minimum = 1, maximum = 500)]

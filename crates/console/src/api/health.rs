@@ -61,8 +61,11 @@ pub(crate) struct RenewalFigures {
 pub(crate) struct ReceiptFigure {
     /// The kind: `token`, `introspection`, `ocsp`, `status-list`, `crl` or `gate`.
     surface: String,
-    /// How many changes it confirmed.
+    /// How many changes all of its kind confirmed.
     changes: usize,
+    /// How many changes not all of its kind confirmed while they were waited for.
+    unconfirmed: usize,
+    /// Of the changes that were confirmed; 0 where none was.
     median_milliseconds: u64,
     slowest_milliseconds: u64,
 }
@@ -81,7 +84,7 @@ pub(crate) struct RefusalFigure {
 #[utoipa::path(get, path = "/api/v1/health", operation_id = "showHealth",
     responses((status = OK, description = "The facts, and what somebody has to look at", body = HealthReport), HealthRefusals))]
 pub(crate) async fn show(State(service): State<ConsoleService>, by: Acting) -> WebResult<Json<HealthReport>> {
-    Ok(Json(service.health_report(&by).await?))
+    Ok(Json(service.health_report(&by).await?.as_ref().clone()))
 }
 
 /// The numbers of the pictures.
@@ -133,6 +136,7 @@ impl ReceiptFigure {
         Self {
             surface: figure.kind,
             changes: figure.changes,
+            unconfirmed: figure.unconfirmed,
             median_milliseconds: figure.median,
             slowest_milliseconds: figure.slowest,
         }

@@ -2,7 +2,7 @@
 
 use crate::acting::{Acting, ActingJson, ActingProgram};
 use crate::api::refusals::{ACTING, CHANGING, SIGNED_IN};
-use crate::deciding::DAYS;
+use crate::inviting::{DAYS, InvitationTerms, MadeInvitation};
 use crate::service::ConsoleService;
 use axum::Json;
 use axum::extract::{Path, Query, State};
@@ -20,6 +20,16 @@ tegata_web::refusals! {
 tegata_web::refusals! {
     InviteRefusals = REQUEST, BODY, CALLER, SIGNED_IN, ACTING, CHANGING, WRITING, &[
         Refusal::LabelUnfit,
+        Refusal::LineSiteUnknown,
+    ]
+}
+
+tegata_web::refusals! {
+    RenewOneRefusals = REQUEST, BODY, CALLER, SIGNED_IN, ACTING, CHANGING, WRITING, &[
+        Refusal::InvitationUnknown,
+        Refusal::InvitationUsed,
+        Refusal::InvitationWithdrawn,
+        Refusal::InvitationAwaitsApproval,
         Refusal::LineSiteUnknown,
     ]
 }
@@ -58,6 +68,21 @@ pub(crate) struct InviteBody {
     /// How many days it waits: 7 unless it is said.
     #[schema(minimum = 1, maximum = 90)]
     days: Option<u32>,
+    /// Whether a short code is made too, to type where nobody can open the link: good for 24 hours.
+    #[serde(default)]
+    short_code: bool,
+}
+
+/// How an invitation is sent again.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SendAgainBody {
+    /// How many days the new ones wait: 7 unless it is said.
+    #[schema(minimum = 1, maximum = 90)]
+    days: Option<u32>,
+    /// Whether a short code is made too. Not for lists.
+    #[serde(default)]
+    short_code: bool,
 }
 
 /// An invitation. Its link is a secret, and told once.
@@ -71,6 +96,10 @@ pub(crate) struct MadeInvitationReport {
     url: String,
     #[schema(value_type = String, format = DateTime)]
     expires_at: Timestamp,
+    /// To type on the portal's first page, where it was asked for.
+    short_code: Option<String>,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    short_code_until: Option<Timestamp>,
 }
 
 /// Of which tenant invitations are listed.
@@ -114,15 +143,44 @@ pub(crate) async fn invite(
     State(service): State<ConsoleService>,
     ActingJson { by, body, rest: Path(site) }: ActingJson<InviteBody, Path<SiteId>>,
 ) -> WebResult<(StatusCode, Json<MadeInvitationReport>)> {
-    let made = service.invite(&by, (&site, &body.label, body.days.unwrap_or(DAYS))).await?;
-    let report = MadeInvitationReport {
-        invitation: made.id,
-        site: made.site.id,
-        label: made.label,
-        url: made.link,
-        expires_at: made.expires_at,
-    };
-    Ok((StatusCode::CREATED, Json(report)))
+    let terms = InvitationTerms { days: body.days.unwrap_or(DAYS), has_code: body.short_code };
+    let made = service.invite(&by, (&site, &body.label), terms).await?;
+    Ok((StatusCode::CREATED, Json(MadeInvitationReport::of(made))))
+}
+
+/// Makes another invitation in the place of one that nobody has used.
+///
+/// The former link is of no use from then on. It stands in the same list as the former one.
+#[utoipa::path(post, path = "/api/v1/invitations/open/{invitation}/renew", operation_id = "renewInvitation", request_body = SendAgainBody,
+    params(("invitation" = String, Path, description = "Identifier of the former one")),
+    responses((status = CREATED, description = "The new link, once", body = MadeInvitationReport), RenewOneRefusals))]
+pub(crate) async fn renew(
+    State(service): State<ConsoleService>,
+    ActingJson { by, body, rest: Path(invitation) }: ActingJson<SendAgainBody, Path<InvitationId>>,
+) -> WebResult<(StatusCode, Json<MadeInvitationReport>)> {
+    let made = service.send_again(&by, &invitation, body.terms()).await?;
+    Ok((StatusCode::CREATED, Json(MadeInvitationReport::of(made))))
+}
+
+impl SendAgainBody {
+    pub(crate) fn terms(&self) -> InvitationTerms {
+        InvitationTerms { days: self.days.unwrap_or(DAYS), has_code: self.short_code }
+    }
+}
+
+impl MadeInvitationReport {
+    pub(crate) fn of(made: MadeInvitation) -> Self {
+        let (short_code, short_code_until) = made.code.unzip();
+        Self {
+            invitation: made.id,
+            site: made.site.id,
+            label: made.label,
+            url: made.link,
+            expires_at: made.expires_at,
+            short_code,
+            short_code_until,
+        }
+    }
 }
 
 /// Takes an invitation back that nobody has used.

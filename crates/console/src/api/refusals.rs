@@ -16,7 +16,7 @@ pub(crate) const SIGNED_IN: &[Refusal] = &[
 
 /// What whoever does something may be answered.
 pub(crate) const ACTING: &[Refusal] =
-    &[Refusal::RoleMayNot, Refusal::ReasonMissing, Refusal::ScopeInsufficient];
+    &[Refusal::RoleMayNot, Refusal::ReasonMissing, Refusal::ScopeInsufficient, Refusal::PersonNeeded];
 
 /// What whoever changes something may be answered.
 pub(crate) const CHANGING: &[Refusal] = &[Refusal::FormOutdated];

@@ -19,13 +19,17 @@ tegata_web::refusals! {
     JustifyRefusals = REQUEST, BODY, CALLER, SIGNED_IN, ACTING, CHANGING, WRITING
 }
 
-/// Whoever is signed in.
+/// Whoever is signed in, or the program that acts by itself.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct SessionReport {
-    #[schema(value_type = String)]
-    person: PersonId,
-    name: String,
-    login: String,
+    /// None of a program that acts by itself.
+    #[schema(value_type = Option<String>)]
+    person: Option<PersonId>,
+    /// What the person is called.
+    name: Option<String>,
+    login: Option<String>,
+    /// The `client_id` of the program that asks, if it is one.
+    program: Option<String>,
     #[schema(value_type = String)]
     tenant: TenantId,
     #[schema(value_type = Vec<String>)]
@@ -56,20 +60,23 @@ pub(crate) struct JustificationJson {
 #[utoipa::path(get, path = "/api/v1/session", operation_id = "showSession",
     responses((status = OK, description = "Somebody is", body = SessionReport), SessionRefusals))]
 pub(crate) async fn show(by: Acting) -> Json<SessionReport> {
+    let session = by.who.person().ok().map(|person| &person.session);
+    let roles = session.map(|session| session.roles.iter());
     let acts = Act::ALL.iter().filter(|act| by.may_ever(**act)).map(|act| act.as_str()).collect();
     Json(SessionReport {
-        person: by.session.person.clone(),
-        name: by.session.name.clone(),
-        login: by.session.login.clone(),
-        tenant: by.session.tenant.clone(),
-        sites: by.holder.sites.clone(),
-        roles: by.session.roles.iter().map(tegata_core::PersonRole::as_str).collect(),
+        person: session.map(|session| session.person.clone()),
+        name: session.map(|session| session.name.clone()),
+        login: session.map(|session| session.login.clone()),
+        program: by.who.client_id().map(str::to_owned),
+        tenant: by.tenant(),
+        sites: by.sites().to_vec(),
+        roles: roles.into_iter().flatten().map(tegata_core::PersonRole::as_str).collect(),
         acts,
         justification: by.because().map(|because| JustificationJson {
             reason: because.reason().to_owned(),
             ticket: because.ticket().to_owned(),
         }),
-        csrf_token: by.form.token(),
+        csrf_token: by.form_token(),
     })
 }
 
@@ -83,7 +90,7 @@ pub(crate) async fn justify(
     State(service): State<ConsoleService>,
     ActingJson { by, body: said, .. }: ActingJson<JustificationJson>,
 ) -> WebResult<http::StatusCode> {
-    if by.program.is_some() {
+    if by.who.is_program() {
         // Why somebody acts they say themselves.
         return Err(Refusal::ScopeInsufficient.into());
     }

@@ -110,7 +110,7 @@ impl ConsoleService {
     pub(crate) async fn waiting_seen(&self, by: &Acting) -> Result<(Vec<Approval>, ScopedLedger), Refusal> {
         let rows = self.sight(by, Act::DecideApproval)?.rows;
         let mut waiting = rows.waiting(by.at).await.map_err(refusal)?;
-        waiting.retain(|one| by.may(Act::SeeDevices, (&one.tenant, &one.site)));
+        waiting.retain(|one| by.sees((&one.tenant, &one.site)));
         Ok((waiting, rows))
     }
 
@@ -153,6 +153,6 @@ async fn view(
             None => None,
         },
         may_decide: by.judge(Act::DecideApproval, at, one.invited_by.as_ref()).is_ok(),
-        is_own: one.invited_by.as_ref() == Some(&by.session.person),
+        is_own: by.who.is(one.invited_by.as_ref()),
     })
 }

@@ -75,7 +75,8 @@ impl ConsoleService {
         because: Option<&Justification>,
     ) -> Result<(), Refusal> {
         let mut acting = self.begin_within(self.own_rows(by), by).await?;
-        let kept = acting.rows.justify_session(&by.session.id, because, &acting.by.actor()).await;
+        let session = &by.who.person()?.session.id;
+        let kept = acting.rows.justify_session(session, because, &acting.by.actor()).await;
         kept.map_err(refusal)?;
         acting.commit().await
     }

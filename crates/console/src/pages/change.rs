@@ -102,6 +102,9 @@ pub(crate) async fn sheet(
         title: match change.action.as_str() {
             "device.resumed" => language.pick("端末の停止を解除した記録", "Record of a device that goes on"),
             "device.revoked" => language.pick("端末を失効させた記録", "Record of a revoked device"),
+            "device.moved" => {
+                language.pick("端末を別の店舗へ移した記録", "Record of a device that was moved")
+            }
             _ => language.pick("端末の停止の記録", "Record of a stopped device"),
         },
         change: service.change_view(&by, &change, &rows, language).await?,
@@ -210,13 +213,14 @@ impl ConsoleService {
         rows: &ScopedLedger,
         language: Language,
     ) -> Result<ChangeView, Refusal> {
-        let by = HistoryReader::new(by, rows, language).person(&change.person).await?;
+        let by = HistoryReader::new(by, rows, language).author(&change.by).await?;
         let known = known(&self.confirmations, change);
         Ok(ChangeView {
             event: change.event,
             title: match change.action.as_str() {
                 "device.resumed" => language.pick("停止を解除しました", "It goes on"),
                 "device.revoked" => language.pick("失効させました", "It is revoked"),
+                "device.moved" => language.pick("別の店舗へ移しました", "It was moved"),
                 _ => language.pick("止めました", "It is stopped"),
             },
             at: second(change.at, language),

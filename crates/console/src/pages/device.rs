@@ -5,6 +5,7 @@ use crate::acts::{DeviceCommand, DeviceOutcome, DeviceRequest, last_change, tag_
 use crate::asking::{JustifiedForm, JustifiedPage};
 use crate::frame::{Frame, onward, refused};
 use crate::history::{HistoryLine, HistoryReader};
+use crate::pages::invitations::SiteView;
 use crate::personal::PersonalText;
 use crate::service::{ConsoleService, refusal};
 use crate::words;
@@ -14,7 +15,7 @@ use axum::response::Response;
 use serde::Deserialize;
 use tegata_core::policy::Platform;
 use tegata_core::{Act, DeviceId, DeviceState, Language, Refusal, Role, StopCause};
-use tegata_storage::{FoundPerson, LedgerDevice, ScopedLedger};
+use tegata_storage::{CopyAlarm, Device, FoundPerson, LedgerDevice, ScopedLedger};
 use tegata_web::japan_date::{day, moment};
 use tegata_web::{ReaderLanguage, WebResult};
 
@@ -28,6 +29,9 @@ struct DevicePage {
     device: DeviceView,
     may: DeviceActs,
     may_rename: bool,
+    /// Where it can go.
+    sites: Vec<SiteView>,
+    copy: Option<CopyView>,
     /// Whether whoever suspends may let it go on again.
     may_undo: bool,
     /// Whether it is the device in hand.
@@ -58,6 +62,14 @@ pub(crate) struct DeviceView {
     pub(crate) since: String,
     pub(crate) seen: String,
     pub(crate) ends: String,
+}
+
+/// That its certificate is perhaps in two machines.
+struct CopyView {
+    machines: [String; 2],
+    raised: String,
+    last: String,
+    may_dismiss: bool,
 }
 
 /// What a page offers.
@@ -190,7 +202,7 @@ async fn act(
 }
 
 /// What an address names. Nothing is said of it before it is known who asks.
-fn device_named(text: &str) -> Result<DeviceId, Refusal> {
+pub(crate) fn device_named(text: &str) -> Result<DeviceId, Refusal> {
     DeviceId::parse(text).ok_or(Refusal::DeviceUnknown)
 }
 
@@ -211,7 +223,23 @@ impl ConsoleService {
         Ok((known.filter(is_seen).ok_or(Refusal::DeviceUnknown)?, rows))
     }
 
-    async fn device_page(
+    /// Other sites of its company to which somebody may move a device that has not ended.
+    async fn sites_to_move_to(
+        &self,
+        by: &Acting,
+        device: &Device,
+        rows: &ScopedLedger,
+    ) -> Result<Vec<SiteView>, Refusal> {
+        let has_ended = matches!(device.state, DeviceState::Revoked | DeviceState::Retired);
+        if has_ended || !by.may(Act::AssignDevice, (&device.tenant, &device.site)) {
+            return Ok(Vec::new());
+        }
+        let mut sites = rows.sites(&device.tenant).await.map_err(refusal)?;
+        sites.retain(|site| site.id != device.site && by.may(Act::AssignDevice, (&site.tenant, &site.id)));
+        Ok(SiteView::all(&sites, None))
+    }
+
+    pub(crate) async fn device_page(
         &self,
         by: &Acting,
         id: &DeviceId,
@@ -224,13 +252,17 @@ impl ConsoleService {
         let history = reader.lines(&entries).await?;
         let first = match last_change(&rows, &known.device).await? {
             Some(entry)
-                if why_not.is_some_and(|why| ![Refusal::OwnDevice, Refusal::LabelUnfit].contains(&why)) =>
+                if why_not.is_some_and(|why| {
+                    [Refusal::DeviceStateOtherwise, Refusal::DeviceChangedMeanwhile].contains(&why)
+                }) =>
             {
                 reader.line(&entry).await?
             }
             _ => None,
         };
         let change = rows.last_change_of(id).await.map_err(refusal)?.map(|change| change.event);
+        let copy = rows.copy_alarm_of(id).await.map_err(refusal)?;
+        let sites = self.sites_to_move_to(by, &known.device, &rows).await?;
         let more = first.map(|line| came_first(&line, language));
         let (device, at) = (&known.device, (&known.device.tenant, &known.device.site));
         let page = DevicePage {
@@ -241,8 +273,10 @@ impl ConsoleService {
                 revoke: device.state.may_become(DeviceState::Revoked) && by.may(Act::RevokeDevice, at),
             },
             may_rename: by.may(Act::InviteDevice, at),
+            sites,
+            copy: copy.map(|alarm| CopyView::of(alarm, by.may(Act::ResumeDevice, at), language)),
             may_undo: by.may(Act::ResumeDevice, at),
-            is_own: *id == by.device,
+            is_own: by.who.person().is_ok_and(|person| person.device == *id),
             seen: tag_of(device),
             change,
             people: if by.may(Act::SeePeople, at) { users(by, &known, &rows).await? } else { Vec::new() },
@@ -252,6 +286,25 @@ impl ConsoleService {
         };
         let title = format!("{} {}", page.device.label, page.device.number);
         Ok(refused(self.page(language, &title, &page), why_not))
+    }
+}
+
+impl CopyView {
+    fn of(alarm: CopyAlarm, may_dismiss: bool, language: Language) -> Self {
+        let told = |machine: String| match machine.split_once(' ') {
+            Some((address, platform)) => {
+                let platform = Platform::name_of(Platform::parse(platform), language);
+                let unknown = || language.pick("接続元は不明", "address unknown");
+                format!("{platform}（{}）", if address == "-" { unknown() } else { address })
+            }
+            None => machine,
+        };
+        Self {
+            machines: alarm.machines.map(told),
+            raised: moment(alarm.raised_at, language),
+            last: moment(alarm.last_at, language),
+            may_dismiss,
+        }
     }
 }
 
@@ -296,7 +349,7 @@ async fn users(by: &Acting, known: &LedgerDevice, rows: &ScopedLedger) -> Result
     let view = |person: FoundPerson| UserView {
         id: person.id.to_string(),
         name: by.name_of(tenant, &person.name),
-        is_masked: *tenant != by.session.tenant,
+        is_masked: *tenant != by.tenant(),
     };
     Ok(rows.users_of(&known.device.id).await.map_err(refusal)?.into_iter().map(view).collect())
 }

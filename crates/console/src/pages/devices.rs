@@ -85,6 +85,9 @@ pub(crate) struct ListQuery {
     /// Says `true` for those alone that share their name with another one of their site.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) namesakes: Option<String>,
+    /// Says `true` for those alone whose certificate two machines seem to use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) copied: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) sort: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -100,7 +103,7 @@ pub(crate) async fn show(
     let sight = service.sight(&by, Act::SeeDevices)?;
     let page = asked.page(&sight, by.at, PAGE)?;
     let (devices, end) = sight.rows.device_page(&page).await.map_err(refusal)?;
-    let sites = service.sites_seen(&by, &sight, page.tenant.as_ref()).await?;
+    let sites = service.choosable_sites(&by, &sight, page.tenant.as_ref()).await?;
     let shows_tenant = sight.is_everywhere;
     let body = DevicesPage {
         frame: Frame::of(&by, "/console/devices", language),
@@ -159,6 +162,7 @@ impl ListQuery {
             ends_before: days(&self.due_days)?.map(|days| now.plus(days)),
             ends_from: days(&self.lasts_days)?.map(|days| now.plus(days)),
             namesakes: parsed(self.namesakes.as_deref(), |text| text.parse().ok())?.unwrap_or(false),
+            copied: parsed(self.copied.as_deref(), |text| text.parse().ok())?.unwrap_or(false),
             sort: sort.map_or(by_default, |(_, sort, ..)| *sort),
             after: parsed(self.after.as_deref(), cursor)?,
             limit,
@@ -218,6 +222,23 @@ impl ConsoleService {
             (None, true) => Vec::new(),
         };
         sites.retain(|site| !site.tenant.is_system() && by.may(Act::SeeDevices, (&site.tenant, &site.id)));
+        Ok(sites)
+    }
+
+    /// The sites to choose from; nobody is given a choice where there are more than [`MOST_SITES`], and they are not read to their end.
+    async fn choosable_sites(
+        &self,
+        by: &Acting,
+        sight: &Sight,
+        tenant: Option<&TenantId>,
+    ) -> Result<Vec<Site>, Refusal> {
+        let own = (!sight.is_everywhere).then(|| by.tenant());
+        let Some(tenant) = tenant.or(own.as_ref()).filter(|_| sight.within.is_none()) else {
+            return self.sites_seen(by, sight, tenant).await;
+        };
+        let most = u32::try_from(MOST_SITES).unwrap_or(u32::MAX).saturating_add(1);
+        let mut sites = sight.rows.some_sites(tenant, most).await.map_err(refusal)?;
+        sites.retain(|site| !site.tenant.is_system());
         Ok(sites)
     }
 }

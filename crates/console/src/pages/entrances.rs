@@ -105,17 +105,15 @@ pub(crate) async fn show(
         (entrances, end) = sight.rows.entrances(&page).await.map_err(refusal)?;
     }
     let chosen = site.map(|site| site.id.to_string());
+    // Midnight may come between two pages: whatever follows is of the same day.
+    let dated = EntranceQuery { date: Some(asked_day.text.clone()), ..asked.clone() };
     let body = EntrancesPage {
         frame: Frame::of(&by, "", language).refusing(why_not, None),
         tenant: asked.tenant.clone(),
         told: day(asked_day.within.from, language),
         entrances: entrances.iter().map(|one| EntranceView::of(one, &asked_day, language)).collect(),
-        next: end.map(|end| asked.path("/console/entrances", Some(&end), language)),
-        csv: EntranceQuery { date: Some(asked_day.text.clone()), ..asked.clone() }.path(
-            "/console/entrances.csv",
-            None,
-            language,
-        ),
+        next: end.map(|end| dated.path("/console/entrances", Some(&end), language)),
+        csv: dated.path("/console/entrances.csv", None, language),
         sites: sites
             .iter()
             .map(|site| SiteView {

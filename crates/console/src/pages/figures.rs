@@ -207,9 +207,16 @@ fn receipts(surfaces: &[SurfaceFigure], language: Language) -> Picture {
         .collect();
     let slowest = surfaces.iter().map(|figure| figure.slowest).max().unwrap_or(0);
     let slowest = grouped(slowest);
-    let summary = match language {
-        Language::Ja => format!("どのサービスも、遅くとも{slowest}ミリ秒で確認しました。"),
-        Language::En => format!("All services confirmed within {slowest} ms."),
+    let unconfirmed: usize = surfaces.iter().map(|figure| figure.unconfirmed).max().unwrap_or(0);
+    let summary = match (language, unconfirmed) {
+        (Language::Ja, 0) => format!("どのサービスも、遅くとも{slowest}ミリ秒で確認しました。"),
+        (Language::En, 0) => format!("All services confirmed within {slowest} ms."),
+        (Language::Ja, _) => {
+            "時間内に確認がそろわなかった変更があります。表の「未確認」をご覧ください。".to_owned()
+        }
+        (Language::En, _) => {
+            "Some changes were not confirmed by all in time: see “Not by all” in the table.".to_owned()
+        }
     };
     let title = language.pick("停止などが行き渡るまでの時間", "How soon changes are confirmed");
     let parts = [language.pick("中央の値", "Median"), language.pick("いちばん遅い値", "Slowest")];
@@ -217,13 +224,17 @@ fn receipts(surfaces: &[SurfaceFigure], language: Language) -> Picture {
     let svg = BarChart { title, summary: &summary, parts: &parts, bars: &bars }.svg("receipts");
     let head = vec![
         language.pick("サービス", "Service").to_owned(),
-        language.pick("変更（件）", "Changes").to_owned(),
+        language.pick("確認済み（件）", "Confirmed by all").to_owned(),
+        language.pick("未確認（件）", "Not by all").to_owned(),
         format!("{} (ms)", parts[0]),
         format!("{} (ms)", parts[1]),
     ];
     let row = |figure: &SurfaceFigure| {
-        let changes = u64::try_from(figure.changes).unwrap_or(u64::MAX);
-        vec![name(figure), grouped(changes), grouped(figure.median), grouped(figure.slowest)]
+        let counts =
+            [figure.changes, figure.unconfirmed].map(|count| u64::try_from(count).unwrap_or(u64::MAX));
+        let times = [figure.median, figure.slowest]
+            .map(|took| if figure.changes == 0 { "–".to_owned() } else { grouped(took) });
+        [vec![name(figure)], counts.map(grouped).to_vec(), times.to_vec()].concat()
     };
     let rows = surfaces.iter().map(row).collect();
     let note = language.pick(

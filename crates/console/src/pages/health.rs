@@ -8,15 +8,20 @@ use crate::service::ConsoleService;
 use askama::Template;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use std::sync::Arc;
+use std::time::Duration;
 use tegata_core::{Act, Language, Refusal, Timestamp};
 use tegata_web::japan_date::{day, in_japan, second};
 use tegata_web::{ReaderLanguage, WebResult};
+
+/// For how long a report is given to whoever asks.
+const KEPT: Duration = Duration::from_secs(5);
 
 #[derive(Template)]
 #[template(path = "console-health.html")]
 struct HealthPage {
     frame: Frame,
-    report: HealthReport,
+    report: Arc<HealthReport>,
     troubles: Vec<TroubleView>,
     cas: Vec<CaView>,
     told: HealthWords,
@@ -66,10 +71,12 @@ pub(crate) async fn show(
 
 impl ConsoleService {
     /// The report for whoever may see it.
-    pub(crate) async fn health_report(&self, by: &Acting) -> Result<HealthReport, Refusal> {
+    /// It is gathered by one at a time, and kept for some seconds: whoever watches it costs no more than a few reads.
+    pub(crate) async fn health_report(&self, by: &Acting) -> Result<Arc<HealthReport>, Refusal> {
         by.reach(Act::SeeHealth)?;
         let health: &dyn InstallationHealth = self.health.as_deref().ok_or(Refusal::Internal)?;
-        health.report(by.at).await
+        let gather = async { Ok((health.report(by.at).await?, self.context.now().plus(KEPT))) };
+        self.health_kept.get(&(), by.at, Box::pin(gather)).await
     }
 }
 

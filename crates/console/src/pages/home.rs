@@ -12,7 +12,11 @@ use http::header::CACHE_CONTROL;
 use serde::Deserialize;
 use tegata_core::refusal::SpokenCode;
 use tegata_core::{Language, Refusal};
+use tegata_storage::CopyAlarm;
 use tegata_web::{ReaderLanguage, WebResult};
+
+/// Copied certificates that are named; of more there is a list.
+const FIRST: usize = 5;
 
 #[derive(Template)]
 #[template(path = "home.html")]
@@ -20,6 +24,19 @@ struct HomePage {
     frame: Frame,
     q: String,
     hits: Option<Hits>,
+    copies: WaitingCopies,
+}
+
+/// Devices whose certificates are perhaps copied: what waits for somebody.
+struct WaitingCopies {
+    count: usize,
+    first: Vec<CopiedDevice>,
+}
+
+struct CopiedDevice {
+    id: String,
+    label: String,
+    site: String,
 }
 
 #[derive(Template)]
@@ -46,9 +63,21 @@ pub(crate) async fn show(
         return Ok(onward(&format!("/console/why?{query}"), language));
     }
     let hits = service.hits(&by, &q, true, language).await?;
+    let copies = WaitingCopies::of(&service.copy_alarms_seen(&by).await?);
     let frame = Frame::of(&by, "/console", language);
     let title = language.pick("端末をさがす", "Find a device");
-    Ok(service.page(language, title, &HomePage { frame, q, hits }).into_response())
+    Ok(service.page(language, title, &HomePage { frame, q, hits, copies }).into_response())
+}
+
+impl WaitingCopies {
+    fn of(alarms: &[CopyAlarm]) -> Self {
+        let view = |alarm: &CopyAlarm| CopiedDevice {
+            id: alarm.device.to_string(),
+            label: alarm.label.clone(),
+            site: alarm.site_name.clone(),
+        };
+        Self { count: alarms.len(), first: alarms.iter().take(FIRST).map(view).collect() }
+    }
 }
 
 /// The hits alone, for the script that shows them while somebody types.

@@ -348,7 +348,7 @@ impl PersonFacts {
             id: person.id.to_string(),
             name: by.name_of(&person.tenant, &person.name),
             login: by.login_of(&person.tenant, &person.login),
-            is_own_tenant: person.tenant == by.session.tenant,
+            is_own_tenant: person.tenant == by.tenant(),
             roles: roles.join(between),
             sites: sites.join(between),
             key: person.external_key.as_ref().map(|key| key.as_str().to_owned()).unwrap_or_default(),

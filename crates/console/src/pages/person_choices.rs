@@ -35,7 +35,9 @@ impl RoleChoice {
     /// The roles that the reader may give, and those of the person.
     pub(crate) fn all(by: &Acting, chosen: &Roles, language: Language) -> Vec<Self> {
         let has = |role: PersonRole| chosen.iter().any(|known| known == role);
-        let may_give = |role: PersonRole| by.holder.roles.iter().any(|own| own.may_give(role));
+        let own = by.who.person().map(|person| &person.holder.roles);
+        let may_give =
+            |role: PersonRole| own.as_ref().is_ok_and(|own| own.iter().any(|own| own.may_give(role)));
         let offered = PersonRole::ALL.iter().copied().filter(|role| may_give(*role) || has(*role));
         let choice = |role: PersonRole| Self {
             word: role.as_str(),

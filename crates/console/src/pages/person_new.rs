@@ -101,7 +101,7 @@ impl ConsoleService {
         why_not: Option<Refusal>,
     ) -> WebResult<Response> {
         self.noting(by, None, by.reach(Act::AddPerson)).await?;
-        let sites = self.own_rows(by).directory_sites(&by.session.tenant).await.map_err(refusal)?;
+        let sites = self.own_rows(by).directory_sites(&by.tenant()).await.map_err(refusal)?;
         let is_only = sites.len() == 1 && why_not.is_none();
         let body = NewPersonPage {
             frame: Frame::of(by, "/console/people", language).refusing(why_not, None),

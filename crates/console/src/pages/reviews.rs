@@ -180,7 +180,7 @@ impl ReviewedView {
             roles: roles.join(language.pick("、", ", ")),
             last: person.signed_in_at.map(|at| moment(at, language)),
             may_answer: may_answer(by, review, person).is_ok(),
-            is_own: person.id == by.session.person,
+            is_own: by.who.is(Some(&person.id)),
         }
     }
 }

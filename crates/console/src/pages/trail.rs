@@ -9,15 +9,15 @@ use crate::trail::{TrailLine, TrailQuery, TrailReader};
 use askama::Template;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
-use tegata_core::Act;
-use tegata_storage::Person;
+use tegata_core::{Act, Refusal};
+use tegata_storage::{PeopleFilter, Person};
 use tegata_web::{ReaderLanguage, WebResult};
 
 /// Entries on one page.
 const PAGE: u32 = 50;
 
 /// People to choose from; where there are more, the log is narrowed otherwise.
-const MOST_PEOPLE: usize = 500;
+const MOST_PEOPLE: u64 = 500;
 
 #[derive(Template)]
 #[template(path = "trail.html")]
@@ -57,8 +57,8 @@ pub(crate) async fn show(
         next = found.next;
     }
     let mut people = Vec::new();
-    if page.as_ref().is_some_and(|page| page.tenant == by.session.tenant) && by.may_ever(Act::SeePeople) {
-        people = service.people_seen(&by).await?;
+    if page.as_ref().is_some_and(|page| page.tenant == by.tenant()) && by.may_ever(Act::SeePeople) {
+        people = service.choosable_people(&by).await?;
     }
     let may_export = page.is_some() && by.reach(Act::ExportAudit).is_ok();
     let body = TrailView {
@@ -75,10 +75,15 @@ pub(crate) async fn show(
     Ok(service.page(language, title, &body).into_response())
 }
 
-fn choices(people: Vec<Person>, by: &Acting, asked: &TrailQuery) -> Vec<PersonChoice> {
-    if people.len() > MOST_PEOPLE {
-        return Vec::new();
+impl ConsoleService {
+    /// The people to choose from. Where there are too many they are counted, and not read.
+    async fn choosable_people(&self, by: &Acting) -> Result<Vec<Person>, Refusal> {
+        let counted = self.own_rows(by).find_people(&PeopleFilter::default(), 0, 0).await.map_err(refusal)?;
+        if counted.total > MOST_PEOPLE { Ok(Vec::new()) } else { self.people_seen(by).await }
     }
+}
+
+fn choices(people: Vec<Person>, by: &Acting, asked: &TrailQuery) -> Vec<PersonChoice> {
     let choice = |person: Person| PersonChoice {
         is_chosen: asked.person.as_deref() == Some(person.id.as_str()),
         name: by.name_of(&person.tenant, &person.name).to_string(),

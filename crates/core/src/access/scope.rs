@@ -34,11 +34,13 @@ scopes! {
     SuspendDevices    "console.devices:suspend"      SuspendDevice;
     ResumeDevices     "console.devices:resume"       ResumeDevice;
     RevokeDevices     "console.devices:revoke"       RevokeDevice;
+    AssignDevices     "console.devices:assign"       AssignDevice;
     InviteDevices     "console.invitations"          InviteDevice;
     DecideApprovals   "console.approvals"            DecideApproval;
     ReadPeople        "console.people:read"          SeePeople;
     ReadAudit         "console.audit:read"           ReadAudit;
     ReadHealth        "console.health:read"          SeeHealth;
+    KeepContracts     "console.contracts"            AddTenant;
 }
 
 impl ConsoleScope {

@@ -1,6 +1,6 @@
 //! A registration as it is written.
 
-use super::InvitationPlace;
+use super::{ActsFor, InvitationPlace};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::net::IpAddr;
@@ -50,6 +50,8 @@ pub struct ClientMetadata {
     /// Whether its tokens are bound to a key of its own (RFC 9449 section 5.2).
     #[serde(default)]
     pub dpop_bound_access_tokens: bool,
+    /// For whom its own tokens act at the console's API.
+    pub acts_for: Option<ActsFor>,
     /// Where it may invite devices.
     #[serde(default)]
     pub invites: Vec<InvitationPlace>,
@@ -122,6 +124,7 @@ impl ClientMetadata {
             scope: String::new(),
             introspects: Vec::new(),
             dpop_bound_access_tokens: false,
+            acts_for: None,
             invites: Vec::new(),
             redirect_uris: Vec::new(),
             post_logout_redirect_uris: Vec::new(),

@@ -437,6 +437,38 @@ refusals! {
         ja: "保存できる表示は20件までです", "使わない表示を削除してから、もう一度保存してください。";
         en: "No more than 20 views are kept", "Forget one that you do not use, and save this one again.";
     }
+    /// A device that came by the invitation waits for somebody's approval.
+    InvitationAwaitsApproval "D-30" 409 {
+        ja: "この招待の端末は、承認を待っています", "承認待ちの画面で、承認するか断ってください。新しいリンクは、そのあとで作れます。";
+        en: "A device waits for approval by this invitation", "Approve or decline it first. A new link can be made afterwards.";
+    }
+    /// Nobody has noticed anything about the certificate that is still open.
+    CopyAlarmOver "D-31" 409 {
+        ja: "この端末についての確認は、もう済んでいます", "何も変更していません。端末の画面を開き直すと、だれが確かめたかが分かります。";
+        en: "The alarm about this device is over", "Nothing was changed. The page of the device says who has looked into it.";
+    }
+    /// The rules of the site have no place for another device.
+    SiteFull "D-32" 409 {
+        ja: "移す先の店舗は、端末の台数が上限に達しています", "移していません。使わなくなった端末を止めるか、台数の追加を本部へ依頼してください。";
+        en: "The other site has as many devices as it may", "The device was not moved. Stop one there that is no longer used, or ask head office to allow more.";
+    }
+
+    /// Who and what stands at a site was approved of by two companies.
+    SiteChangesHands "D-33" 409 {
+        ja: "事業譲渡の予定がある店舗です", "端末を移していません。事業譲渡が終わるか、取りやめになるまで、この店舗の端末は移せません。";
+        en: "The site is about to go to another company", "The device was not moved. Devices of this site stay where they are until the transfer is done or taken back.";
+    }
+
+    /// A program acts by itself, where two people are needed or somebody has to answer for it.
+    PersonNeeded "D-40" 403 {
+        ja: "プログラムだけでは行えない操作です", "担当者がコンソールにサインインして行ってください。承認のように2人で行う操作と、理由を述べて行う操作は、プログラムにはできません。";
+        en: "A program cannot do this by itself", "Somebody has to sign in to the console and do it. What takes two people or a reason is for people alone.";
+    }
+    /// Somebody has changed companies, sites or licenses while a list of the register was worked off.
+    PlacesChangedMeanwhile "D-42" 409 {
+        ja: "同じときに、別の人が会社・店舗・ライセンスを変更しました", "途中までの行は反映されています。同じ一覧をもう一度送ってください。反映済みの行は変わりません。";
+        en: "Somebody has changed companies, sites or licenses meanwhile", "Lines before that are done. Send the same list again: what is done stays as it is.";
+    }
 
     // S: The server itself.
     /// The ledger or a key cannot be reached: nothing was done.
@@ -661,6 +693,26 @@ refusals! {
     DpopProofInvalid "T-20" 401 {
         ja: "DPoP の証明を確認できません", "要求ごとに新しい証明を作り、端末の時刻を確かめてください。";
         en: "The DPoP proof does not hold", "Make a fresh proof for each request, and check the clock of the client.";
+    }
+    /// No transfer in which the person's tenant takes part is the one that was named.
+    TransferUnknown "T-30" 404 {
+        ja: "その事業譲渡の計画は見つかりません", "一覧を開き直して、もう一度お選びください。ほかの会社どうしの計画は表示されません。";
+        en: "There is no such transfer", "Open the list again and choose from it. Transfers between other companies are not shown.";
+    }
+    /// A plan that cannot be kept: its minute, its sites or the other company.
+    TransferPlanUnfit "T-31" 409 {
+        ja: "この計画は登録できません", "日時が1分以上先であること、相手の会社コードが正しいこと、店舗がほかの計画に入っていないことを確かめてください。";
+        en: "The plan cannot be kept", "Check that its time is to come, that the other company's code is right, and that no site is part of another plan.";
+    }
+    /// Somebody has changed the plan since it was looked at.
+    TransferChangedMeanwhile "T-32" 412 {
+        ja: "画面を開いたあとに、計画が変更されました", "何も変更していません。計画を開き直し、いまの内容を確かめてから、もう一度操作してください。";
+        en: "The plan was changed meanwhile", "Nothing was changed. Open the plan again, see what it says now, and repeat what you did.";
+    }
+    /// It has begun or ended, or this was done before.
+    TransferStateOtherwise "T-33" 409 {
+        ja: "いまの状態では、この操作はできません", "すでに始まったか、終わったか、承認が済んでいます。計画の画面で、いまの状態を確かめてください。";
+        en: "This cannot be done as the transfer stands", "It has begun or ended, or this side has approved. The page of the transfer says how it stands.";
     }
 
     // U: People who sign in, and what they may do (from 20).

@@ -1,9 +1,10 @@
 //! Who has to approve.
 
 use super::plan::{TransferChange, TransferPlan};
-use crate::access::{PersonRole, Roles};
+use crate::access::{Act, ActTarget, Justification, PersonRole, RoleHolder, Roles};
 use crate::device::text_form;
 use crate::id::{PersonId, TenantId};
+use crate::refusal::Refusal;
 use crate::thumbprint::Thumbprint;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -56,6 +57,25 @@ impl TransferPlan {
             TransferSide::Support => has(PersonRole::SupportLead),
         };
         self.sides().iter().copied().filter(stands_for).collect()
+    }
+
+    /// For whom a person decides about it now. `is_planner`: they asked for it or have changed the plan.
+    ///
+    /// # Errors
+    /// Those of [`RoleHolder::may`].
+    pub fn side_for(
+        &self,
+        holder: &RoleHolder,
+        is_planner: bool,
+        because: Option<&Justification>,
+    ) -> Result<TransferSide, Refusal> {
+        let side = self.sides_of(&holder.tenant, &holder.roles).first().copied();
+        let side = side.ok_or(Refusal::RoleMayNot)?;
+        let tenant = if side == TransferSide::Support { &self.source } else { &holder.tenant };
+        let requested_by = is_planner.then_some(&holder.person);
+        let on = ActTarget { tenant, sites: &[], person: None, requested_by };
+        holder.may(Act::ApproveTransfer, &on, because)?;
+        Ok(side)
     }
 }
 

@@ -157,6 +157,30 @@ impl TransferPlan {
         }
     }
 
+    /// Says what becomes of a device; with nothing, it is undecided.
+    pub fn decide_device(&mut self, device: DeviceId, decided: Option<DeviceDecision>) {
+        let TransferChange::Business { devices, .. } = &mut self.change else { return };
+        match decided {
+            Some(decided) => drop(devices.insert(device, decided)),
+            None => drop(devices.remove(&device)),
+        }
+    }
+
+    /// Says what becomes of a person; with nothing, they are undecided.
+    pub fn decide_person(&mut self, person: PersonId, decided: Option<PersonDecision>) {
+        let TransferChange::Business { people, .. } = &mut self.change else { return };
+        match decided {
+            Some(decided) => drop(people.insert(person, decided)),
+            None => drop(people.remove(&person)),
+        }
+    }
+
+    /// Another minute; it may begin for as long after it as before.
+    pub fn put_off_to(&mut self, at: Timestamp) {
+        let (at, room) = (at.whole_second(), self.latest.since(self.at));
+        (self.at, self.latest) = (at, at.plus(room));
+    }
+
     /// For how long after its beginning the old certificates bring new ones.
     pub fn renewal_window(&self) -> Duration {
         Duration::from_secs(u64::from(self.renewal_hours) * 3600)

@@ -3,7 +3,7 @@
 mod list_format;
 mod list_report;
 
-use super::{BulkInvitations, InvitationRights, JudgedLine, RefusedLine};
+use super::{BulkInvitations, InvitationRights};
 use crate::api_refusals::{CLIENT, LIST};
 use crate::enrolled::NO_STORE;
 use axum::extract::{Path, Query, Request, State};
@@ -21,7 +21,9 @@ use tegata_storage::{
     InvitedHolder, LineOutcome, LineRefusal, NewInvitationLine, NewInvitationList, Principal, Site,
 };
 use tegata_web::api::{CALLER, REQUEST, WRITING};
-use tegata_web::{Presented, Problem, ReaderLanguage, TakenPlace, TenantWork, WebResult, body};
+use tegata_web::{
+    JudgedLine, Presented, Problem, ReaderLanguage, RefusedLine, TakenPlace, TenantWork, WebResult, body,
+};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;

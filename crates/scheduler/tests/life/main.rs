@@ -3,5 +3,6 @@
 #![allow(clippy::unwrap_used)]
 
 mod decade;
+mod moves;
 mod notices;
 mod three_years;

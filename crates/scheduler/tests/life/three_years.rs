@@ -163,7 +163,11 @@ async fn present(fixture: &CaFixture, certificate: &IssuedCertificate, now: Time
     fixture.present(certificate, RenewalPolicy::default().retire_at(now), now).await;
 }
 
-async fn standing(fixture: &CaFixture, certificate: &IssuedCertificate, now: Timestamp) -> Standing {
+pub(crate) async fn standing(
+    fixture: &CaFixture,
+    certificate: &IssuedCertificate,
+    now: Timestamp,
+) -> Standing {
     let thumbprint = &certificate.certificate.thumbprint;
     fixture.ledger.holding(thumbprint).await.unwrap().unwrap().standing(now)
 }

@@ -122,6 +122,10 @@ static COUNTS: BatchStatement = BatchStatement::new(
      last_at = CASE WHEN excluded.last_at > token_day.last_at THEN excluded.last_at ELSE token_day.last_at END",
 );
 
+/// The entries of a gap, and where tenants' logs have them.
+const LET_GO: [&str; 2] =
+    ["DELETE FROM trail WHERE seq >= $1 AND seq <= $2", "DELETE FROM audit WHERE seq >= $1 AND seq <= $2"];
+
 static GAPS: BatchStatement = BatchStatement::new(
     "WITH new (first, last, hash, entry) AS (VALUES ",
     4,
@@ -316,11 +320,13 @@ impl Transaction {
         let gaps: Vec<_> = gaps.iter().map(|gap| AuditGap { entry, ..gap.clone() }).collect();
         for gap in &gaps {
             on_transaction!(self.engine, connection => {
-                sqlx::query("DELETE FROM audit WHERE seq >= $1 AND seq <= $2")
-                    .bind(signed(gap.first))
-                    .bind(signed(gap.last))
-                    .execute(connection)
-                    .await?;
+                for statement in LET_GO {
+                    sqlx::query(statement)
+                        .bind(signed(gap.first))
+                        .bind(signed(gap.last))
+                        .execute(&mut *connection)
+                        .await?;
+                }
             });
         }
         for some in gaps.chunks(MOST) {

@@ -113,7 +113,12 @@ impl Operation for ReserveSerial {
         transaction.refuse_reused_key(self).await?;
         let parent = match &self.origin {
             IssuanceRight::Invitation { invitation, tenant, site, role, label } => {
-                transaction.add_device(&self.device, tenant, site, *role, label).await?;
+                let added = transaction.add_device(&self.device, tenant, site, *role, label).await;
+                // What was open at a site that was handed over is of no use any more.
+                added.map_err(|error| match error {
+                    LedgerError::Guard(_) => LedgerError::Refused(Refusal::InvitationWithdrawn),
+                    error => error,
+                })?;
                 transaction.claim(invitation, &self.key_hash, &self.device).await?;
                 None
             }

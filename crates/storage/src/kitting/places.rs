@@ -131,8 +131,10 @@ impl Transaction {
             .execute(connection)
             .await?;
         });
-        let detail =
-            json!({"kitting": wanted.kitting, "number": place.number, "invitation": wanted.invitation});
+        let detail = json!({
+            "tenant": place.kitting.tenant, "kitting": wanted.kitting, "number": place.number,
+            "invitation": wanted.invitation,
+        });
         let actor = Actor::Invitation(wanted.invitation.clone());
         self.audit(&actor, "kitting.place_taken", None, detail).await?;
         Ok(place.number)
@@ -140,41 +142,39 @@ impl Transaction {
 
     /// Gives a place back that came to nothing. Gives whether it was still free of a device.
     pub async fn give_place_back(&mut self, invitation: &InvitationId) -> Result<bool> {
-        let given = on_transaction!(self.engine, connection => {
-            sqlx::query(
-                "UPDATE invitation SET state = 'withdrawn' WHERE id = $1 AND state = 'open' AND kitting IS NOT NULL",
+        let given: Option<(String,)> = on_transaction!(self.engine, connection => {
+            sqlx::query_as(
+                "UPDATE invitation SET state = 'withdrawn' WHERE id = $1 AND state = 'open' AND kitting IS NOT NULL \
+                 RETURNING tenant",
             )
             .bind(invitation.as_str())
-            .execute(connection)
+            .fetch_optional(connection)
             .await?
-            .rows_affected()
         });
-        if given == 1 {
-            let actor = Actor::Invitation(invitation.clone());
-            let detail = json!({"invitation": invitation});
-            self.audit(&actor, "kitting.place_given_back", None, detail).await?;
-        }
-        Ok(given == 1)
+        let Some((tenant,)) = given else { return Ok(false) };
+        let actor = Actor::Invitation(invitation.clone());
+        let detail = json!({"tenant": tenant, "invitation": invitation});
+        self.audit(&actor, "kitting.place_given_back", None, detail).await?;
+        Ok(true)
     }
 
     /// Whoever waits for an approval is not gone.
     async fn free_places(&mut self, id: &KittingId) -> Result<()> {
         let (long_ago, now) = (self.now.minus(PATIENCE).millis(), self.now.millis());
-        let freed = on_transaction!(self.engine, connection => {
-            sqlx::query(
+        let freed: Vec<(String,)> = on_transaction!(self.engine, connection => {
+            sqlx::query_as(
                 "UPDATE invitation SET state = 'withdrawn' WHERE kitting = $1 AND state = 'open' AND created_at < $2 \
                  AND NOT EXISTS (SELECT 1 FROM approval a WHERE a.invitation = invitation.id \
-                 AND a.state <> 'declined' AND a.expires_at >= $3)",
+                 AND a.state <> 'declined' AND a.expires_at >= $3) RETURNING tenant",
             )
             .bind(id.as_str())
             .bind(long_ago)
             .bind(now)
-            .execute(connection)
+            .fetch_all(connection)
             .await?
-            .rows_affected()
         });
-        if freed > 0 {
-            let detail = json!({"kitting": id, "places": freed});
+        if let Some((tenant,)) = freed.first() {
+            let detail = json!({"tenant": tenant, "kitting": id, "places": freed.len()});
             self.audit(&Actor::System("kitting"), "kitting.places_freed", None, detail).await?;
         }
         Ok(())

@@ -3,18 +3,18 @@
 use super::ScopedLedger;
 use super::extent::Scope;
 use crate::{
-    ActingPerson, Actor, Approval, Device, DeviceAction, DeviceChange, DirectorySite, EmergencyCode,
-    KeptAnswer, Ledger, License, Lineage, LossReports, NewInvitation, NewKitting, NewPerson, NewPersonLink,
-    NewPersonPasskey, NewScimToken, OnFile, PeopleFilter, PeoplePolicy, Person, PersonUpdate, PolicyPlace,
-    ProvedPassword, ProviderLogout, Result, ReviewAnswer, ReviewEffect, RevocationEffect, SignInPolicy, Site,
-    SiteMember, StartSession, StartedSession, TenantAction, Transaction,
+    ActingPerson, Actor, AnsweredCaller, Approval, Device, DeviceAction, DeviceChange, DirectorySite,
+    EmergencyCode, KeptAnswer, Ledger, License, Lineage, LossReports, NewInvitation, NewKitting, NewPerson,
+    NewPersonLink, NewPersonPasskey, NewScimToken, OnFile, PeopleFilter, PeoplePolicy, Person, PersonUpdate,
+    PolicyPlace, ProvedPassword, ProviderLogout, Result, ReviewAnswer, ReviewEffect, RevocationEffect,
+    SignInPolicy, Site, SiteMember, StartSession, StartedSession, TenantAction, Transaction,
 };
 use tegata_core::feed::TokenHolder;
 use tegata_core::renewal::RenewalRules;
 use tegata_core::{
-    ApprovalId, DeviceId, EnrollmentPolicy, ExternalKey, Guidance, InvitationId, Justification, KittingId,
-    Name, PasskeyId, PersonId, ReviewId, RevocationReason, ScimSecret, ScimTokenId, SessionId, SetupCode,
-    SiteId, StopCause, TenantId, Thumbprint, Timestamp,
+    ApprovalId, DeviceId, EnrollmentPolicy, ExternalKey, Guidance, InvitationBatchId, InvitationId,
+    Justification, KittingId, Name, PasskeyId, PersonId, ReviewId, RevocationReason, ScimSecret, ScimTokenId,
+    SessionId, SetupCode, SiteId, StopCause, TenantId, Thumbprint, Timestamp,
 };
 
 /// A write transaction that sees and changes the rows of one scope. Dropping it without [`ScopedTransaction::commit`]
@@ -49,6 +49,8 @@ scoped_writes! {
     rename_tenant(tenant: &TenantId, name: &Name, actor: &Actor) -> ();
     rename_site(site: &SiteId, name: &Name, actor: &Actor) -> ();
     rename_device(device: &DeviceId, name: &Name, actor: &Actor) -> ();
+    move_device_to(device: &DeviceId, site: &SiteId, note: &str, actor: &Actor) -> u64;
+    dismiss_copy_alarm(device: &DeviceId, reason: &str, actor: &Actor) -> ();
     set_loss_reports(tenant: &TenantId, wanted: LossReports, actor: &Actor) -> ();
     set_sign_in_policy(tenant: &TenantId, wanted: SignInPolicy, actor: &Actor) -> ();
     set_guidance(place: &PolicyPlace, wanted: &Guidance, actor: &Actor) -> bool;
@@ -58,6 +60,7 @@ scoped_writes! {
     set_renewal_rules(place: &PolicyPlace, rules: &RenewalRules, note: &str, actor: &Actor) -> bool;
     grant_license(license: &License, actor: &Actor) -> bool;
     withdraw_license(license: &License, actor: &Actor) -> bool;
+    require_active_tenant(tenant: &TenantId) -> ();
     act_on_tenant(tenant: &TenantId, action: TenantAction, note: &str, actor: &Actor) -> u64;
     deny_tokens(of: &TokenHolder, issued_before: Option<Timestamp>, note: &str, actor: &Actor) -> u64;
     act_on_device(id: &DeviceId, action: DeviceAction, note: &str, actor: &Actor) -> u64;
@@ -69,10 +72,10 @@ scoped_writes! {
     confirm_device_change(event: u64, confirmed: &str) -> ();
     justify_session(session: &SessionId, because: Option<&Justification>, actor: &Actor) -> ();
     approval_in_hand(id: &ApprovalId) -> Option<Approval>;
-    answer_before(person: &PersonId, key: &str) -> Option<KeptAnswer>;
+    answer_before(caller: AnsweredCaller<'_>, key: &str) -> Option<KeptAnswer>;
     save_view(person: &PersonId, name: &Name, query: &str) -> ();
     forget_view(person: &PersonId, name: &str) -> ();
-    keep_answer(person: &PersonId, key: &str, kept: &KeptAnswer) -> ();
+    keep_answer(caller: AnsweredCaller<'_>, key: &str, kept: &KeptAnswer) -> ();
     report_lost(reporter: &DeviceId, device: &DeviceId) -> u64;
     revoke_certificate(
         thumbprint: &Thumbprint, reason: RevocationReason, lineage: Lineage, note: &str, actor: &Actor
@@ -83,6 +86,9 @@ scoped_writes! {
     invite(new: &NewInvitation<'_>, actor: &Actor) -> ();
     set_short_code(id: &InvitationId, hash: &[u8], until: Timestamp, actor: &Actor) -> ();
     withdraw_invitation(id: &InvitationId, actor: &Actor) -> ();
+    add_invitation_batch(id: &InvitationBatchId, tenant: &TenantId, name: &Name, actor: &Actor) -> ();
+    put_into_batch(invitation: &InvitationId, batch: &InvitationBatchId) -> ();
+    take_place_in_batch(new: &InvitationId, former: &InvitationId) -> u64;
     add_kitting(new: &NewKitting<'_>, actor: &Actor) -> ();
     end_kitting(id: &KittingId, actor: &Actor) -> ();
     approve(id: &ApprovalId, actor: &Actor) -> ();
@@ -136,6 +142,10 @@ impl ScopedTransaction {
         let mut transaction = ledger.begin(now).await?;
         transaction.narrow(scope).await?;
         Ok(Self(transaction))
+    }
+
+    pub(crate) fn inner(&mut self) -> &mut Transaction {
+        &mut self.0
     }
 
     /// The transaction, narrowed as it is, for a statement of this crate.

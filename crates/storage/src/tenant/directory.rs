@@ -4,7 +4,7 @@ use crate::actor::Actor;
 use crate::engine::on_transaction;
 use crate::person::read_external_key;
 use crate::scope::on_scoped_read;
-use crate::{LedgerError, Result, ScopedLedger, Transaction, changed_one};
+use crate::{LedgerError, Result, ScopedLedger, Transaction};
 use serde_json::json;
 use tegata_core::{ExternalKey, SiteId, TenantId};
 
@@ -38,75 +38,12 @@ impl ScopedLedger {
     pub async fn directory_sites(&self, tenant: &TenantId) -> Result<Vec<DirectorySite>> {
         read(on_scoped_read!(self, connection => sites_of_tenant!(connection, self.scope, tenant)))
     }
-
-    /// What the vendor's register of customers calls tenants, where it does.
-    pub async fn tenant_keys(&self) -> Result<Vec<(TenantId, ExternalKey)>> {
-        let rows: Vec<(String, String)> = on_scoped_read!(self, connection => {
-            sqlx::query_as(
-                "SELECT id, external_key FROM tenant WHERE external_key IS NOT NULL AND ($1 IS NULL OR id = $1) ORDER BY id",
-            )
-            .bind(self.scope.bound())
-            .fetch_all(connection)
-            .await?
-        });
-        let read = |(id, key): (String, String)| {
-            let id = TenantId::try_from(id).map_err(|_| LedgerError::Unreadable("tenant.id"))?;
-            Ok((id, read_key(&key, "tenant.external_key")?))
-        };
-        rows.into_iter().map(read).collect()
-    }
-
-    /// What outside directories call sites, where they do.
-    pub async fn site_keys(&self) -> Result<Vec<(SiteId, ExternalKey)>> {
-        let rows: Vec<(String, String)> = on_scoped_read!(self, connection => {
-            sqlx::query_as(
-                "SELECT id, external_key FROM site WHERE external_key IS NOT NULL AND ($1 IS NULL OR tenant = $1) ORDER BY id",
-            )
-            .bind(self.scope.bound())
-            .fetch_all(connection)
-            .await?
-        });
-        let read = |(id, key): (String, String)| {
-            let id = SiteId::try_from(id).map_err(|_| LedgerError::Unreadable("site.id"))?;
-            Ok((id, read_key(&key, "site.external_key")?))
-        };
-        rows.into_iter().map(read).collect()
-    }
-}
-
-fn read_key(text: &str, column: &'static str) -> Result<ExternalKey> {
-    ExternalKey::parse(text).map_err(|_| LedgerError::Unreadable(column))
 }
 
 impl Transaction {
     /// The sites of a tenant while the transaction holds the right to write, by name.
     pub async fn directory_sites_in_hand(&mut self, tenant: &TenantId) -> Result<Vec<DirectorySite>> {
         read(on_transaction!(self.engine, connection => sites_of_tenant!(connection, self.scope, tenant)))
-    }
-
-    /// Says what the vendor's register of customers calls a tenant.
-    ///
-    /// # Errors
-    /// [`LedgerError::Guard`] when there is no such tenant, or another one has the key.
-    pub async fn set_tenant_key(
-        &mut self,
-        tenant: &TenantId,
-        key: &ExternalKey,
-        actor: &Actor,
-    ) -> Result<()> {
-        let set = on_transaction!(self.engine, connection => {
-            sqlx::query(
-                "UPDATE tenant SET external_key = $2 WHERE id = $1 \
-                 AND NOT EXISTS (SELECT 1 FROM tenant o WHERE o.external_key = $2 AND o.id <> $1)",
-            )
-            .bind(tenant.as_str())
-            .bind(key.as_str())
-            .execute(connection)
-            .await?
-            .rows_affected()
-        });
-        changed_one(set, "there is no such tenant, or another one has the external key")?;
-        self.audit(actor, "tenant.external_key", None, json!({"tenant": tenant})).await
     }
 
     /// Says what an outside directory calls a site, or that it calls it nothing.

@@ -5,7 +5,7 @@ use crate::engine::on_transaction;
 use crate::{LedgerError, Result, Transaction, changed_one};
 use serde_json::json;
 use tegata_core::feed::{Change, Denial};
-use tegata_core::{DeviceId, TenantId, TenantState, Timestamp};
+use tegata_core::{DeviceId, Refusal, TenantId, TenantState, Timestamp};
 
 /// What can be done to a tenant as a whole.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -17,6 +17,21 @@ pub enum TenantAction {
 }
 
 impl Transaction {
+    /// That a tenant is not stopped. Its people have no sessions then; a program that acts by itself has none to lose.
+    ///
+    /// # Errors
+    /// [`Refusal::TenantSuspended`] when it is stopped, or not there.
+    pub async fn require_active_tenant(&mut self, tenant: &TenantId) -> Result<()> {
+        let found: Option<(String,)> = on_transaction!(self.engine, connection => {
+            sqlx::query_as("SELECT id FROM tenant WHERE id = $1 AND state = 'active' AND ($2 IS NULL OR id = $2)")
+                .bind(tenant.as_str())
+                .bind(self.scope.bound())
+                .fetch_optional(connection)
+                .await?
+        });
+        found.map(drop).ok_or(LedgerError::Refused(Refusal::TenantSuspended))
+    }
+
     /// Suspends or resumes a tenant: one guarded update, one event, one audit entry, however many devices it has. Gives
     /// the number of the event that gates acknowledge.
     ///

@@ -44,8 +44,10 @@ impl Transaction {
         if transfer.plan.hash() != *plan {
             return Err(LedgerError::Guard("the plan was changed since it was looked at: look at it again"));
         }
-        if transfer.requested_by.as_ref() == Some(person) {
-            return Err(LedgerError::Guard("whoever asked for a transfer does not approve of it"));
+        if transfer.is_planned_by(person) {
+            return Err(LedgerError::Guard(
+                "whoever asked for a transfer or changed its plan does not approve of it",
+            ));
         }
         let known: Option<(String, String)> = on_transaction!(self.engine, connection => {
             sqlx::query_as("SELECT tenant, roles FROM person WHERE id = $1 AND state = 'active' AND break_glass IS NULL")
@@ -73,7 +75,7 @@ impl Transaction {
             "plan": plan, "side": side, "person": person, "state": next,
             "reason": because.map(Justification::reason), "ticket": because.map(Justification::ticket),
         });
-        self.audit_transfer((id, &transfer.plan), "transfer.approved", &detail, actor).await?;
+        self.audit_transfer((id, &transfer.plan), "transfer.approved", (*side, &detail), actor).await?;
         Ok(next)
     }
 

@@ -1,7 +1,8 @@
 //! What is done to a site: what is open there ends, its licenses go along, and it is closed.
 
-use super::forecast::short;
+use super::identifiers::short;
 use super::reading::Transfer;
+use super::running::AT_ONCE;
 use crate::actor::Actor;
 use crate::engine::on_transaction;
 use crate::license::License;
@@ -12,7 +13,8 @@ use tegata_core::transfer::TransferChange;
 use tegata_core::{InvitationId, KittingId, SiteId, TransferId};
 
 impl Transaction {
-    /// Closes a site whose last device has moved. Its row, with all that happened there, stays with its tenant.
+    /// Ends some of what is open at a site, and closes it once nothing is. Its row, with all that happened there, stays with its
+    /// tenant.
     pub(super) async fn close_site(
         &mut self,
         transfer: &Transfer,
@@ -21,11 +23,17 @@ impl Transaction {
     ) -> Result<()> {
         let TransferChange::Business { target, sites, .. } = &transfer.plan.change else { return Ok(()) };
         let planned = sites.get(site).ok_or(LedgerError::Guard("the site is not part of the transfer"))?;
-        for kitting in self.open_kittings(site).await? {
-            self.end_kitting(&kitting, actor).await?;
+        let limit = i64::try_from(AT_ONCE).unwrap_or(i64::MAX);
+        let kittings = self.open_kittings(site, limit).await?;
+        for kitting in &kittings {
+            self.end_kitting(kitting, actor).await?;
         }
-        for invitation in self.open_invitations(site).await? {
-            self.withdraw_invitation(&invitation, actor).await?;
+        let invitations = self.open_invitations(site, limit).await?;
+        for invitation in &invitations {
+            self.withdraw_invitation(invitation, actor).await?;
+        }
+        if kittings.len() == AT_ONCE || invitations.len() == AT_ONCE {
+            return Ok(());
         }
         let source = &transfer.plan.source;
         for product in self.site_licenses(site).await? {
@@ -52,7 +60,7 @@ impl Transaction {
         let name = format!("{name} (譲渡済 {})", short(&transfer.id));
         let closed = on_transaction!(self.engine, connection => {
             sqlx::query(
-                "UPDATE site SET closed_at = $2, name = $3, external_key = NULL WHERE id = $1 AND closed_at IS NULL AND tenant = $4",
+                "UPDATE site SET closed_at = $2, name = $3, external_key = NULL, register_key = NULL WHERE id = $1 AND closed_at IS NULL AND tenant = $4",
             )
             .bind(site.as_str())
             .bind(now)
@@ -86,11 +94,12 @@ impl Transaction {
         changed_one(marked, "the site is not where the transfer is")
     }
 
-    /// Invitations to a site that nobody has used.
-    pub(super) async fn open_invitations(&mut self, site: &SiteId) -> Result<Vec<InvitationId>> {
+    /// Invitations to a site that nobody has used, at most so many.
+    pub(super) async fn open_invitations(&mut self, site: &SiteId, limit: i64) -> Result<Vec<InvitationId>> {
         let rows: Vec<(String,)> = on_transaction!(self.engine, connection => {
-            sqlx::query_as("SELECT id FROM invitation WHERE site = $1 AND state = 'open' ORDER BY id")
+            sqlx::query_as("SELECT id FROM invitation WHERE site = $1 AND state = 'open' ORDER BY id LIMIT $2")
                 .bind(site.as_str())
+                .bind(limit)
                 .fetch_all(connection)
                 .await?
         });
@@ -98,10 +107,11 @@ impl Transaction {
         rows.into_iter().map(read).collect()
     }
 
-    pub(super) async fn open_kittings(&mut self, site: &SiteId) -> Result<Vec<KittingId>> {
+    pub(super) async fn open_kittings(&mut self, site: &SiteId, limit: i64) -> Result<Vec<KittingId>> {
         let rows: Vec<(String,)> = on_transaction!(self.engine, connection => {
-            sqlx::query_as("SELECT id FROM kitting WHERE site = $1 AND state = 'open' ORDER BY id")
+            sqlx::query_as("SELECT id FROM kitting WHERE site = $1 AND state = 'open' ORDER BY id LIMIT $2")
                 .bind(site.as_str())
+                .bind(limit)
                 .fetch_all(connection)
                 .await?
         });

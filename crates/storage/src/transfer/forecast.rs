@@ -1,19 +1,17 @@
 //! What a transfer changes: read for a dry run, and read again by the very same methods when its minute has come.
 
+use super::identifiers::{read_person, short};
+use super::judging::PersonForecast;
 use super::problems::TransferProblem;
 use super::reading::Transfer;
 use crate::engine::on_transaction;
-use crate::person::read_roles;
-use crate::{LedgerError, Result, Transaction};
+use crate::{Result, Transaction};
 use serde::Serialize;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use tegata_core::transfer::{
     DeviceDecision, DeviceTransferOutcome, PersonTransferOutcome, TransferState, device_outcome,
-    person_outcome, roles_in_new_tenant,
 };
-use tegata_core::{
-    DeviceId, DeviceState, InvitationId, KittingId, PersonId, Role, Serial, SiteId, TenantId, TransferId,
-};
+use tegata_core::{DeviceId, DeviceState, InvitationId, KittingId, PersonId, Role, Serial, SiteId, TenantId};
 
 /// Everything that a transfer will change as things stand, and what somebody should see to before.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
@@ -65,22 +63,6 @@ pub struct DeviceForecast {
     pub people: Vec<PersonId>,
 }
 
-/// What becomes of a person.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize)]
-#[allow(missing_docs)]
-pub struct PersonForecast {
-    pub person: PersonId,
-    pub login: String,
-    pub outcome: PersonTransferOutcome,
-    /// Sites that they lose, and those that they have in the new tenant.
-    pub loses: Vec<SiteId>,
-    pub gets: Vec<SiteId>,
-    /// The roles that they have afterwards.
-    pub roles: String,
-    /// How many sessions of theirs end.
-    pub sessions: i64,
-}
-
 /// A client that hears of the end of sessions.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, sqlx::FromRow)]
 #[allow(missing_docs)]
@@ -93,12 +75,8 @@ pub struct ClientForecast {
 const ALL: i64 = i64::MAX;
 
 impl Transaction {
-    /// What a transfer will change as things stand. The transaction is dropped afterwards; nothing is written.
-    ///
-    /// # Errors
-    /// [`LedgerError::Guard`] when there is no such transfer.
-    pub async fn forecast_transfer(&mut self, id: &TransferId) -> Result<TransferForecast> {
-        let transfer = self.transfer_in_hand(id).await?;
+    /// What a transfer will change as things stand.
+    pub(super) async fn forecast_of(&mut self, transfer: &Transfer) -> Result<TransferForecast> {
         let mut forecast = TransferForecast::default();
         for (site, planned) in transfer.plan.sites() {
             let Some(name) = self.open_site(&transfer.plan.source, site).await? else {
@@ -106,11 +84,11 @@ impl Transaction {
                 continue;
             };
             let wanted = planned.name.clone().unwrap_or_else(|| name.clone());
-            let new_name = self.free_site_name(&transfer, &wanted).await?;
+            let new_name = self.free_site_name(transfer, &wanted).await?;
             if new_name != wanted {
                 forecast.problems.push(TransferProblem::SiteNameTaken { site: site.clone(), name: wanted });
             }
-            let mut devices = self.devices_to_move(&transfer, site, ALL).await?;
+            let mut devices = self.devices_to_move(transfer, site, ALL).await?;
             self.add_certificates(site, &mut devices).await?;
             forecast.sites.push(SiteForecast {
                 site: site.clone(),
@@ -118,16 +96,16 @@ impl Transaction {
                 becomes: planned.becomes.clone(),
                 new_name,
                 devices,
-                invitations: self.open_invitations(site).await?,
-                kittings: self.open_kittings(site).await?,
+                invitations: self.open_invitations(site, ALL).await?,
+                kittings: self.open_kittings(site, ALL).await?,
                 licenses: self.site_licenses(site).await?,
             });
         }
-        for person in self.people_to_judge(&transfer).await? {
-            forecast.people.extend(self.person_forecast(&transfer, &person).await?);
+        for person in self.people_to_judge(transfer).await? {
+            forecast.people.extend(self.person_forecast(transfer, &person).await?);
         }
-        forecast.clients = self.clients_that_hear(&transfer).await?;
-        forecast.problems.extend(self.problems_of(&transfer, &forecast).await?);
+        forecast.clients = self.clients_that_hear(transfer).await?;
+        forecast.problems.extend(self.problems_of(transfer, &forecast).await?);
         forecast.problems.sort();
         Ok(forecast)
     }
@@ -268,91 +246,6 @@ impl Transaction {
         Ok(())
     }
 
-    /// The people about whom nothing was done yet: those at sites that move, and whoever is to move besides.
-    pub(super) async fn people_to_judge(&mut self, transfer: &Transfer) -> Result<BTreeSet<PersonId>> {
-        let rows: Vec<(String,)> = on_transaction!(self.engine, connection => {
-            sqlx::query_as(
-                "SELECT DISTINCT w.person FROM transfer_site y JOIN person_site w ON w.site = y.site \
-                 JOIN person p ON p.id = w.person WHERE y.transfer = $1 AND y.state IN ('waiting', 'open') AND p.tenant = $2",
-            )
-            .bind(transfer.id.as_str())
-            .bind(transfer.plan.source.as_str())
-            .fetch_all(connection)
-            .await?
-        });
-        let mut people: BTreeSet<_> = rows.into_iter().map(|(id,)| read_person(id)).collect::<Result<_>>()?;
-        people.extend(transfer.plan.moving_people().into_iter().cloned());
-        let done: Vec<(String,)> = on_transaction!(self.engine, connection => {
-            sqlx::query_as("SELECT subject FROM transfer_item WHERE transfer = $1 AND kind = 'person'")
-                .bind(transfer.id.as_str())
-                .fetch_all(connection)
-                .await?
-        });
-        for (person,) in done {
-            people.remove(&read_person(person)?);
-        }
-        Ok(people)
-    }
-
-    /// What becomes of a person; nothing of one who is no longer the tenant's.
-    pub(super) async fn person_forecast(
-        &mut self,
-        transfer: &Transfer,
-        person: &PersonId,
-    ) -> Result<Option<PersonForecast>> {
-        let target = transfer.plan.target().map(TenantId::as_str);
-        let row: Option<PersonToMove> = on_transaction!(self.engine, connection => {
-            sqlx::query_as(
-                "SELECT p.login, p.roles, p.break_glass, (SELECT COUNT(*) FROM session s WHERE s.person = p.id) AS sessions, \
-                 (SELECT COUNT(*) FROM person o WHERE o.tenant = $3 AND o.login_key = p.login_key) AS taken, \
-                 p.changed_at, (SELECT MAX(a.at) FROM transfer_approval a WHERE a.transfer = $4) AS approved_at \
-                 FROM person p WHERE p.id = $1 AND p.tenant = $2",
-            )
-            .bind(person.as_str())
-            .bind(transfer.plan.source.as_str())
-            .bind(target)
-            .bind(transfer.id.as_str())
-            .fetch_optional(connection)
-            .await?
-        });
-        let Some(row) = row else { return Ok(None) };
-        let roles = read_roles(&row.roles)?;
-        let was_changed = row.approved_at.is_some_and(|approved_at| row.changed_at > approved_at);
-        let outcome = person_outcome(
-            transfer.plan.person(person),
-            row.taken > 0,
-            row.break_glass.is_some(),
-            was_changed,
-        );
-        let sites = self.sites_of_person(person).await?;
-        let becomes: BTreeMap<_, _> = transfer.plan.sites().collect();
-        let moves = outcome == PersonTransferOutcome::Moved;
-        Ok(Some(PersonForecast {
-            person: person.clone(),
-            login: row.login,
-            outcome,
-            loses: sites.iter().filter(|site| moves || becomes.contains_key(site)).cloned().collect(),
-            gets: sites
-                .iter()
-                .filter_map(|site| becomes.get(site).filter(|_| moves))
-                .map(|planned| planned.becomes.clone())
-                .collect(),
-            roles: if moves { roles_in_new_tenant(&roles) } else { roles }.to_string(),
-            sessions: if moves { row.sessions } else { 0 },
-        }))
-    }
-
-    async fn sites_of_person(&mut self, person: &PersonId) -> Result<Vec<SiteId>> {
-        let rows: Vec<(String,)> = on_transaction!(self.engine, connection => {
-            sqlx::query_as("SELECT site FROM person_site WHERE person = $1 ORDER BY site")
-                .bind(person.as_str())
-                .fetch_all(connection)
-                .await?
-        });
-        let read = |(id,)| SiteId::try_from(id).map_err(|_| LedgerError::Unreadable("person_site.site"));
-        rows.into_iter().map(read).collect()
-    }
-
     async fn clients_that_hear(&mut self, transfer: &Transfer) -> Result<Vec<ClientForecast>> {
         Ok(on_transaction!(self.engine, connection => {
             sqlx::query_as(
@@ -365,15 +258,6 @@ impl Transaction {
             .await?
         }))
     }
-}
-
-/// Enough of an identifier to tell one transfer from another.
-pub(super) fn short(id: &TransferId) -> &str {
-    id.as_str().get(..4).unwrap_or_default()
-}
-
-pub(super) fn read_person(id: String) -> Result<PersonId> {
-    PersonId::try_from(id).map_err(|_| LedgerError::Unreadable("person.id"))
 }
 
 #[derive(sqlx::FromRow)]
@@ -409,15 +293,4 @@ impl DeviceToMove {
             people,
         }
     }
-}
-
-#[derive(sqlx::FromRow)]
-struct PersonToMove {
-    login: String,
-    roles: String,
-    break_glass: Option<String>,
-    sessions: i64,
-    taken: i64,
-    changed_at: i64,
-    approved_at: Option<i64>,
 }

@@ -2,6 +2,7 @@
 
 use super::forecast::DeviceForecast;
 use super::reading::Transfer;
+use super::running::AT_ONCE;
 use crate::actor::Actor;
 use crate::device::DeviceAction;
 use crate::engine::on_transaction;
@@ -168,15 +169,16 @@ impl Transaction {
         }))
     }
 
-    /// Keeps for whom devices are, before anybody moves.
-    pub(super) async fn keep_bindings(&mut self, transfer: &TransferId) -> Result<()> {
+    /// Keeps for whom the devices of a site are, before anybody moves.
+    pub(super) async fn keep_bindings(&mut self, transfer: &TransferId, site: &SiteId) -> Result<()> {
         on_transaction!(self.engine, connection => {
             sqlx::query(
                 "INSERT INTO transfer_binding (transfer, device, person) SELECT y.transfer, a.device, a.person \
                  FROM transfer_site y JOIN device d ON d.site = y.site JOIN device_person a ON a.device = d.id \
-                 WHERE y.transfer = $1 AND y.state = 'open'",
+                 WHERE y.transfer = $1 AND y.site = $2",
             )
             .bind(transfer.as_str())
+            .bind(site.as_str())
             .execute(connection)
             .await?;
         });
@@ -221,9 +223,10 @@ impl Transaction {
         self.note_item(transfer, "person", person, outcome, None).await
     }
 
-    /// Devices that were decided about and had ended before, or were no longer there: said, so that nobody looks for them.
-    pub(super) async fn note_ended_devices(&mut self, transfer: &Transfer) -> Result<()> {
-        let TransferChange::Business { devices, .. } = &transfer.plan.change else { return Ok(()) };
+    /// Some of the devices that were decided about and had ended before, or were no longer there: said, so that nobody looks for
+    /// them. Gives whether there may be more.
+    pub(super) async fn note_ended_devices(&mut self, transfer: &Transfer) -> Result<bool> {
+        let TransferChange::Business { devices, .. } = &transfer.plan.change else { return Ok(false) };
         let known: Vec<(String,)> = on_transaction!(self.engine, connection => {
             sqlx::query_as("SELECT subject FROM transfer_item WHERE transfer = $1 AND kind = 'device'")
                 .bind(transfer.id.as_str())
@@ -231,10 +234,12 @@ impl Transaction {
                 .await?
         });
         let known: BTreeSet<_> = known.into_iter().map(|(subject,)| subject).collect();
-        for device in devices.keys().filter(|device| !known.contains(device.as_str())) {
+        let ended = devices.keys().filter(|device| !known.contains(device.as_str()));
+        let ended: Vec<_> = ended.take(AT_ONCE).collect();
+        for device in &ended {
             self.note_item(transfer, "device", device.as_str(), DeviceTransferOutcome::Ended.as_str(), None)
                 .await?;
         }
-        Ok(())
+        Ok(!ended.is_empty())
     }
 }

@@ -1,7 +1,7 @@
 //! What is done to one person. A person who moves keeps identifier, password and second factor, which are sealed to it, and so signs
 //! in the next morning; everything else that ties them to the old tenant is undone.
 
-use super::forecast::PersonForecast;
+use super::judging::PersonForecast;
 use super::reading::Transfer;
 use crate::actor::Actor;
 use crate::engine::on_transaction;

@@ -1,10 +1,11 @@
 //! Plans: written, changed and taken back.
 
+use super::acting::{DeclinedTransfer, TransferRevision};
 use crate::actor::Actor;
 use crate::engine::on_transaction;
 use crate::{LedgerError, Result, Transaction, changed_one};
 use serde_json::json;
-use tegata_core::transfer::TransferPlan;
+use tegata_core::transfer::{TransferPlan, TransferSide};
 use tegata_core::{PersonId, TenantId, TransferId};
 
 /// A transfer to be planned.
@@ -34,7 +35,8 @@ impl Transaction {
         let added = on_transaction!(self.engine, connection => {
             sqlx::query(
                 "INSERT INTO transfer (id, source, target, state, due_at, latest_at, plan, requested_by, note, reverses, \
-                 created_at, changed_at) SELECT $1, t.id, $3, 'draft', $4, $5, $6, $7, $8, $9, $10, $10 FROM tenant t \
+                 created_at, changed_at, source_called, target_called) SELECT $1, t.id, $3, 'draft', $4, $5, $6, $7, $8, $9, $10, \
+                 $10, t.name, (SELECT o.name FROM tenant o WHERE o.id = $3) FROM tenant t \
                  WHERE t.id = $2 AND ($3 IS NULL OR EXISTS (SELECT 1 FROM tenant o WHERE o.id = $3)) \
                  AND ($7 IS NULL OR EXISTS (SELECT 1 FROM person p WHERE p.id = $7))",
             )
@@ -56,29 +58,31 @@ impl Transaction {
         self.put_sites(&new.id, &new.plan).await?;
         let detail =
             json!({"plan": new.plan.hash(), "at": new.plan.at, "note": new.note, "reverses": new.reverses});
-        self.audit_transfer((&new.id, &new.plan), "transfer.planned", &detail, actor).await
+        self.audit_transfer((&new.id, &new.plan), "transfer.planned", (TransferSide::Source, &detail), actor)
+            .await
     }
 
     /// Replaces the plan of a transfer that has not begun. Whoever had approved had approved of another plan.
     ///
     /// # Errors
-    /// [`LedgerError::Guard`] when it has begun or ended, was changed since `before` was read, or as [`Transaction::add_transfer`].
+    /// [`LedgerError::Guard`] when it has begun or ended, was changed since it was read, or as [`Transaction::add_transfer`].
     pub async fn change_transfer(
         &mut self,
         id: &TransferId,
-        before: &TransferPlan,
-        plan: &TransferPlan,
+        revision: &TransferRevision<'_>,
         actor: &Actor,
     ) -> Result<()> {
+        let TransferRevision { before, plan, by } = *revision;
         plan.check(self.now).map_err(|_| UNFIT)?;
         if (&before.source, before.target()) != (&plan.source, plan.target()) {
             return Err(LedgerError::Guard("the tenants of a transfer stay: abort it and plan another"));
         }
         let (now, former, text) = (self.now.millis(), written(before)?, written(plan)?);
+        let authors = self.authors_with(id, by).await?;
         let changed = on_transaction!(self.engine, connection => {
             let changed = sqlx::query(
-                "UPDATE transfer SET plan = $3, due_at = $4, latest_at = $5, state = 'draft', held = NULL, changed_at = $6 \
-                 WHERE id = $1 AND plan = $2 AND state IN ('draft', 'approved')",
+                "UPDATE transfer SET plan = $3, due_at = $4, latest_at = $5, state = 'draft', held = NULL, changed_at = $6, \
+                 changed_by = $7 WHERE id = $1 AND plan = $2 AND state IN ('draft', 'approved')",
             )
             .bind(id.as_str())
             .bind(former)
@@ -86,6 +90,7 @@ impl Transaction {
             .bind(plan.at.millis())
             .bind(plan.latest.millis())
             .bind(now)
+            .bind(authors)
             .execute(&mut *connection)
             .await?
             .rows_affected();
@@ -98,8 +103,8 @@ impl Transaction {
         });
         changed_one(changed, "the transfer has begun or ended, or somebody else has changed its plan")?;
         self.put_sites(id, plan).await?;
-        let detail = json!({"before": before.hash(), "plan": plan.hash(), "at": plan.at});
-        self.audit_transfer((id, plan), "transfer.changed", &detail, actor).await
+        let detail = json!({"before": before.hash(), "plan": plan.hash(), "at": plan.at, "by": by});
+        self.audit_transfer((id, plan), "transfer.changed", (TransferSide::Source, &detail), actor).await
     }
 
     /// Takes a transfer back that has not begun.
@@ -107,6 +112,32 @@ impl Transaction {
     /// # Errors
     /// [`LedgerError::Guard`] when there is none, or it has begun or ended.
     pub async fn abort_transfer(&mut self, id: &TransferId, note: &str, actor: &Actor) -> Result<()> {
+        let plan = self.end_open_transfer(id).await?;
+        self.audit_transfer(
+            (id, &plan),
+            "transfer.aborted",
+            (TransferSide::Source, &json!({"note": note})),
+            actor,
+        )
+        .await
+    }
+
+    /// Takes a transfer back that has not begun, because one side wants nothing of it.
+    ///
+    /// # Errors
+    /// As [`Transaction::abort_transfer`].
+    pub async fn decline_transfer(
+        &mut self,
+        id: &TransferId,
+        declined: &DeclinedTransfer<'_>,
+        actor: &Actor,
+    ) -> Result<()> {
+        let plan = self.end_open_transfer(id).await?;
+        let detail = json!({"side": declined.side, "note": declined.reason});
+        self.audit_transfer((id, &plan), "transfer.declined", (declined.side, &detail), actor).await
+    }
+
+    async fn end_open_transfer(&mut self, id: &TransferId) -> Result<TransferPlan> {
         let plan = self.transfer_in_hand(id).await?.plan;
         let now = self.now.millis();
         let aborted = on_transaction!(self.engine, connection => {
@@ -124,7 +155,14 @@ impl Transaction {
             aborted,
             "the transfer has begun or ended: plan its reverse with `tegata transfer reverse`",
         )?;
-        self.audit_transfer((id, &plan), "transfer.aborted", &json!({"note": note}), actor).await
+        Ok(plan)
+    }
+
+    /// Everybody who has changed the plan, as the ledger keeps it.
+    async fn authors_with(&mut self, id: &TransferId, by: Option<&PersonId>) -> Result<String> {
+        let mut authors = self.transfer_in_hand(id).await?.changed_by;
+        authors.extend(by.filter(|by| !authors.contains(by)).cloned());
+        serde_json::to_string(&authors).map_err(|_| LedgerError::Unreadable("transfer.changed_by"))
     }
 
     async fn put_sites(&mut self, id: &TransferId, plan: &TransferPlan) -> Result<()> {

@@ -1,6 +1,7 @@
 //! What somebody should see to before the minute of a transfer.
 
-use super::forecast::{PersonForecast, TransferForecast};
+use super::forecast::TransferForecast;
+use super::judging::PersonForecast;
 use super::reading::Transfer;
 use crate::engine::on_transaction;
 use crate::person::read_roles;
@@ -34,6 +35,8 @@ pub enum TransferProblem {
     LoginTaken { person: PersonId },
     /// Somebody changed the person's roles, sites or state since the last approval: they do not move.
     PersonChanged { person: PersonId },
+    /// The person moves, and cannot sign in there with what they have: somebody there has to set them up.
+    PersonCannotSignIn { person: PersonId },
     /// The tenant that gives would be left without an administrator.
     NoAdministratorLeft,
     /// The rules of the new tenant admit fewer devices than it would have.
@@ -74,6 +77,9 @@ impl Transaction {
             }
             PersonTransferOutcome::LoginTaken => {
                 Some(TransferProblem::LoginTaken { person: person.person.clone() })
+            }
+            PersonTransferOutcome::Moved if !person.may_sign_in => {
+                Some(TransferProblem::PersonCannotSignIn { person: person.person.clone() })
             }
             _ => None,
         }));

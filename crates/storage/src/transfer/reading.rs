@@ -21,6 +21,8 @@ pub struct Transfer {
     pub target_name: Option<String>,
     /// Who asked for it, where it was a person with an account.
     pub requested_by: Option<PersonId>,
+    /// Who has changed the plan since.
+    pub changed_by: Vec<PersonId>,
     pub note: String,
     /// The transfer that this one takes back.
     pub reverses: Option<TransferId>,
@@ -30,6 +32,13 @@ pub struct Transfer {
     pub changed_at: Timestamp,
     pub begun_at: Option<Timestamp>,
     pub ended_at: Option<Timestamp>,
+}
+
+impl Transfer {
+    /// Whether the plan is this person's, who asked for it or has changed it: somebody else approves of it.
+    pub fn is_planned_by(&self, person: &PersonId) -> bool {
+        self.requested_by.as_ref() == Some(person) || self.changed_by.contains(person)
+    }
 }
 
 /// That somebody approved, and when.
@@ -102,8 +111,9 @@ pub struct TransferredPerson {
 macro_rules! select {
     ($rest:literal) => {
         concat!(
-            "SELECT x.id, x.plan, x.state, s.name AS source_name, \
-             (SELECT t.name FROM tenant t WHERE t.id = x.target) AS target_name, x.requested_by, x.note, x.reverses, \
+            "SELECT x.id, x.plan, x.state, COALESCE(s.name, x.source_called) AS source_name, \
+             COALESCE((SELECT t.name FROM tenant t WHERE t.id = x.target), x.target_called) AS target_name, x.requested_by, \
+             x.changed_by, x.note, x.reverses, \
              x.held, x.created_at, x.changed_at, x.begun_at, x.ended_at \
              FROM transfer x LEFT JOIN tenant s ON s.id = x.source WHERE ",
             $rest
@@ -121,6 +131,18 @@ impl ScopedLedger {
                 .await?
         });
         rows.into_iter().map(TransferRow::transfer).collect()
+    }
+
+    /// A transfer in which a tenant of the scope takes part.
+    pub async fn transfer(&self, id: &TransferId) -> Result<Option<Transfer>> {
+        let row: Option<TransferRow> = on_scoped_read!(self, connection => {
+            sqlx::query_as(select!("x.id = $2 AND ($1 IS NULL OR x.source = $1 OR x.target = $1)"))
+                .bind(self.scope.bound())
+                .bind(id.as_str())
+                .fetch_optional(connection)
+                .await?
+        });
+        row.map(TransferRow::transfer).transpose()
     }
 
     /// Who approved of a transfer, of whatever plan it had then.
@@ -142,7 +164,8 @@ impl ScopedLedger {
     pub async fn transfer_result(&self, id: &TransferId) -> Result<TransferResult> {
         let sites: Vec<TransferredSiteRow> = on_scoped_read!(self, connection => {
             sqlx::query_as(
-                "SELECT y.site, y.becomes, y.state, (SELECT s.name FROM site s \
+                // The tenant that receives knows of its own sites, devices and people alone.
+                "SELECT CASE WHEN x.target = $2 THEN y.becomes ELSE y.site END AS site, y.becomes, y.state, (SELECT s.name FROM site s \
                  WHERE s.id = CASE WHEN x.target = $2 THEN y.becomes ELSE y.site END) AS name \
                  FROM transfer x JOIN transfer_site y ON y.transfer = x.id WHERE x.id = $1 \
                  AND ($2 IS NULL OR x.source = $2 OR x.target = $2) ORDER BY y.site",
@@ -155,7 +178,7 @@ impl ScopedLedger {
         let devices: Vec<TransferredDeviceRow> = on_scoped_read!(self, connection => {
             sqlx::query_as(
                 // The tenant that gives is not told what its devices are now.
-                "SELECT y.subject, d.label, y.outcome, CASE WHEN x.source = $2 THEN NULL ELSE y.successor END AS successor, \
+                "SELECT CASE WHEN x.target = $2 THEN y.successor ELSE y.subject END AS subject, d.label, y.outcome, CASE WHEN x.source = $2 THEN NULL ELSE y.successor END AS successor, \
                  y.renew_until, (SELECT COUNT(*) FROM certificate c WHERE x.source <> COALESCE($2, '') \
                  AND c.device = y.successor AND c.used_at IS NOT NULL) AS used \
                  FROM transfer x JOIN transfer_item y ON y.transfer = x.id AND y.kind = 'device' \
@@ -243,6 +266,7 @@ struct TransferRow {
     source_name: Option<String>,
     target_name: Option<String>,
     requested_by: Option<String>,
+    changed_by: String,
     note: String,
     reverses: Option<String>,
     held: Option<String>,
@@ -261,6 +285,8 @@ impl TransferRow {
             source_name: self.source_name.unwrap_or_default(),
             target_name: self.target_name,
             requested_by: self.requested_by.as_deref().and_then(PersonId::parse),
+            changed_by: serde_json::from_str(&self.changed_by)
+                .map_err(|_| LedgerError::Unreadable("transfer.changed_by"))?,
             note: self.note,
             reverses: self.reverses.as_deref().and_then(TransferId::parse),
             held: self.held,

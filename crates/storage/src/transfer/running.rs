@@ -5,9 +5,12 @@
 use super::reading::Transfer;
 use crate::actor::Actor;
 use crate::engine::{on_read, on_transaction};
+use crate::server::{FORGOTTEN, VERSION};
 use crate::{Ledger, LedgerError, Result, Site, Transaction};
 use serde_json::json;
-use tegata_core::transfer::{DeviceDecision, TransferChange, TransferEvent, TransferState, is_approved};
+use tegata_core::transfer::{
+    DeviceDecision, TransferChange, TransferEvent, TransferSide, TransferState, is_approved,
+};
 use tegata_core::{DeviceId, DeviceState, Entropy, Name, SiteId, StopCause, TenantId, Timestamp, TransferId};
 
 /// What a step came to.
@@ -39,6 +42,10 @@ pub enum TransferHold {
     NoRoom,
     /// Devices that should move were ended by a transfer already, of which this ledger knows nothing: it was restored from a backup.
     BegunBefore,
+    /// A server runs another version, which may not know of sites that were handed over.
+    VersionsMixed,
+    /// Servers do not agree what time it is, or the clock of this one was just set ahead.
+    ClocksDiffer,
 }
 
 impl TransferHold {
@@ -50,6 +57,8 @@ impl TransferHold {
             Self::NameTaken => "name_taken",
             Self::NoRoom => "no_room",
             Self::BegunBefore => "begun_before",
+            Self::VersionsMixed => "versions_mixed",
+            Self::ClocksDiffer => "clocks_differ",
         }
     }
 }
@@ -66,11 +75,12 @@ impl Ledger {
         Ok(row.map(|(at,)| at.into()))
     }
 
-    /// Transfers about which there may be something to do at a time, the earliest first.
+    /// Transfers about which there may be something to do at a time, the earliest first: also one that was held, by a clock that
+    /// was ahead, before its minute has come.
     pub async fn transfers_due(&self, now: Timestamp) -> Result<Vec<(TransferId, TransferState)>> {
         let rows: Vec<(String, String)> = on_read!(self, connection => {
             sqlx::query_as(
-                "SELECT id, state FROM transfer WHERE state IN ('draft', 'approved', 'running') AND due_at <= $1 ORDER BY due_at, id",
+                "SELECT id, state FROM transfer WHERE state IN ('draft', 'approved', 'running') AND (due_at <= $1 OR held IS NOT NULL) ORDER BY due_at, id",
             )
             .bind(now.millis())
             .fetch_all(connection)
@@ -98,7 +108,7 @@ impl Transaction {
         let transfer = self.transfer_in_hand(id).await?;
         match transfer.state {
             TransferState::Draft | TransferState::Approved if self.now < transfer.plan.at => {
-                Ok(TransferStep::Rests)
+                self.rest(&transfer).await
             }
             TransferState::Draft | TransferState::Approved if self.now > transfer.plan.latest => {
                 self.lapse(&transfer, actor).await
@@ -112,10 +122,39 @@ impl Transaction {
         }
     }
 
+    /// Its minute has not come, whatever somebody's clock said before.
+    async fn rest(&mut self, transfer: &Transfer) -> Result<TransferStep> {
+        if transfer.held.is_none() {
+            return Ok(TransferStep::Rests);
+        }
+        on_transaction!(self.engine, connection => {
+            sqlx::query("UPDATE transfer SET held = NULL WHERE id = $1").bind(transfer.id.as_str()).execute(connection).await?;
+        });
+        Ok(TransferStep::Went)
+    }
+
+    /// Says that a transfer waits, whatever else stands in its way. Gives whether that is news, which has to be committed.
+    ///
+    /// # Errors
+    /// [`LedgerError::Guard`] when there is no such transfer.
+    pub async fn hold_transfer(&mut self, id: &TransferId, hold: TransferHold) -> Result<bool> {
+        let transfer = self.transfer_in_hand(id).await?;
+        if !transfer.state.is_open() {
+            return Ok(false);
+        }
+        Ok(matches!(self.hold(&transfer, hold).await?, TransferStep::Held { is_news: true, .. }))
+    }
+
     async fn lapse(&mut self, transfer: &Transfer, actor: &Actor) -> Result<TransferStep> {
         self.advance_state(transfer, TransferEvent::Lapse).await?;
         let detail = json!({"held": transfer.held});
-        self.audit_transfer((&transfer.id, &transfer.plan), "transfer.lapsed", &detail, actor).await?;
+        self.audit_transfer(
+            (&transfer.id, &transfer.plan),
+            "transfer.lapsed",
+            (TransferSide::Support, &detail),
+            actor,
+        )
+        .await?;
         Ok(TransferStep::Went)
     }
 
@@ -125,6 +164,9 @@ impl Transaction {
         }
         if !self.suspended_sides(transfer).await?.is_empty() {
             return Ok(Some(TransferHold::TenantSuspended));
+        }
+        if self.other_versions_run().await? {
+            return Ok(Some(TransferHold::VersionsMixed));
         }
         let TransferChange::Shares { name } = &transfer.plan.change else {
             return self.hold_of_sites(transfer).await;
@@ -137,6 +179,17 @@ impl Transaction {
                 .await?
         });
         Ok(taken.map(|_| TransferHold::NameTaken))
+    }
+
+    async fn other_versions_run(&mut self) -> Result<bool> {
+        let found: Option<(String,)> = on_transaction!(self.engine, connection => {
+            sqlx::query_as("SELECT id FROM server WHERE (version IS NULL OR version <> $1) AND seen_at > $2 LIMIT 1")
+                .bind(VERSION)
+                .bind(self.now.minus(FORGOTTEN).millis())
+                .fetch_optional(connection)
+                .await?
+        });
+        Ok(found.is_some())
     }
 
     /// Read from the rows at the minute: places may have been used up since everybody approved.
@@ -200,42 +253,57 @@ impl Transaction {
         Ok(TransferStep::Held { hold, is_news })
     }
 
-    /// The new tenant gets its sites, empty as yet. A company that is called otherwise is so at once.
+    /// A company that is called otherwise is so at once.
     async fn begin_transfer(&mut self, transfer: &Transfer, actor: &Actor) -> Result<TransferStep> {
         self.advance_state(transfer, TransferEvent::Begin).await?;
-        self.audit_transfer((&transfer.id, &transfer.plan), "transfer.begun", &json!({}), actor).await?;
-        match &transfer.plan.change {
-            TransferChange::Business { target, .. } => {
-                for (site, planned) in transfer.plan.sites() {
-                    let open = self.open_site(&transfer.plan.source, site).await?;
-                    let state = if open.is_some() { "open" } else { "gone" };
-                    if let Some(name) = open {
-                        let wanted = planned.name.clone().unwrap_or(name);
-                        let name = self.free_site_name(transfer, &wanted).await?;
-                        let new = Site { id: planned.becomes.clone(), tenant: target.clone(), name };
-                        self.add_site(&new, actor).await?;
-                    }
-                    self.mark_site(&transfer.id, site, "waiting", state).await?;
-                }
-                self.keep_bindings(&transfer.id).await?;
-            }
-            TransferChange::Shares { name } => {
-                let name = Name::of_place(name).map_err(|_| LedgerError::Unreadable("transfer.plan"))?;
-                self.rename_tenant(&transfer.plan.source, &name, actor).await?;
-                let running = Transfer { state: TransferState::Running, ..transfer.clone() };
-                self.finish(&running, actor).await?;
-            }
+        self.audit_transfer(
+            (&transfer.id, &transfer.plan),
+            "transfer.begun",
+            (TransferSide::Support, &json!({})),
+            actor,
+        )
+        .await?;
+        if let TransferChange::Shares { name } = &transfer.plan.change {
+            let name = Name::of_place(name).map_err(|_| LedgerError::Unreadable("transfer.plan"))?;
+            self.rename_tenant(&transfer.plan.source, &name, actor).await?;
+            let running = Transfer { state: TransferState::Running, ..transfer.clone() };
+            self.finish(&running, actor).await?;
         }
         Ok(TransferStep::Went)
     }
 
-    /// People first, so that whoever moves is there when their devices are bound to them; then site by site.
+    /// The new tenant gets some of its sites, empty as yet. Gives whether there were any.
+    async fn open_new_sites(&mut self, transfer: &Transfer, actor: &Actor) -> Result<bool> {
+        let Some(target) = transfer.plan.target() else { return Ok(false) };
+        let waiting = self.sites_in(&transfer.id, "waiting", AT_ONCE).await?;
+        for site in &waiting {
+            let planned =
+                transfer.plan.sites().find(|(moving, _)| *moving == site).map(|(_, planned)| planned);
+            let open = self.open_site(&transfer.plan.source, site).await?;
+            let (Some(planned), Some(name)) = (planned, open) else {
+                self.mark_site(&transfer.id, site, "waiting", "gone").await?;
+                continue;
+            };
+            let wanted = planned.name.clone().unwrap_or(name);
+            let name = self.free_site_name(transfer, &wanted).await?;
+            let new = Site { id: planned.becomes.clone(), tenant: target.clone(), name };
+            self.add_site(&new, actor).await?;
+            self.keep_bindings(&transfer.id, site).await?;
+            self.mark_site(&transfer.id, site, "waiting", "open").await?;
+        }
+        Ok(!waiting.is_empty())
+    }
+
+    /// The new sites first, then people, so that whoever moves is there when their devices are bound to them; then site by site.
     async fn go_on(
         &mut self,
         transfer: &Transfer,
         entropy: &dyn Entropy,
         actor: &Actor,
     ) -> Result<TransferStep> {
+        if self.open_new_sites(transfer, actor).await? {
+            return Ok(TransferStep::Went);
+        }
         let people = self.people_to_judge(transfer).await?;
         if !people.is_empty() {
             for person in people.iter().take(AT_ONCE) {
@@ -243,9 +311,10 @@ impl Transaction {
             }
             return Ok(TransferStep::Went);
         }
-        let Some(site) = self.next_open_site(&transfer.id).await? else {
-            self.note_ended_devices(transfer).await?;
-            self.finish(transfer, actor).await?;
+        let Some(site) = self.sites_in(&transfer.id, "open", 1).await?.pop() else {
+            if !self.note_ended_devices(transfer).await? {
+                self.finish(transfer, actor).await?;
+            }
             return Ok(TransferStep::Went);
         };
         let limit = i64::try_from(AT_ONCE).unwrap_or(i64::MAX);
@@ -261,7 +330,13 @@ impl Transaction {
 
     async fn finish(&mut self, transfer: &Transfer, actor: &Actor) -> Result<()> {
         self.advance_state(transfer, TransferEvent::Finish).await?;
-        self.audit_transfer((&transfer.id, &transfer.plan), "transfer.done", &json!({}), actor).await
+        self.audit_transfer(
+            (&transfer.id, &transfer.plan),
+            "transfer.done",
+            (TransferSide::Support, &json!({})),
+            actor,
+        )
+        .await
     }
 
     async fn advance_state(&mut self, transfer: &Transfer, event: TransferEvent) -> Result<()> {
@@ -270,14 +345,17 @@ impl Transaction {
         self.move_transfer(&transfer.id, transfer.state, next).await
     }
 
-    async fn next_open_site(&mut self, id: &TransferId) -> Result<Option<SiteId>> {
-        let row: Option<(String,)> = on_transaction!(self.engine, connection => {
-            sqlx::query_as("SELECT site FROM transfer_site WHERE transfer = $1 AND state = 'open' ORDER BY site LIMIT 1")
+    /// Sites in a state, at most so many.
+    async fn sites_in(&mut self, id: &TransferId, state: &str, limit: usize) -> Result<Vec<SiteId>> {
+        let rows: Vec<(String,)> = on_transaction!(self.engine, connection => {
+            sqlx::query_as("SELECT site FROM transfer_site WHERE transfer = $1 AND state = $2 ORDER BY site LIMIT $3")
                 .bind(id.as_str())
-                .fetch_optional(connection)
+                .bind(state)
+                .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+                .fetch_all(connection)
                 .await?
         });
-        row.map(|(id,)| SiteId::try_from(id).map_err(|_| LedgerError::Unreadable("transfer_site.site")))
-            .transpose()
+        let read = |(id,)| SiteId::try_from(id).map_err(|_| LedgerError::Unreadable("transfer_site.site"));
+        rows.into_iter().map(read).collect()
     }
 }

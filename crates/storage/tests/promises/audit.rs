@@ -39,8 +39,17 @@ on_both_engines! {
         assert_eq!(of_one.iter().filter(|action| *action == "device.suspended").count(), 3);
         let on_a_day = TrailPage { from: Some(day(4)), until: Some(day(5)), ..all.clone() };
         assert_eq!(actions(on_a_day).await, ["device.resumed", "device.suspended"]);
-        let nobody = TrailPage { person: Some(tegata_core::PersonId::random(&fixture.entropy)), ..all };
+        let nobody = TrailPage { person: Some(tegata_core::PersonId::random(&fixture.entropy)), ..all.clone() };
         assert!(actions(nobody).await.is_empty());
+        // The index says the same, with entries after it and without.
+        while fixture.ledger.fill_trail(day(7)).await.unwrap() > 0 {}
+        assert_eq!(actions(all.clone()).await, everything);
+        assert_eq!(actions(TrailPage { device: Some(other.clone()), ..all.clone() }).await[0], "device.suspended");
+        fixture.act(&other, DeviceAction::Resume, day(7)).await.unwrap();
+        let later = actions(all.clone()).await;
+        assert_eq!((later[0].as_str(), &later[1..]), ("device.resumed", &everything[..]));
+        let bound = rows.narrowed(&fixture.tenant).unwrap();
+        assert_eq!(bound.trail(&all).await.unwrap(), rows.trail(&all).await.unwrap(), "as the tenant sees it");
     }
 
     async fn one_change_is_one_entry(fixture: LedgerFixture) {

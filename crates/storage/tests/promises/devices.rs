@@ -2,15 +2,17 @@
 
 use crate::engines::on_both_engines;
 use crate::fixture::Everything;
-use crate::fixture::{day, guarded};
+use crate::fixture::{DAY, day, guarded, operator, refusal};
 use futures_util::future::join_all;
 use std::collections::HashSet;
 use tegata_core::feed::{Change, Denial};
-use tegata_core::{CertificateState, DeviceId, DeviceState, RevocationReason, SiteId, Standing};
+use tegata_core::{
+    CertificateState, DeviceId, DeviceState, EnrollmentPolicy, Refusal, RevocationReason, SiteId, Standing,
+};
 use tegata_storage::DeviceAction::{Resume, Retire, Revoke, Suspend};
 use tegata_storage::{
     DeviceAction, DevicePage, DeviceSort, EntrancePage, EntranceSpell, ExpiryWeeks, IssuanceRight,
-    TenantAction,
+    PolicyPlace, Site, StatusCache, TenantAction,
 };
 
 const LOST: DeviceAction = Revoke(RevocationReason::KeyCompromise);
@@ -38,6 +40,75 @@ on_both_engines! {
                 assert_eq!(stands, if moved.is_ok() { to } else { from });
             }
         }
+    }
+
+    async fn a_device_that_moves_is_known_at_its_new_site_at_once(fixture: LedgerFixture) {
+        let (device, certificate) = fixture.enroll(day(0)).await;
+        let (gone, _) = fixture.enroll(day(0)).await;
+        fixture.act(&gone, LOST, day(0)).await.unwrap();
+        let status = StatusCache::load(fixture.ledger.clone(), day(1)).await.unwrap();
+        let idle = StatusCache::load(fixture.ledger.clone(), day(1)).await.unwrap();
+        let site_by = async |status: &StatusCache| {
+            status.standing(&certificate, day(1)).await.unwrap().unwrap().0.site.clone()
+        };
+        assert_eq!((site_by(&status).await, site_by(&idle).await), (fixture.site.clone(), fixture.site.clone()));
+        let site = |name: &str| Site {
+            id: SiteId::random(&fixture.entropy), tenant: fixture.tenant.clone(), name: name.into(),
+        };
+        let (elsewhere, full) = (site("駅前店"), site("満員の店"));
+        let none = EnrollmentPolicy { devices: Some(0), ..EnrollmentPolicy::default() };
+        fixture.write(day(1), async |transaction| {
+            transaction.add_site(&elsewhere, &operator()).await?;
+            transaction.add_site(&full, &operator()).await?;
+            let at_full = PolicyPlace { tenant: fixture.tenant.clone(), site: Some(full.id.clone()) };
+            transaction.set_policy(&at_full, &none, &operator()).await
+        }).await.unwrap();
+        let moved = async |device: &DeviceId, to: &SiteId| {
+            fixture.write(day(1), async |transaction| transaction.move_device_to(device, to, "", &operator()).await).await
+        };
+        assert_eq!(refusal(moved(&device, &full.id).await), Refusal::SiteFull);
+        let event = moved(&device, &elsewhere.id).await.unwrap();
+        assert_eq!(fixture.ledger.feed_head().await.unwrap(), event, "gates end its tokens and sessions");
+        status.catch_up(day(1)).await.unwrap();
+        assert_eq!(site_by(&status).await, elsewhere.id);
+        idle.catch_up(day(1)).await.unwrap();
+        idle.forget(day(1).plus(DAY));
+        assert_eq!(site_by(&idle).await, elsewhere.id, "a server that nobody asked while its tokens were denied");
+        for (device, to) in [(&device, &elsewhere.id), (&device, &SiteId::random(&fixture.entropy)), (&gone, &elsewhere.id)] {
+            assert!(guarded(&moved(device, to).await));
+        }
+        fixture.audited().await;
+    }
+
+    async fn a_copied_certificate_is_told_once_until_other_machines_take_turns(fixture: LedgerFixture) {
+        let (device, _) = fixture.enroll(day(0)).await;
+        let raise = async |machines: [&'static str; 2], at| {
+            fixture.write(at, async |transaction| transaction.raise_copy_alarm(&device, machines).await).await.unwrap()
+        };
+        let dismiss = async |at| {
+            fixture.write(at, async |transaction| {
+                transaction.dismiss_copy_alarm(&device, "回線が2本", &operator()).await
+            }).await
+        };
+        let rows = fixture.ledger.everything();
+        let copied = async || {
+            let page = DevicePage { copied: true, limit: 5, ..DevicePage::default() };
+            rows.device_page(&page).await.unwrap().0.len()
+        };
+        let [one, other, third] = ["192.0.2.1 windows", "192.0.2.2 windows", "192.0.2.3 ios"];
+        assert!(guarded(&dismiss(day(1)).await) && copied().await == 0);
+        assert!(raise([one, other], day(1)).await && !raise([other, third], day(1)).await, "one at a time");
+        assert_eq!((copied().await, fixture.ledger.open_copy_alarms().await.unwrap()), (1, 1));
+        let alarm = rows.copy_alarm_of(&device).await.unwrap().unwrap();
+        assert_eq!((alarm.machines, alarm.raised_at), ([one, other].map(str::to_owned), day(1)));
+        dismiss(day(2)).await.unwrap();
+        assert!(!raise([other, one], day(3)).await, "these two are known to be one");
+        assert_eq!((copied().await, rows.copy_alarms(5).await.unwrap().len()), (0, 0));
+        assert!(raise([one, third], day(3)).await && copied().await == 1);
+        fixture.act(&device, LOST, day(4)).await.unwrap();
+        dismiss(day(4)).await.unwrap();
+        assert!(!raise([other, third], day(5)).await, "it is stopped for ever");
+        fixture.audited().await;
     }
 
     async fn who_could_enter_on_a_day_is_known_of_every_day_since(fixture: LedgerFixture) {

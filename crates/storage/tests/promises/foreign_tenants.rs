@@ -14,19 +14,19 @@ use tegata_core::renewal::{RenewalPolicy, RenewalRules};
 use tegata_core::search::SearchQuery;
 use tegata_core::transfer::{PlannedSite, TransferApproval, TransferChange, TransferPlan, TransferSide};
 use tegata_core::{
-    ApprovalId, Contact, DeviceId, EnrollmentPolicy, ExternalKey, Guidance, InvitationId, Justification,
-    KittingId, LoginId, Name, PasskeyId, PersonId, PersonRole, Platform, ReviewId, RevocationReason, Role,
-    Roles, ScimSecret, ScimTokenId, SessionId, SetupCode, SiteId, StopCause, TenantId, Thumbprint, Timestamp,
-    TransferId,
+    ApprovalId, Contact, DeviceId, EnrollmentPolicy, ExternalKey, Guidance, InvitationBatchId, InvitationId,
+    Justification, KittingId, LoginId, Name, PasskeyId, PersonId, PersonRole, Platform, ReviewId,
+    RevocationReason, Role, Roles, ScimSecret, ScimTokenId, SessionId, SetupCode, SiteId, StopCause,
+    TenantId, Thumbprint, Timestamp, TransferId,
 };
 use tegata_storage::{
-    Actor, CreatesPeople, DeviceAction, DeviceChange, DeviceFilter, DevicePage, DeviceSearch, EmergencyCode,
-    EntrancePage, EntranceSpell, ExpiryWeeks, KeptAnswer, License, Lineage, LossReports, NewApproval,
-    NewCredential, NewInvitation, NewKitting, NewPerson, NewPersonLink, NewPersonPasskey, NewScimToken,
-    NewTransfer, NewTransferApproval, OnFile, PeopleFilter, PeoplePolicy, PersonUpdate, PolicyPlace,
-    Principal, ProofTime, ProvedPassword, ProviderLogout, ProviderUse, Result, ReviewAnswer, Scope,
-    ScopedLedger, SecondFactorUse, SignInAccounts, SignInPolicy, Site, StartSession, Tenant, TenantAction,
-    TrailPage, Transaction, UsedChallenge,
+    Actor, AnsweredCaller, ChangeAuthor, CreatesPeople, DeviceAction, DeviceChange, DeviceFilter, DevicePage,
+    DeviceSearch, EmergencyCode, EntrancePage, EntranceSpell, ExpiryWeeks, KeptAnswer, License, Lineage,
+    LossReports, NewApproval, NewCredential, NewInvitation, NewKitting, NewPerson, NewPersonLink,
+    NewPersonPasskey, NewScimToken, NewTransfer, NewTransferApproval, OnFile, PeopleFilter, PeoplePolicy,
+    PersonUpdate, PolicyPlace, Principal, ProofTime, ProvedPassword, ProviderLogout, ProviderUse, Result,
+    ReviewAnswer, Scope, ScopedLedger, SecondFactorUse, SignInAccounts, SignInPolicy, Site, StartSession,
+    Tenant, TenantAction, TrailPage, Transaction, UsedChallenge,
 };
 
 /// What one tenant has, by name.
@@ -58,6 +58,9 @@ struct Possessions {
     /// Signed in at the tenant's provider.
     linked: PersonId,
     at_provider: SessionId,
+    /// With an invitation in it.
+    batch: InvitationBatchId,
+    other_site: SiteId,
 }
 
 /// The hashes of the session's token and of a recovery code, and the login.
@@ -143,7 +146,7 @@ async fn about_figures(rows: &ScopedLedger, note: &mut (impl FnMut(&'static str,
     let weeks = rows.renewal_weeks(None, RenewalPolicy::default(), (day(1), 60)).await;
     note("renewal_weeks", &weeks);
     note("tenant_keys", &rows.tenant_keys().await);
-    note("site_keys", &rows.site_keys().await);
+    note("register_keys", &rows.register_keys().await);
 }
 
 async fn about_transfers(
@@ -152,6 +155,14 @@ async fn about_transfers(
     note: &mut (impl FnMut(&'static str, &dyn Debug) + Send),
 ) {
     note("transfers", &rows.transfers().await);
+    note("transfer", &rows.transfer(&of.transfer).await);
+    let plan = rows.transfer(&of.transfer).await.unwrap().map(|transfer| transfer.plan);
+    if let Some(plan) = plan {
+        note("present_at_sites", &rows.present_at_sites(&plan).await);
+    } else {
+        note("present_at_sites", &"no plan");
+    }
+    note("transfer_forecast", &rows.transfer_forecast(&of.transfer, day(2)).await);
     note("transfer_approvals", &rows.transfer_approvals(&of.transfer).await);
     note("transfer_result", &rows.transfer_result(&of.transfer).await);
 }
@@ -178,6 +189,20 @@ async fn about_the_console(
         limit: 5,
     };
     note("trail", &rows.trail(&trail).await.map(|trail| trail.entries));
+}
+
+async fn about_invitations_and_copies(
+    rows: &ScopedLedger,
+    of: &Possessions,
+    note: &mut (impl FnMut(&'static str, &dyn Debug) + Send),
+) {
+    note("invitation_batches", &rows.invitation_batches(&of.tenant).await);
+    note("invitation_batch", &rows.invitation_batch(&of.batch).await);
+    note("invitations_of_batch", &rows.invitations_of_batch(&of.batch, day(1)).await);
+    note("unused_invitations", &rows.unused_invitations(day(0), day(1)).await);
+    note("sent_invitation", &rows.sent_invitation(&of.invitation, day(1)).await);
+    note("copy_alarms", &rows.copy_alarms(5).await);
+    note("copy_alarm_of", &rows.copy_alarm_of(&of.device).await);
 }
 
 async fn about_renewals(
@@ -211,6 +236,7 @@ async fn reads(rows: &ScopedLedger, of: &Possessions) -> Answers {
     note("device_page", &rows.device_page(&page).await);
     Box::pin(about_the_console(rows, of, &mut note)).await;
     Box::pin(about_figures(rows, &mut note)).await;
+    Box::pin(about_invitations_and_copies(rows, of, &mut note)).await;
     Box::pin(about_renewals(rows, of, &mut note)).await;
     Box::pin(about_transfers(rows, of, &mut note)).await;
     note("last_change_of", &rows.last_change_of(&of.device).await);
@@ -275,6 +301,8 @@ async fn reads(rows: &ScopedLedger, of: &Possessions) -> Answers {
     note("provider_session", &rows.provider_session(&of.at_provider).await);
     note("sign_in_policy", &rows.sign_in_policy(&of.tenant).await);
     note("session", &rows.session(SESSION, &of.device, day(1)).await);
+    note("site", &rows.site(&of.site).await);
+    note("some_sites", &rows.some_sites(&of.tenant, 5).await.map(|some| some.len()));
     note("all_sites", &rows.all_sites().await.map(|all| all.iter().any(|site| site.id == of.site)));
     answers
 }
@@ -331,7 +359,7 @@ async fn write_each(fixture: &LedgerFixture, rows: &ScopedLedger, of: &Possessio
     write!(note_device_change(&change(of, of.change + 100)));
     write!(confirm_device_change(of.change, "{}"));
     write!(approval_in_hand(&of.approval));
-    write!(answer_before(&of.person, "a key"));
+    write!(answer_before(AnsweredCaller::Person(&of.person), "a key"));
     keep_answer(fixture, rows, of, answers).await;
     write!(report_lost(&of.device, &of.device));
     write!(revoke_certificate(&of.certificate, reason, Lineage::Whole, "", actor));
@@ -420,6 +448,13 @@ async fn write_of_the_console(rows: &ScopedLedger, of: &Possessions, answers: &m
     write!(act_as(&of.session, &of.device, None));
     write!(save_view(&of.person, &Name::label("侵入").unwrap(), "state=active"));
     write!(forget_view(&of.person, VIEW));
+    let (actor, called) = (&operator(), Name::label("侵入").unwrap());
+    let another = InvitationBatchId::parse(&"0".repeat(26)).unwrap();
+    write!(add_invitation_batch(&another, &of.tenant, &called, actor));
+    write!(put_into_batch(&of.invitation, &of.batch));
+    write!(take_place_in_batch(&of.invitation, &of.claimed));
+    write!(dismiss_copy_alarm(&of.device, "", actor));
+    write!(move_device_to(&of.device, &of.other_site, "", actor));
 }
 
 /// What a tenant's directory says of people, and what a request of it reads where it writes.
@@ -440,6 +475,7 @@ async fn write_about_a_directory(rows: &ScopedLedger, of: &Possessions, answers:
     write!(directory_sites_in_hand(&of.tenant));
     write!(site_members_in_hand(&of.site));
     write!(require_scim_token(&of.scim_token));
+    write!(require_active_tenant(&of.tenant));
 }
 
 async fn write_about_providers(rows: &ScopedLedger, of: &Possessions, answers: &mut Answers) {
@@ -508,8 +544,11 @@ async fn keep_answer(fixture: &LedgerFixture, rows: &ScopedLedger, of: &Possessi
     let kept = KeptAnswer { request_hash: vec![1], answer: "{}".into() };
     let key = format!("{:?}", bytes::<8>(&fixture.entropy));
     let mut transaction = rows.begin(day(2)).await.unwrap();
-    transaction.keep_answer(&of.person, &key, &kept).await.unwrap();
-    let answered = transaction.answer_before(&of.person, &key).await.unwrap();
+    let mut answered = Vec::new();
+    for caller in [AnsweredCaller::Person(&of.person), AnsweredCaller::Client(&of.tenant, "crm")] {
+        transaction.keep_answer(caller, &key, &kept).await.unwrap();
+        answered.extend(transaction.answer_before(caller, &key).await.unwrap());
+    }
     answers.insert("keep_answer", format!("{answered:?}"));
 }
 
@@ -518,7 +557,7 @@ fn change(of: &Possessions, event: u64) -> DeviceChange {
         event,
         device: of.device.clone(),
         action: "device.suspended".into(),
-        person: of.person.clone(),
+        by: ChangeAuthor::Person(of.person.clone()),
         reason: Some("紛失".into()),
         ticket: Some("T-1".into()),
         at: day(1),
@@ -600,12 +639,16 @@ impl Possessions {
             linked: PersonId::random(&fixture.entropy),
             at_provider: SessionId::random(&fixture.entropy),
             transfer: TransferId::random(&fixture.entropy),
+            batch: InvitationBatchId::random(&fixture.entropy),
+            other_site: SiteId::random(&fixture.entropy),
         };
         of.furnish(fixture, &approval).await;
         of.furnish_people(fixture).await;
         Box::pin(of.furnish_transfer(fixture)).await;
         let claimed = fixture.ledger.within(scope_of(&of.tenant)).invitation_of(&of.device).await.unwrap();
-        Self { claimed: claimed.unwrap(), ..of }
+        let of = Self { claimed: claimed.unwrap(), ..of };
+        Box::pin(of.furnish_invitations_and_copies(fixture)).await;
+        of
     }
 
     async fn furnish(&self, fixture: &LedgerFixture, approval: &NewApproval) {
@@ -700,12 +743,32 @@ impl Possessions {
                 let over = DeviceChange { confirmed: Some("{}".into()), ..change(self, self.change + 1) };
                 transaction.note_device_change(&over).await?;
                 let kept = KeptAnswer { request_hash: kept, answer: "{}".into() };
-                transaction.keep_answer(&self.person, "a key", &kept).await?;
+                transaction.keep_answer(AnsweredCaller::Person(&self.person), "a key", &kept).await?;
+                transaction.keep_answer(AnsweredCaller::Client(&self.tenant, "crm"), "a key", &kept).await?;
                 transaction.save_view(&self.person, &Name::label(VIEW).unwrap(), "stale_days=30").await?;
                 transaction.add_person(&linked, actor).await?;
                 transaction.link_person(&link(self), actor).await?;
                 transaction.set_sign_in_policy(&self.tenant, policy, actor).await?;
                 transaction.start_session(&begun).await
+            })
+            .await
+            .unwrap();
+    }
+
+    async fn furnish_invitations_and_copies(&self, fixture: &LedgerFixture) {
+        let site =
+            Site { id: self.other_site.clone(), tenant: self.tenant.clone(), name: "駅前店".into() };
+        let called = Name::label("春の入れ替え").unwrap();
+        let actor = &operator();
+        fixture
+            .write(day(1), async |transaction| {
+                transaction.add_site(&site, actor).await?;
+                transaction.add_invitation_batch(&self.batch, &self.tenant, &called, actor).await?;
+                let sent = transaction.put_into_batch(&self.claimed, &self.batch).await;
+                transaction
+                    .raise_copy_alarm(&self.device, ["192.0.2.1 windows", "192.0.2.2 windows"])
+                    .await?;
+                sent
             })
             .await
             .unwrap();
@@ -756,6 +819,7 @@ impl Possessions {
         transaction.import_password(&self.admin, FOREIGN_HASH, actor).await?;
         let key = ExternalKey::parse("T-1").expect("a key");
         transaction.set_tenant_key(&self.tenant, &key, actor).await?;
+        transaction.set_register_key(&self.site, &key, actor).await?;
         transaction.set_site_key(&self.site, ExternalKey::parse(SITE_KEY).ok().as_ref(), actor).await?;
         let secret = ScimSecret::random(&fixture.entropy);
         let token = scim_token(self.scim_token.clone(), &self.tenant);
@@ -790,6 +854,8 @@ impl Possessions {
             linked: PersonId::random(entropy),
             at_provider: SessionId::random(entropy),
             transfer: TransferId::random(entropy),
+            batch: InvitationBatchId::random(entropy),
+            other_site: SiteId::random(entropy),
         }
     }
 }

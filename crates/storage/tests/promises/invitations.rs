@@ -5,7 +5,8 @@ use crate::fixture::Everything;
 use crate::fixture::{DAY, InvitedDevice, day, guarded, operator, refusal};
 use futures_util::future::join_all;
 use tegata_core::id::InvitationCode;
-use tegata_core::{DeviceId, InvitationId, Refusal, Role, SiteId, TenantId};
+use tegata_core::{DeviceId, InvitationBatchId, InvitationId, Name, Refusal, Role, SiteId, TenantId};
+use tegata_storage::InvitationProgress::{Enrolled, Expired, Fetched, Waiting, Withdrawn};
 use tegata_storage::{DeviceFilter, InvitationState, IssuanceRight, NewInvitation, Site, Tenant};
 
 on_both_engines! {
@@ -44,6 +45,41 @@ on_both_engines! {
         let invited = fixture.write(day(0), async |transaction| transaction.invite(&new, &operator()).await).await;
         assert!(guarded(&invited));
         assert_eq!(fixture.ledger.find_invitation(&code).await.unwrap(), None);
+    }
+
+    async fn whoever_invites_many_sees_how_far_each_of_them_is(fixture: LedgerFixture) {
+        let (batch, called) = (InvitationBatchId::random(&fixture.entropy), Name::label("春の入れ替え").unwrap());
+        let [waiting, withdrawn] = [fixture.invite("受付PC", day(0)).await, fixture.invite("レジ", day(0)).await];
+        let (device, certificate) = fixture.enroll(day(0)).await;
+        let rows = fixture.ledger.everything();
+        let enrolled = rows.invitation_of(&device).await.unwrap().unwrap();
+        let begin = async || fixture.write(day(0), async |transaction| {
+            transaction.add_invitation_batch(&batch, &fixture.tenant, &called, &operator()).await
+        }).await;
+        begin().await.unwrap();
+        assert!(guarded(&begin().await), "a form that is sent twice invites once");
+        fixture.write(day(0), async |transaction| {
+            for one in [&waiting.id, &withdrawn.id, &enrolled] {
+                transaction.put_into_batch(one, &batch).await?;
+            }
+            transaction.withdraw_invitation(&withdrawn.id, &operator()).await
+        }).await.unwrap();
+        let progress = async |at| {
+            let all = rows.invitations_of_batch(&batch, at).await.unwrap();
+            let of = |id: &InvitationId| all.iter().find(|one| one.id == *id).map(|one| one.progress);
+            [&waiting.id, &withdrawn.id, &enrolled].map(of)
+        };
+        assert_eq!(progress(day(0)).await, [Some(Waiting), Some(Withdrawn), Some(Fetched)]);
+        fixture.write(day(1), async |transaction| transaction.mark_used(&certificate, day(9)).await).await.unwrap();
+        assert_eq!(progress(day(900)).await, [Some(Expired), Some(Withdrawn), Some(Enrolled)]);
+        let again = fixture.invite("受付PC", day(1)).await;
+        fixture.write(day(1), async |transaction| transaction.take_place_in_batch(&again.id, &waiting.id).await)
+            .await
+            .unwrap();
+        assert_eq!(progress(day(1)).await, [None, Some(Withdrawn), Some(Enrolled)]);
+        let unused = rows.unused_invitations(day(0), day(1)).await.unwrap();
+        assert_eq!(unused.iter().map(|one| &one.id).collect::<Vec<_>>(), [&waiting.id], "it stands for itself again");
+        assert_eq!(rows.invitation_batches(&fixture.tenant).await.unwrap().len(), 1);
     }
 
     async fn a_short_code_finds_its_invitation_for_a_while_and_is_unique(fixture: LedgerFixture) {

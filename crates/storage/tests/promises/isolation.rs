@@ -12,6 +12,7 @@ const DEFINING: &[&str] = &[
     "token_family.device",
     "granted_token.family",
     "loss_report.device",
+    "copy_alarm.device",
     "renewal_notice.device",
     "approval.invitation",
     "acme_account.invitation",

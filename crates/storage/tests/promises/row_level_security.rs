@@ -18,6 +18,8 @@ const WALLED: &[(&str, i64)] = &[
     ("kitting", 0),
     ("licence", 0),
     ("invitation_line", 0),
+    ("invitation_batch", 0),
+    ("copy_alarm", 0),
     ("certificate", 0),
     ("token_family", 0),
     ("loss_report", 0),
@@ -62,6 +64,8 @@ const WALLED: &[(&str, i64)] = &[
     ("transfer_item", 0),
     ("kept_answer", 0),
     ("saved_view", 0),
+    ("trail", 0),
+    ("kept_client_answer", 0),
     // That it was made, and its site; the events of the feed are about others.
     ("audit", 2),
     ("feed", 0),

@@ -17,9 +17,10 @@ use tegata_core::{
     RevocationReason, Role, Roles, SiteId, TenantId, Thumbprint, Timestamp, TransferId,
 };
 use tegata_storage::{
-    Actor, DeviceAction, DeviceFilter, IssuanceRight, Ledger, License, Lineage, NewPerson, NewTransfer,
-    NewTransferApproval, PeoplePolicy, PersonState, PersonUpdate, PolicyPlace, Principal, Result,
-    ReviewAnswer, Scope, TenantAction, Transfer, TransferHold, TransferProblem, TransferStep,
+    Actor, DeclinedTransfer, DeviceAction, DeviceFilter, IssuanceRight, Ledger, License, Lineage, NewPerson,
+    NewTransfer, NewTransferApproval, PeoplePolicy, PersonState, PersonUpdate, PolicyPlace, Principal,
+    Result, ReviewAnswer, Scope, SeenForecast, TenantAction, Transfer, TransferForecast, TransferHold,
+    TransferProblem, TransferRevision, TransferStep,
 };
 
 const PASS: Actor = Actor::System("transfer");
@@ -176,6 +177,14 @@ async fn transfer(fixture: &LedgerFixture, id: &TransferId) -> Transfer {
     all.into_iter().find(|transfer| transfer.id == *id).expect("a transfer")
 }
 
+/// What will change, as the operator sees it.
+async fn forecast(fixture: &LedgerFixture, id: &TransferId) -> TransferForecast {
+    match fixture.ledger.everything().transfer_forecast(id, day(9)).await.unwrap() {
+        Some(SeenForecast::Whole(forecast)) => forecast,
+        other => panic!("{other:?}"),
+    }
+}
+
 async fn step(ledger: &Ledger, entropy: &Seeded, id: &TransferId, now: Timestamp) -> Result<TransferStep> {
     let mut writing = ledger.begin(now).await?;
     let step = writing.advance_transfer(id, entropy, &PASS).await?;
@@ -225,9 +234,10 @@ on_both_engines! {
     async fn at_its_minute_a_site_changes_hands_and_both_see_their_own(fixture: LedgerFixture) {
         let business = Business::found(fixture).await;
         let id = business.approved(fixture).await;
-        let mut looking = fixture.ledger.begin(day(9)).await.unwrap();
-        let forecast = looking.forecast_transfer(&id).await.unwrap();
-        drop(looking);
+        // Whoever looks takes nobody's right to write.
+        let writing = fixture.ledger.begin(day(9)).await.unwrap();
+        let forecast = forecast(fixture, &id).await;
+        drop(writing);
         assert_eq!(forecast.problems, [
             TransferProblem::DeviceUndecided { device: business.undecided.0.clone() },
             TransferProblem::DeviceSuspended { device: business.suspended.clone() },
@@ -321,6 +331,9 @@ on_both_engines! {
         let third = fixture.issue(fixture.intent(&successor, IssuanceRight::Replacement(invitation.clone()), minute())).await;
         assert!(third.is_err(), "the new certificate is at work: the old one is over");
         assert!(fixture.ledger.everything().transfer_result(&id).await.unwrap().devices.iter().any(|one| one.is_at_work));
+        fixture.write(minute().plus(HOUR * 25), async |writing| writing.close_windows(&PASS).await).await.unwrap();
+        let device = fixture.ledger.everything().device(&successor).await.unwrap().unwrap();
+        assert_eq!(device.state, DeviceState::Active, "what was fetched in time goes on");
     }
 
     async fn a_stolen_key_takes_along_what_it_fetched_in_the_new_tenant(fixture: LedgerFixture) {
@@ -360,6 +373,123 @@ on_both_engines! {
         assert_eq!(of_person.outcome, PersonTransferOutcome::ChangedSince);
         let moving = result.devices.iter().find(|one| one.device == business.moving.0).unwrap();
         assert_eq!(moving.outcome, DeviceTransferOutcome::Undecided, "it was for that person alone");
+    }
+
+    async fn whoever_chose_a_new_password_after_the_approval_stays(fixture: LedgerFixture) {
+        let business = Business::found(fixture).await;
+        let id = business.approved(fixture).await;
+        // An administrator of the old tenant sets them up anew, and knows the password.
+        let code = tegata_core::SetupCode::random(&fixture.entropy);
+        fixture.write(day(4), async |writing| {
+            writing.reset_person(&business.person, &code, day(9), &operator()).await
+        }).await.unwrap();
+        let problems = forecast(fixture, &id).await.problems;
+        assert!(problems.contains(&TransferProblem::PersonCannotSignIn { person: business.person.clone() }), "{problems:?}");
+        fixture.write(day(4), async |writing| writing.set_up_person(&code, &crate::people::chosen()).await).await.unwrap();
+        let problems = forecast(fixture, &id).await.problems;
+        assert!(problems.contains(&TransferProblem::PersonChanged { person: business.person.clone() }), "{problems:?}");
+        work_off(&fixture.ledger, &fixture.entropy, &id, minute()).await;
+        let result = fixture.ledger.everything().transfer_result(&id).await.unwrap();
+        let of_person = result.people.iter().find(|one| one.person == business.person).unwrap();
+        assert_eq!(of_person.outcome, PersonTransferOutcome::ChangedSince);
+    }
+
+    async fn what_nobody_fetched_in_its_time_keeps_no_place(fixture: LedgerFixture) {
+        let business = Business::found(fixture).await;
+        let id = business.approved(fixture).await;
+        work_off(&fixture.ledger, &fixture.entropy, &id, minute()).await;
+        let (successor, invitation) = business.successor(fixture).await;
+        let close = async |at| {
+            let is_over = fixture.ledger.has_ended_windows(at).await.unwrap();
+            let closed = fixture.write(at, async |writing| writing.close_windows(&PASS).await).await.unwrap();
+            assert_eq!(closed, usize::from(is_over));
+            let of = fixture.ledger.within(scope(&business.target));
+            of.device(&successor).await.unwrap().unwrap().state
+        };
+        assert_eq!(close(minute().plus(HOUR * 24)).await, DeviceState::Active);
+        assert_eq!(close(minute().plus(HOUR * 25)).await, DeviceState::Retired);
+        assert!(!fixture.ledger.has_ended_windows(day(400)).await.unwrap(), "once");
+        assert!(!fixture.ledger.everything().is_replaceable(&invitation).await.unwrap());
+    }
+
+    async fn servers_of_two_versions_or_with_two_clocks_hold_it(fixture: LedgerFixture) {
+        let business = Business::found(fixture).await;
+        let id = business.approved(fixture).await;
+        let hold = async |hold, now| {
+            fixture.write(now, async |writing| writing.hold_transfer(&id, hold).await).await.unwrap()
+        };
+        assert!(hold(TransferHold::ClocksDiffer, minute()).await && !hold(TransferHold::ClocksDiffer, minute()).await);
+        assert_eq!(transfer(fixture, &id).await.held.as_deref(), Some("clocks_differ"));
+        // By a clock that is right its minute has not come, and nothing is held.
+        assert_eq!(fixture.ledger.transfers_due(day(5)).await.unwrap().len(), 1);
+        assert_eq!(work_off(&fixture.ledger, &fixture.entropy, &id, day(5)).await, TransferStep::Rests);
+        assert_eq!(transfer(fixture, &id).await.held, None);
+        let server = tegata_core::ServerId::random(&fixture.entropy);
+        fixture.ledger.register_server(&server, "a-host", minute()).await.unwrap();
+        assert_eq!(fixture.ledger.signs_of_life().await.unwrap(), [(server.to_string(), minute())]);
+        fixture.place.execute("UPDATE server SET version = NULL").await;
+        let held = TransferStep::Held { hold: TransferHold::VersionsMixed, is_news: true };
+        assert_eq!(work_off(&fixture.ledger, &fixture.entropy, &id, minute()).await, held);
+        fixture.ledger.register_server(&server, "a-host", minute()).await.unwrap();
+        assert_eq!(work_off(&fixture.ledger, &fixture.entropy, &id, minute()).await, TransferStep::Rests);
+        assert_eq!(transfer(fixture, &id).await.state, TransferState::Done);
+    }
+
+    async fn each_side_sees_and_changes_its_own_transfers_alone(fixture: LedgerFixture) {
+        let business = Business::found(fixture).await;
+        let stranger = other_tenant(fixture).await.0;
+        let plan = business.plan(fixture);
+        let id = business.plan_it(fixture, plan.clone()).await.unwrap();
+        let seen = async |tenant| fixture.ledger.within(scope(tenant)).transfer_forecast(&id, day(3)).await.unwrap();
+        assert!(matches!(seen(&fixture.tenant).await, Some(SeenForecast::Whole(_))));
+        assert_eq!(seen(&stranger).await, None);
+        let Some(SeenForecast::Received(comes)) = seen(&business.target).await else { panic!("what comes") };
+        assert_eq!((comes.sites[0].site.clone(), comes.sites[0].devices.len(), comes.people.len()), (business.becomes.clone(), 1, 1));
+        let text = serde_json::to_string(&comes).unwrap();
+        for theirs in [fixture.site.as_str(), business.moving.0.as_str(), business.left_out.as_str(), business.person.as_str()] {
+            assert!(!text.contains(theirs), "{theirs} is the other tenant's: {text}");
+        }
+        let known = fixture.ledger.within(scope(&business.target)).transfer(&id).await.unwrap().unwrap();
+        assert!(!known.source_name.is_empty() && known.target_name.is_some(), "each knows what the other is called");
+
+        // As people of one tenant do it, whose rows are walled off.
+        let within = async |tenant| fixture.ledger.within(scope(tenant)).begin(day(3)).await.unwrap();
+        let [(source, head), (target, boss), (support, lead)] = &business.approvers[..] else { unreachable!("three sides") };
+        let approval = |side: &TransferSide, person: &PersonId| NewTransferApproval {
+            approval: TransferApproval { side: *side, person: person.clone(), plan: plan.hash() },
+            because: Justification::new("事業譲渡", "T-1"),
+        };
+        let mut theirs = within(&stranger).await;
+        assert!(guarded(&theirs.approve_transfer(&id, &approval(source, head), &operator()).await));
+        assert!(guarded(&theirs.abort_transfer(&id, "", &operator()).await));
+        assert!(guarded(&theirs.decline_transfer(&id, &DeclinedTransfer { side: *source, reason: "" }, &operator()).await));
+        assert!(guarded(&theirs.transfer_in_hand(&id).await));
+        let revision = TransferRevision { before: &plan, plan: &plan, by: None };
+        assert!(guarded(&theirs.change_transfer(&id, &revision, &operator()).await));
+        drop(theirs);
+        let mut receiving = within(&business.target).await;
+        receiving.approve_transfer(&id, &approval(target, boss), &operator()).await.unwrap();
+        assert!(receiving.device_in_hand(&business.moving.0).await.unwrap().is_none(), "the wall stands again");
+        receiving.commit().await.unwrap();
+        approve(fixture, &id, *support, lead).await.unwrap();
+        let mut giving = within(&fixture.tenant).await;
+        let state = giving.approve_transfer(&id, &approval(source, head), &operator()).await.unwrap();
+        giving.commit().await.unwrap();
+        assert_eq!(state, TransferState::Approved, "the approvals of the other side count");
+
+        // Whoever changes the plan does not approve of it.
+        let mut giving = within(&fixture.tenant).await;
+        let changed = TransferPlan { renewal_hours: 25, ..plan.clone() };
+        let revision = TransferRevision { before: &plan, plan: &changed, by: Some(head) };
+        giving.change_transfer(&id, &revision, &operator()).await.unwrap();
+        giving.commit().await.unwrap();
+        assert!(guarded(&approve(fixture, &id, *source, head).await));
+        let mut receiving = within(&business.target).await;
+        let declined = DeclinedTransfer { side: *target, reason: "延期" };
+        receiving.decline_transfer(&id, &declined, &operator()).await.unwrap();
+        receiving.commit().await.unwrap();
+        assert_eq!(transfer(fixture, &id).await.state, TransferState::Aborted);
+        fixture.audited().await;
     }
 
     async fn whoever_stops_a_device_in_its_new_tenant_closes_the_window(fixture: LedgerFixture) {
@@ -410,7 +540,7 @@ on_both_engines! {
         let mut changed = plan.clone();
         changed.renewal_hours += 1;
         let change = async |before: &TransferPlan, after: &TransferPlan| {
-            fixture.write(day(3), async |writing| writing.change_transfer(&id, before, after, &operator()).await).await
+            fixture.write(day(3), async |writing| writing.change_transfer(&id, &TransferRevision { before, plan: after, by: None }, &operator()).await).await
         };
         change(&plan, &changed).await.unwrap();
         assert!(guarded(&change(&plan, &changed).await), "somebody else has changed it");

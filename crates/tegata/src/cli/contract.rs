@@ -2,14 +2,13 @@
 
 use crate::cli::installation_args::InstallationArgs;
 use crate::cli::output::OutputFormat;
-use crate::cli::scope::rows;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use tegata_admin::contracts::{
     CONTRACT_COLUMNS, CONTRACT_NEEDED, ContractChange, ContractPlan, ListedContract, PlannedContract,
 };
-use tegata_enroll::ParsedTable;
 use tegata_installation::{Failure, FailureContext, SystemContext};
+use tegata_web::ParsedTable;
 
 /// The largest file that is read, in bytes.
 const LARGEST: u64 = 8 * 1024 * 1024;
@@ -47,7 +46,7 @@ pub async fn run(
     let products: Vec<_> = config.products.iter().map(|product| product.audience.clone()).collect();
     let ledger = place.ledger(system).await?;
     let worked = async {
-        let plan = ContractPlan::make(&rows(&ledger, None), lines, &products, system.entropy.as_ref()).await;
+        let plan = ContractPlan::make(&ledger, lines, &products, system.entropy.as_ref()).await;
         let plan = plan.doing("cannot read the ledger")?;
         if !options.dry_run {
             let done = plan.perform(&ledger, system.clock.as_ref(), &SystemContext::operator()).await;

@@ -1,8 +1,9 @@
-//! `tegata device …`: find, show, stop, sign out, and see the proof that it is stopped.
+//! `tegata device …`: find, show, stop, move, sign out, and see the proof that it is stopped.
 
 mod entrances;
 mod list;
 mod lookup;
+mod relocate;
 mod show;
 mod stop;
 
@@ -41,6 +42,8 @@ pub enum DeviceCommand {
     Resume(stop::StopDeviceOptions),
     /// Stop it for ever: device, certificates, tokens and connections
     Revoke(stop::RevokeDeviceOptions),
+    /// Move it to another site of its tenant: its certificate stays, its tokens and the sessions on it end
+    Move(relocate::MoveDeviceOptions),
     /// Sign it out: its tokens are refused, its certificate stays and may obtain others
     RevokeTokens {
         /// Its identifier, or the device number that its page shows
@@ -67,6 +70,7 @@ pub async fn run(
         DeviceCommand::Suspend(stop) => stop::act(&ledger, stop, DeviceAction::Suspend, system).await,
         DeviceCommand::Resume(stop) => stop::act(&ledger, stop, DeviceAction::Resume, system).await,
         DeviceCommand::Revoke(options) => stop::revoke(&ledger, options, system).await,
+        DeviceCommand::Move(options) => relocate::run(&ledger, options, system).await,
         DeviceCommand::RevokeTokens { device, sign_out } => {
             sign_out_all(&ledger, device, sign_out, system).await
         }

@@ -14,9 +14,9 @@ use std::path::{Path, PathBuf};
 use tegata_admin::import::{
     AppliedList, COLUMNS, DeviceImport, DeviceImportFacts, DeviceLine, ForeignList, import_devices,
 };
-use tegata_enroll::ParsedTable;
 use tegata_installation::{Failure, SystemContext};
 use tegata_storage::Ledger;
+use tegata_web::ParsedTable;
 
 /// What can be taken over.
 #[derive(clap::Subcommand)]

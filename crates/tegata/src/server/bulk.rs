@@ -4,7 +4,8 @@ use crate::server::Server;
 use crate::server::acme;
 use std::collections::HashMap;
 use std::sync::Arc;
-use tegata_core::{Refusal, SiteId, Timestamp};
+use tegata_core::client_registration::ActsFor;
+use tegata_core::{Refusal, SiteId, TenantId, Timestamp};
 use tegata_enroll::{
     BulkInvitations, CodeSecret, InvitationRights, InvitingClientFuture, InvitingClients, OpenCodeSecret,
 };
@@ -12,11 +13,14 @@ use tegata_installation::{Failure, FailureContext, config::InvitationPlace};
 use tegata_storage::{Ledger, Principal};
 use tegata_web::{ClientRegistry, PeerCertificate, ServiceContext};
 
-/// Whether the places that clients may invite to are there.
+/// Whether the places that clients may invite to, and the companies that they act for, are there.
 pub async fn examine(server: &Server) -> Result<(), Failure> {
     for client in &server.config.registered {
         for place in &client.invites {
             check(&server.ledger, &client.client_id, place).await?;
+        }
+        if let Some(ActsFor::Tenant(tenant)) = &client.acts_for {
+            check_tenant(&server.ledger, &client.client_id, ("acts_for", tenant)).await?;
         }
     }
     Ok(())
@@ -77,11 +81,8 @@ fn realm(place: &InvitationPlace) -> InvitationRights {
 
 /// A tenant or site that does not exist is a mistake in the configuration.
 async fn check(ledger: &Ledger, client: &str, place: &InvitationPlace) -> Result<(), Failure> {
+    check_tenant(ledger, client, ("invites", &place.tenant)).await?;
     let what = "cannot read the sites";
-    let tenants = ledger.within(Principal::system("startup").scope()).tenants().await.doing(what)?;
-    if !tenants.iter().any(|tenant| tenant.id == place.tenant && !tenant.is_system()) {
-        return Err(Failure::misuse(format!("client {client}: invites names a tenant that is not there")));
-    }
     let sites = ledger.within(Principal::system("startup").scope()).sites(&place.tenant).await.doing(what)?;
     let known = |named: &SiteId| sites.iter().any(|site| site.id == *named);
     match &place.sites {
@@ -90,4 +91,17 @@ async fn check(ledger: &Ledger, client: &str, place: &InvitationPlace) -> Result
         ))),
         _ => Ok(()),
     }
+}
+
+async fn check_tenant(
+    ledger: &Ledger,
+    client: &str,
+    (member, named): (&str, &TenantId),
+) -> Result<(), Failure> {
+    let tenants = ledger.within(Principal::system("startup").scope()).tenants().await;
+    let tenants = tenants.doing("cannot read the tenants")?;
+    if tenants.iter().any(|tenant| tenant.id == *named && !tenant.is_system()) {
+        return Ok(());
+    }
+    Err(Failure::misuse(format!("client {client}: {member} names a tenant that is not there")))
 }

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `crl:CA` | exclusive | a list replaces another only with a higher number and no less in it |
 //! | `check` | exclusive | a report replaces the one before |
-//! | `renewal`, `audit-retention`, `people`, `search-index`, `transfer` | exclusive | rows move from the state they are in, under the lock of all writers |
+//! | `renewal`, `audit-retention`, `people`, `search-index`, `trail-index`, `transfer` | exclusive | rows move from the state they are in, under the lock of all writers |
 //! | `notices`, `digests` | exclusive | a mail is written with the day of its recipient, under the lock of all writers |
 //! | `mail` | exclusive | whoever sends a mail has taken it in hand in the ledger |
 //! | `backchannel-logout` | exclusive | a client may hear the same twice; what it has taken is gone |
@@ -48,7 +48,7 @@ use scep_registrars::ScepRegistrarsPass;
 use sightings::SightingsPass;
 use std::sync::Arc;
 use tegata_scheduler::{
-    AuditRetentionPass, PeoplePass, RenewalPass, Scheduler, SearchIndexPass, TransferPass,
+    AuditRetentionPass, PeoplePass, RenewalPass, Scheduler, SearchIndexPass, TrailIndexPass, TransferPass,
 };
 use token_keys::TokenKeysPass;
 
@@ -78,6 +78,7 @@ pub fn add_all(scheduler: &Arc<Scheduler>, server: &Server, services: &Services,
     scheduler.add(RenewalPass::new(context.ledger.clone(), context.renewal));
     scheduler.add(AuditRetentionPass::new(context.ledger.clone(), server.config.audit.retention()));
     scheduler.add(SearchIndexPass::new(context.ledger.clone()));
+    scheduler.add(TrailIndexPass::new(context.ledger.clone()));
     scheduler.add(PeoplePass::new(context.ledger.clone(), context.entropy.clone()));
     scheduler.add(SightingsPass::new(context, &services.refusals));
     scheduler.add(CheckPass::new(&context.ledger, server.config.file().to_owned()));

@@ -1,14 +1,20 @@
 //! What the authorization endpoint and the console learn from whoever keeps sessions, and from tokens. None knows the others.
 
 use http::HeaderMap;
+use std::collections::HashMap;
 use std::sync::Arc;
-use tegata_console::{FormSeal, PersonLookup, ScopedProgram, SignedInPeople, SignedInPerson};
+use tegata_console::{
+    CallerRequest, ConsoleCaller, FormSeal, PersonLookup, ProgramItself, ScopedProgram, SignedInPeople,
+    SignedInPerson,
+};
 use tegata_core::access::ConsoleScope;
+use tegata_core::client_registration::ActsFor;
 use tegata_core::{Refusal, Timestamp};
 use tegata_identity::{EndingSession, IdentityService, PersonAtDevice};
+use tegata_installation::Config;
 use tegata_oauth::{
-    AuthorizationServer, DelegatedToken, EndedSession, PersonSessions, SessionEnd, SessionLookup,
-    SessionToEnd,
+    AuthorizationServer, EndedSession, PersonSessions, ProgramToken, SessionEnd, SessionLookup, SessionToEnd,
+    TokenRequest,
 };
 use tegata_storage::ServiceLedger;
 use tegata_web::{PeerCertificate, ServerContext};
@@ -50,6 +56,8 @@ pub struct ConsolePeople {
     ledger: ServiceLedger,
     /// What tokens for the console's API are for.
     audience: String,
+    /// For whom clients act there by themselves, by their names.
+    acts_for: HashMap<String, ActsFor>,
 }
 
 impl ConsolePeople {
@@ -58,8 +66,13 @@ impl ConsolePeople {
         context: &ServerContext,
         identity: &IdentityService,
         tokens: &Arc<AuthorizationServer>,
+        config: &Config,
     ) -> Arc<Self> {
+        let acts_for = config.registered.iter();
+        let acts_for =
+            acts_for.filter_map(|client| Some((client.client_id.clone(), client.acts_for.clone()?)));
         Arc::new(Self {
+            acts_for: acts_for.collect(),
             identity: identity.clone(),
             tokens: tokens.clone(),
             ledger: context.ledger.for_services(),
@@ -67,39 +80,43 @@ impl ConsolePeople {
         })
     }
 
-    /// Whom a program acts for by the token that it presents.
+    /// Which program sends a request, and for whom, by the token that it presents.
     async fn by_token(
         &self,
-        certificate: Option<&PeerCertificate>,
-        headers: &HeaderMap,
+        request: CallerRequest<'_>,
         now: Timestamp,
-    ) -> Result<Option<SignedInPerson>, Refusal> {
-        let token = self.tokens.delegated(headers, certificate, &self.audience, now).await?;
-        let Some(DelegatedToken { client_id, session, device, scope }) = token else { return Ok(None) };
+    ) -> Result<Option<ConsoleCaller>, Refusal> {
+        let CallerRequest { certificate, method, path, headers } = request;
+        let shown = TokenRequest { headers, certificate, target: (method, path), audience: &self.audience };
+        let Some(token) = self.tokens.program(shown, now).await? else { return Ok(None) };
+        let ProgramToken { client_id, person, scope } = token;
+        let scopes = ConsoleScope::of(&scope).collect();
+        let Some((session, device)) = person else {
+            let acts_for = self.acts_for.get(&client_id).cloned().ok_or(Refusal::SignInNeeded)?;
+            return Ok(Some(ConsoleCaller::Program(ProgramItself { client_id, scopes, acts_for })));
+        };
         let session = self.ledger.session_named(&session, &device, now).await?;
         let session = session.ok_or(Refusal::TokenRevoked)?;
-        let program = Some(ScopedProgram { client_id, scopes: ConsoleScope::of(&scope).collect() });
-        Ok(Some(SignedInPerson { session, device, form: Arc::new(NoForm), program }))
+        let program = Some(ScopedProgram { client_id, scopes });
+        let person = SignedInPerson { session, device, form: Arc::new(NoForm), program };
+        Ok(Some(ConsoleCaller::Person(Box::new(person))))
     }
 }
 
 impl SignedInPeople for ConsolePeople {
-    fn current<'a>(
-        &'a self,
-        certificate: Option<&'a PeerCertificate>,
-        headers: &'a HeaderMap,
-        now: Timestamp,
-    ) -> PersonLookup<'a> {
+    fn current<'a>(&'a self, request: CallerRequest<'a>, now: Timestamp) -> PersonLookup<'a> {
         Box::pin(async move {
-            if let Some(person) = self.by_token(certificate, headers, now).await? {
-                return Ok(Some(person));
+            if let Some(caller) = self.by_token(request, now).await? {
+                return Ok(Some(caller));
             }
-            let person = self.identity.person_at_device(certificate, headers, now).await?;
-            Ok(person.map(|person| SignedInPerson {
-                session: person.session.clone(),
-                device: person.holder.device.clone(),
-                form: Arc::new(BrowserSeal(person)),
-                program: None,
+            let person = self.identity.person_at_device(request.certificate, request.headers, now).await?;
+            Ok(person.map(|person| {
+                ConsoleCaller::Person(Box::new(SignedInPerson {
+                    session: person.session.clone(),
+                    device: person.holder.device.clone(),
+                    form: Arc::new(BrowserSeal(person)),
+                    program: None,
+                }))
             }))
         })
     }

@@ -28,7 +28,7 @@ impl Routes {
         };
         Self {
             portal: portal(server, services, profiles.clone()),
-            device: device(services, profiles),
+            device: tegata_web::watched(device(services, profiles), &server.context),
             public: public(server, services),
         }
     }

@@ -3,6 +3,8 @@
 use crate::server::Server;
 use crate::server::acme;
 use crate::server::bulk;
+use crate::server::contracts::LedgerContracts;
+use crate::server::day_work::LedgerWork;
 use crate::server::health::LedgerFacts;
 use crate::server::metrics::Metrics;
 use crate::server::oauth::RenewalTokenIssuer;
@@ -54,12 +56,15 @@ impl Services {
             .with_alarms(metrics.sign_ins.clone());
         let refusals = RefusalCounter::new(context.clock.clone());
         let facts = LedgerFacts::of(&server.config, &server.ledger).counting(&refusals);
+        let by_what = (context.clock.clone(), context.entropy.clone());
         let console = ConsoleService::new(
             context.for_services(),
-            ConsolePeople::of(context, &identity, &opened.tokens),
+            ConsolePeople::of(context, &identity, &opened.tokens, &server.config),
         )
         .with_contact(server.config.contact.clone())
-        .with_health(Arc::new(facts));
+        .with_health(Arc::new(facts))
+        .with_contracts(Arc::new(LedgerContracts::of(&server.config, &server.ledger, by_what)))
+        .with_work(Arc::new(LedgerWork(server.ledger.clone())));
         let enrollment = enrollment(server, &opened, &metrics).await?;
         Ok(Self {
             authorities: server.authorities.clone(),

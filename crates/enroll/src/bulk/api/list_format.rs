@@ -1,13 +1,12 @@
 //! How a client writes a list.
 
-use super::super::{JudgedLine, lines_of_csv, lines_of_json};
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use serde::Deserialize;
 use serde_json::Value;
 use tegata_core::Refusal;
 use tegata_storage::Site;
-use tegata_web::{Problem, WebResult};
+use tegata_web::{JudgedLine, Problem, WebResult, lines_of_csv, lines_of_json};
 use utoipa::ToSchema;
 
 /// The most lines that a list has.

@@ -9,9 +9,9 @@ use serde::Serialize;
 use std::path::Path;
 use tegata_admin::Progress;
 use tegata_core::spreadsheet::neutralized;
-use tegata_enroll::{InvitableLine, RefusedLine, lines_of_csv};
 use tegata_installation::{CommittedExt, Failure, FailureContext, SystemContext};
 use tegata_storage::Ledger;
+use tegata_web::{InvitableLine, RefusedLine, lines_of_csv};
 
 /// Lines in one transaction: few enough that others get their turn.
 const BATCH: usize = 100;

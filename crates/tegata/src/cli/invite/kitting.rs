@@ -9,7 +9,7 @@ use std::time::Duration;
 use tegata_core::id::InvitationCode;
 use tegata_core::{KittingId, Network, Timestamp};
 use tegata_installation::{CommittedExt, Failure, FailureContext, SystemContext};
-use tegata_storage::{Ledger, NewKitting};
+use tegata_storage::{Kitting, Ledger, NewKitting};
 
 /// What stands for the number of a device.
 const NUMBER: &str = "{n}";
@@ -108,11 +108,11 @@ fn show(handed: &HandedKittingLink, as_json: bool) {
 /// Two devices of one name cannot be told apart in a list.
 fn template(label: &str) -> Result<String, Failure> {
     let label = if label == InviteOptions::LABEL { format!("{label}-{NUMBER}") } else { label.to_owned() };
-    if label.matches(NUMBER).count() != 1 {
-        return Err(Failure::misuse("--label of kitting has {n} once, where the number goes: 棚卸-{n}"));
-    }
-    device_label(&label.replace(NUMBER, "500"))?;
-    Ok(device_label(&label)?.into())
+    device_label(&label)?;
+    let template = Kitting::label_template(&label).map(Into::into);
+    template.ok_or_else(|| {
+        Failure::misuse("--label of kitting has {n} once, where the number goes, and is short: 棚卸-{n}")
+    })
 }
 
 /// Minutes, hours or days.

@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use std::path::Path;
 use tegata_ca::secret::write_private_file;
 use tegata_core::Contact;
-use tegata_enroll::{InvitationSheet, sheets};
 use tegata_installation::{Failure, FailureContext};
 use tegata_storage::ScopedLedger;
+use tegata_web::{InvitationSheet, sheets};
 
 /// Before anything is written to the ledger: a sheet never overwrites another.
 pub fn check_free(file: Option<&Path>) -> Result<(), Failure> {

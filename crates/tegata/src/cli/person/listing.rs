@@ -13,13 +13,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tegata_core::spreadsheet::neutralized;
 use tegata_core::{Language, PersonId, TenantId};
-use tegata_enroll::ParsedTable;
 use tegata_identity::{
     LIST_COLUMNS, LIST_NEEDED, LineReport, ListOutcome, ListPlace, ListTerms, ListedPerson, MissingPeople,
     PeopleListPlan,
 };
 use tegata_installation::{Failure, FailureContext, SystemContext};
 use tegata_storage::{DirectorySite, Ledger, Person};
+use tegata_web::ParsedTable;
 
 /// The largest file that is read, in bytes.
 const LARGEST: u64 = 8 * 1024 * 1024;

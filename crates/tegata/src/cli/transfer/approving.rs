@@ -4,9 +4,8 @@ use super::lookup::{WRITE, failure, find};
 use crate::cli::output::OutputFormat;
 use crate::cli::scope::TenantDirectory;
 use serde_json::json;
-use tegata_core::access::ActTarget;
 use tegata_core::transfer::{TransferApproval, TransferSide, TransferState};
-use tegata_core::{Act, Justification, RoleHolder, Thumbprint};
+use tegata_core::{Justification, Language, Refusal, RoleHolder, Thumbprint};
 use tegata_installation::{CommittedExt, Failure, FailureContext, SystemContext};
 use tegata_storage::{Ledger, NewTransferApproval, Transfer};
 
@@ -97,19 +96,13 @@ fn side_of(
     holder: &RoleHolder,
     because: Option<&Justification>,
 ) -> Result<TransferSide, Failure> {
-    let sides = transfer.plan.sides_of(&holder.tenant, &holder.roles);
-    let side = sides.first().copied().ok_or_else(|| {
-        Failure::wrong(
+    let is_planner = transfer.is_planned_by(&holder.person);
+    transfer.plan.side_for(holder, is_planner, because).map_err(|refusal| match refusal {
+        Refusal::RoleMayNot => Failure::wrong(
             "for a tenant one of its administrators approves, and for the vendor a lead of its support",
-        )
-    })?;
-    let tenant = if side == TransferSide::Support { &transfer.plan.source } else { &holder.tenant };
-    let on = ActTarget { tenant, sites: &[], person: None, requested_by: transfer.requested_by.as_ref() };
-    let refused = |refusal: tegata_core::Refusal| {
-        Failure::wrong(format!("{}: {}", refusal.code(), refusal.advice(tegata_core::Language::En)))
-    };
-    holder.may(Act::ApproveTransfer, &on, because).map_err(refused)?;
-    Ok(side)
+        ),
+        refusal => Failure::wrong(format!("{}: {}", refusal.code(), refusal.advice(Language::En))),
+    })
 }
 
 pub async fn abort(ledger: &Ledger, options: &AbortOptions, system: &SystemContext) -> Result<(), Failure> {

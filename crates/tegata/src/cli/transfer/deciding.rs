@@ -1,13 +1,13 @@
 //! Decisions: what becomes of devices and people.
 
-use super::lookup::{READ, WRITE, failure, find};
+use super::lookup::{READ, RequesterArgs, WRITE, failure, find};
 use crate::cli::output::OutputFormat;
 use crate::cli::scope::{TenantDirectory, rows};
 use serde_json::json;
 use tegata_core::transfer::{DeviceDecision, PersonDecision, TransferChange, TransferPlan};
-use tegata_core::{DeviceId, DeviceState, PersonId, Role, SiteId, Timestamp};
+use tegata_core::{DeviceId, SiteId, Timestamp};
 use tegata_installation::{CommittedExt, Failure, FailureContext, SystemContext};
-use tegata_storage::{DeviceFilter, Ledger};
+use tegata_storage::{Ledger, TransferRevision};
 
 /// Of whom something is decided, and what.
 #[derive(clap::Args)]
@@ -36,14 +36,9 @@ pub struct DecideOptions {
     #[arg(long, value_name = "MOMENT", value_parser = crate::cli::moment::day_or_moment)]
     at: Option<Timestamp>,
     #[command(flatten)]
+    requester: RequesterArgs,
+    #[command(flatten)]
     output: OutputFormat,
-}
-
-/// Whether everybody there moves.
-#[derive(Clone, Copy)]
-pub(super) struct Everybody {
-    pub(super) devices: bool,
-    pub(super) people: bool,
 }
 
 /// What was decided of those who are named.
@@ -61,8 +56,7 @@ pub async fn decide(ledger: &Ledger, options: &DecideOptions, system: &SystemCon
     let transfer = find(ledger, &options.transfer).await?;
     let mut plan = transfer.plan.clone();
     if let Some(at) = options.at {
-        let (at, room) = (at.whole_second(), plan.latest.since(plan.at));
-        (plan.at, plan.latest) = (at, at.plus(room));
+        plan.put_off_to(at);
     }
     let names_somebody = options.all_devices
         || options.all_people
@@ -76,9 +70,11 @@ pub async fn decide(ledger: &Ledger, options: &DecideOptions, system: &SystemCon
         }
     }
     plan.check(system.now()).map_err(Failure::misuse)?;
+    let by = options.requester.find(ledger, &plan.source).await?;
     let mut transaction = ledger.begin(system.now()).await.doing(WRITE)?;
     let actor = SystemContext::operator();
-    transaction.change_transfer(&transfer.id, &transfer.plan, &plan, &actor).await.map_err(failure)?;
+    let revision = TransferRevision { before: &transfer.plan, plan: &plan, by: by.as_ref() };
+    transaction.change_transfer(&transfer.id, &revision, &actor).await.map_err(failure)?;
     transaction.commit().await.committed(WRITE)?;
     if options.output.json {
         outln!(
@@ -101,32 +97,34 @@ async fn apply(
     for named in &options.people {
         people.push(crate::cli::person::find(ledger, &plan.source, named).await?.id);
     }
-    let everybody = Everybody { devices: options.all_devices, people: options.all_people };
-    let (all_devices, all_people) = present(ledger, plan, everybody).await?;
-    devices.extend(all_devices);
-    people.extend(all_people);
+    if options.all_devices || options.all_people {
+        let present = rows(ledger, None).present_at_sites(plan).await.doing(READ)?;
+        devices.extend(present.devices.into_iter().filter(|_| options.all_devices).map(|one| one.device.id));
+        people.extend(present.people.into_iter().filter(|_| options.all_people).map(|one| one.id));
+    }
     let stays_at = stays_at(ledger, options, plan).await?;
-    let TransferChange::Business { devices: of_devices, people: of_people, .. } = &mut plan.change else {
+    if matches!(plan.change, TransferChange::Shares { .. }) {
         return Err(Failure::misuse("nobody moves where a company is called otherwise"));
+    }
+    let of_device = match (decided, stays_at) {
+        (DecisionArg::Move, _) => Some(DeviceDecision::Move),
+        (DecisionArg::Stay, Some(at)) => Some(DeviceDecision::Stay { at }),
+        (DecisionArg::Stay, None) if devices.is_empty() => None,
+        (DecisionArg::Stay, None) => {
+            return Err(Failure::misuse("say where a device goes that stays: --stays-at SITE"));
+        }
+        (DecisionArg::Undecided, _) => None,
+    };
+    let of_person = match decided {
+        DecisionArg::Move => Some(PersonDecision::Move),
+        DecisionArg::Stay => Some(PersonDecision::Stay),
+        DecisionArg::Undecided => None,
     };
     for device in devices {
-        match (decided, &stays_at) {
-            (DecisionArg::Move, _) => drop(of_devices.insert(device, DeviceDecision::Move)),
-            (DecisionArg::Stay, Some(at)) => {
-                drop(of_devices.insert(device, DeviceDecision::Stay { at: at.clone() }));
-            }
-            (DecisionArg::Stay, None) => {
-                return Err(Failure::misuse("say where a device goes that stays: --stays-at SITE"));
-            }
-            (DecisionArg::Undecided, _) => drop(of_devices.remove(&device)),
-        }
+        plan.decide_device(device, of_device.clone());
     }
     for person in people {
-        match decided {
-            DecisionArg::Move => drop(of_people.insert(person, PersonDecision::Move)),
-            DecisionArg::Stay => drop(of_people.insert(person, PersonDecision::Stay)),
-            DecisionArg::Undecided => drop(of_people.remove(&person)),
-        }
+        plan.decide_person(person, of_person);
     }
     Ok(())
 }
@@ -140,45 +138,4 @@ async fn stays_at(
     let directory = TenantDirectory::read(ledger).await?;
     let site = directory.site(Some(plan.source.as_str()), named)?.site;
     Ok(site.map(|site| site.id.clone()))
-}
-
-/// Decides that everybody who is there now moves.
-pub(super) async fn decide_everybody(
-    ledger: &Ledger,
-    plan: &mut TransferPlan,
-    everybody: Everybody,
-) -> Result<(), Failure> {
-    let (all_devices, all_people) = present(ledger, plan, everybody).await?;
-    if let TransferChange::Business { devices, people, .. } = &mut plan.change {
-        devices.extend(all_devices.into_iter().map(|device| (device, DeviceDecision::Move)));
-        people.extend(all_people.into_iter().map(|person| (person, PersonDecision::Move)));
-    }
-    Ok(())
-}
-
-/// The devices and people at the sites that move, where they are wanted.
-async fn present(
-    ledger: &Ledger,
-    plan: &TransferPlan,
-    everybody: Everybody,
-) -> Result<(Vec<DeviceId>, Vec<PersonId>), Failure> {
-    let of_source = rows(ledger, Some(&plan.source));
-    let moves = |site: &SiteId| plan.sites().any(|(moving, _)| moving == site);
-    let (mut devices, mut people) = (Vec::new(), Vec::new());
-    if everybody.devices {
-        let all = of_source.devices(&DeviceFilter::default()).await.doing(READ)?;
-        let is_there = |state| matches!(state, DeviceState::Active | DeviceState::Suspended);
-        devices.extend(
-            all.into_iter()
-                .map(|listed| listed.device)
-                .filter(|device| device.role == Role::Device && is_there(device.state) && moves(&device.site))
-                .map(|device| device.id),
-        );
-    }
-    if everybody.people {
-        let all = of_source.people().await.doing(READ)?;
-        let works_there = |person: &tegata_storage::Person| person.sites.iter().any(|site| moves(&site.id));
-        people.extend(all.into_iter().filter(works_there).map(|person| person.id));
-    }
-    Ok((devices, people))
 }

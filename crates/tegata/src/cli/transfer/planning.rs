@@ -1,20 +1,16 @@
 //! Plans: of sites that move, of a company that is called otherwise, and of the way back.
 
-use super::deciding::{Everybody, decide_everybody};
-use super::lookup::{READ, WRITE, failure, find};
+use super::lookup::{READ, RequesterArgs, WRITE, failure, find};
 use crate::cli::moment::day_or_moment;
 use crate::cli::output::OutputFormat;
 use crate::cli::scope::{TenantDirectory, rows};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::time::Duration;
-use tegata_core::transfer::{
-    DeviceDecision, DeviceTransferOutcome, PersonDecision, PersonTransferOutcome, PlannedSite,
-    TransferChange, TransferPlan, TransferState,
-};
-use tegata_core::{Name, PersonId, SiteId, TenantId, Timestamp, TransferId};
+use tegata_core::transfer::{PlannedSite, TransferChange, TransferPlan, TransferState};
+use tegata_core::{Name, SiteId, Timestamp, TransferId};
 use tegata_installation::{CommittedExt, Failure, FailureContext, SystemContext};
-use tegata_storage::{Ledger, NewTransfer, TransferSiteState, TransferredSite};
+use tegata_storage::{Ledger, NewTransfer, TransferTiming};
 
 /// When, and what is written beside it.
 #[derive(clap::Args)]
@@ -25,9 +21,8 @@ struct Timing {
     /// Hours after the minute in which it may still begin, where no server ran or a tenant was suspended
     #[arg(long, value_name = "HOURS", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=24))]
     begin_within: u32,
-    /// Login ID or identifier of whoever asks for it, of the tenant that gives: they do not approve of it
-    #[arg(long, value_name = "PERSON")]
-    requested_by: Option<String>,
+    #[command(flatten)]
+    requester: RequesterArgs,
     /// Why, for the audit log. No names of persons
     #[arg(long, default_value = "")]
     note: String,
@@ -128,9 +123,11 @@ pub async fn plan(
     }
     let change =
         TransferChange::Business { target, sites, devices: BTreeMap::new(), people: BTreeMap::new() };
-    let mut plan = options.timing.plan(source, options.renewal_hours, change);
-    let everybody = Everybody { devices: options.move_devices, people: options.move_people };
-    decide_everybody(ledger, &mut plan, everybody).await?;
+    let mut plan = options.timing.of(options.renewal_hours).plan(source, change);
+    if options.move_devices || options.move_people {
+        let present = rows(ledger, None).present_at_sites(&plan).await.doing(READ)?;
+        present.move_all(&mut plan, options.move_devices, options.move_people);
+    }
     options.timing.write(ledger, plan, None, system).await
 }
 
@@ -138,7 +135,7 @@ pub async fn rename(ledger: &Ledger, options: &RenameOptions, system: &SystemCon
     let directory = TenantDirectory::read(ledger).await?;
     let source = directory.tenant(Some(&options.tenant))?.id.clone();
     let name = Name::of_place(&options.name).map_err(|_| Failure::misuse("no tenant may be called so"))?;
-    let plan = options.timing.plan(source, 1, TransferChange::Shares { name: name.as_str().to_owned() });
+    let plan = options.timing.of(1).plan(source, TransferChange::Shares { name: name.as_str().to_owned() });
     options.timing.write(ledger, plan, None, system).await
 }
 
@@ -154,47 +151,22 @@ pub async fn reverse(
             "only a transfer that is done has a way back: abort one that has not begun",
         ));
     }
-    let change = match &done.plan.change {
-        TransferChange::Shares { .. } => {
-            return Err(Failure::misuse("give the company its former name: tegata transfer rename"));
-        }
-        TransferChange::Business { target, sites, .. } => {
-            let everything = rows(ledger, None);
-            let result = everything.transfer_result(&done.id).await.doing(READ)?;
-            let back = |planned: &PlannedSite| {
-                let becomes = SiteId::random(system.entropy.as_ref());
-                (planned.becomes.clone(), PlannedSite { becomes, name: None })
-            };
-            let was_handed_over = |site: &SiteId| {
-                let done = |one: &&TransferredSite| one.state == TransferSiteState::Done;
-                result.sites.iter().filter(done).any(|one| one.site == *site)
-            };
-            let moved = result.devices.iter().filter(|device| device.outcome == DeviceTransferOutcome::Moved);
-            let people = result.people.iter().filter(|person| person.outcome == PersonTransferOutcome::Moved);
-            let change = TransferChange::Business {
-                target: done.plan.source.clone(),
-                sites: sites
-                    .iter()
-                    .filter(|(site, _)| was_handed_over(site))
-                    .map(|(_, planned)| back(planned))
-                    .collect(),
-                devices: moved
-                    .filter_map(|one| Some((one.successor.clone()?, DeviceDecision::Move)))
-                    .collect(),
-                people: people.map(|one| (one.person.clone(), PersonDecision::Move)).collect(),
-            };
-            (target.clone(), change)
-        }
-    };
-    let plan = options.timing.plan(change.0, options.renewal_hours, change.1);
+    let result = rows(ledger, None).transfer_result(&done.id).await.doing(READ)?;
+    let timing = options.timing.of(options.renewal_hours);
+    let back = done.way_back(&result, &timing, system.entropy.as_ref());
+    let plan =
+        back.ok_or_else(|| Failure::misuse("give the company its former name: tegata transfer rename"))?;
     options.timing.write(ledger, plan, Some(done.id), system).await
 }
 
 impl Timing {
-    fn plan(&self, source: TenantId, renewal_hours: u32, change: TransferChange) -> TransferPlan {
+    fn of(&self, renewal_hours: u32) -> TransferTiming {
         let at = self.at.whole_second();
-        let latest = at.plus(Duration::from_secs(u64::from(self.begin_within) * 3600));
-        TransferPlan { source, at, latest, renewal_hours, change }
+        TransferTiming {
+            at,
+            latest: at.plus(Duration::from_secs(u64::from(self.begin_within) * 3600)),
+            renewal_hours,
+        }
     }
 
     async fn write(
@@ -206,7 +178,7 @@ impl Timing {
     ) -> Result<(), Failure> {
         plan.check(system.now()).map_err(Failure::misuse)?;
         let id = TransferId::random(system.entropy.as_ref());
-        let requested_by = self.requester(ledger, &plan).await?;
+        let requested_by = self.requester.find(ledger, &plan.source).await?;
         let (hash, at) = (plan.hash(), plan.at);
         let new = NewTransfer { id: id.clone(), plan, requested_by, note: self.note.clone(), reverses };
         let mut transaction = ledger.begin(system.now()).await.doing(WRITE)?;
@@ -222,11 +194,5 @@ impl Timing {
             outln!("look at what will change: tegata transfer dry-run {id}");
         }
         Ok(())
-    }
-
-    async fn requester(&self, ledger: &Ledger, plan: &TransferPlan) -> Result<Option<PersonId>, Failure> {
-        let Some(named) = &self.requested_by else { return Ok(None) };
-        let person = crate::cli::person::find(ledger, &plan.source, named).await?;
-        Ok(Some(person.id))
     }
 }

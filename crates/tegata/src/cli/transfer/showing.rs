@@ -3,10 +3,11 @@
 use super::lookup::{READ, find};
 use crate::cli::output::{OutputFormat, nothing_found};
 use crate::cli::scope::rows;
-use serde_json::{Value, json};
+use serde_json::Value;
+use tegata_console::{describe_approval, describe_transfer};
 use tegata_core::transfer::TransferChange;
 use tegata_installation::{Failure, FailureContext};
-use tegata_storage::{GivenApproval, Ledger, Transfer};
+use tegata_storage::{Ledger, Transfer};
 
 /// How the list is printed.
 #[derive(clap::Args)]
@@ -27,7 +28,7 @@ pub struct TransferShowOptions {
 pub async fn list(ledger: &Ledger, options: &TransferListOptions) -> Result<(), Failure> {
     let transfers = rows(ledger, None).transfers().await.doing(READ)?;
     if options.output.json {
-        outln!("{}", Value::Array(transfers.iter().map(describe).collect()));
+        outln!("{}", Value::Array(transfers.iter().map(describe_transfer).collect()));
     } else {
         for transfer in &transfers {
             outln!("{}", line(transfer));
@@ -40,7 +41,7 @@ pub async fn show(ledger: &Ledger, options: &TransferShowOptions) -> Result<(), 
     let transfer = find(ledger, &options.transfer).await?;
     let approvals = rows(ledger, None).transfer_approvals(&transfer.id).await.doing(READ)?;
     if options.output.json {
-        let mut shown = describe(&transfer);
+        let mut shown = describe_transfer(&transfer);
         shown["approvals"] = approvals.iter().map(|given| describe_approval(&transfer, given)).collect();
         shown["details"] = serde_json::to_value(&transfer.plan).unwrap_or_default();
         outln!("{shown}");
@@ -82,28 +83,4 @@ fn line(transfer: &Transfer) -> String {
     };
     let (id, at, state) = (&transfer.id, transfer.plan.at.whole_second(), transfer.state);
     format!("{id}  {at}  {state:8}  {} → {to}", transfer.source_name)
-}
-
-/// A transfer without the decisions about each device and person.
-pub(super) fn describe(transfer: &Transfer) -> Value {
-    json!({
-        "transfer": transfer.id, "state": transfer.state, "plan": transfer.plan.hash(),
-        "source": transfer.plan.source, "source_name": transfer.source_name, "target": transfer.plan.target(),
-        "target_name": transfer.target_name, "at": transfer.plan.at.whole_second(),
-        "latest": transfer.plan.latest.whole_second(), "requested_by": transfer.requested_by,
-        "reverses": transfer.reverses, "held": transfer.held,
-        "begun_at": transfer.begun_at, "ended_at": transfer.ended_at,
-        "name": match &transfer.plan.change {
-            TransferChange::Shares { name } => Some(name),
-            TransferChange::Business { .. } => None,
-        },
-    })
-}
-
-fn describe_approval(transfer: &Transfer, given: &GivenApproval) -> Value {
-    let GivenApproval { approval, at } = given;
-    json!({
-        "side": approval.side, "person": approval.person, "at": at.whole_second(),
-        "counts": approval.plan == transfer.plan.hash(),
-    })
 }

@@ -45,6 +45,7 @@ pub struct Gauges {
     renewals: Family<Labels, Level>,
     reviews_overdue: Level,
     unused_accounts: Level,
+    copy_alarms: Level,
     connections: Family<Labels, Level>,
     receiver_lag: Family<Labels, Level>,
     receiver_failing: Family<Labels, Level>,
@@ -99,6 +100,11 @@ impl Gauges {
             own.unused_accounts.clone(),
         );
         registry.register(
+            "copy_alarms_open",
+            "Devices whose certificate two machines seem to use, and of which nobody has said that it is well",
+            own.copy_alarms.clone(),
+        );
+        registry.register(
             "receiver_lag_events",
             "Events that a receiver of security events has not taken",
             own.receiver_lag.clone(),
@@ -148,6 +154,7 @@ impl Gauges {
     ) -> tegata_storage::Result<()> {
         let ledger = &room.context.ledger;
         self.receipts(&ledger.receipts().await?, &room.context.server, seq, now);
+        self.copy_alarms.set(number(ledger.open_copy_alarms().await?));
         for receiver in ledger.receivers().await? {
             let labels = vec![("receiver", receiver.id.clone())];
             self.receiver_lag.get_or_create(&labels).set(number(receiver.behind(seq)));

@@ -19,6 +19,9 @@ const PERIOD: Duration = Duration::from_mins(10);
 /// From one check to the next, whichever server does it.
 const INTERVAL: Duration = Duration::from_hours(24);
 
+/// From a check that came to no report to the next one: reading the ledger costs too much to begin again at once.
+const AGAIN: Duration = Duration::from_hours(6);
+
 /// From the start of the server to the first look: whoever waits for it to answer comes first.
 const SETTLING: Duration = Duration::from_secs(20);
 
@@ -47,12 +50,18 @@ impl CheckPass {
     }
 
     async fn once(&self, now: Timestamp) -> Result<PassReport, PassError> {
-        if let Some((at, _)) = self.ledger.last_check().await?
-            && at <= now
-            && now.since(at) < INTERVAL
-        {
+        let kept = self.ledger.last_check().await?.map(|(at, _)| at);
+        if kept.is_some_and(|at| at <= now && now.since(at) < INTERVAL) {
             return Ok(PassReport::nothing());
         }
+        // One server does this at a time: whatever was begun and left no report has come to nothing.
+        let failed = self.ledger.check_begun().await?.filter(|begun| kept.is_none_or(|at| at < *begun));
+        if let Some(begun) = failed.filter(|begun| *begun <= now && now.since(*begun) < AGAIN) {
+            return Err(PassError::new(format!(
+                "the check of {begun} left no report; the next one waits for six hours"
+            )));
+        }
+        self.ledger.begin_check(now).await?;
         let report = self.checked().await?;
         let summary: CheckSummary = serde_json::from_str(&report).map_err(PassError::new)?;
         self.ledger.keep_check(report, now).await?;

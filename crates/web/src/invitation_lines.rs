@@ -1,6 +1,6 @@
 //! Lists of invitations, as a spreadsheet or a program writes them.
 
-use super::table::{ParsedTable, UnreadableTable};
+use crate::table::{ParsedTable, UnreadableTable};
 use serde::Deserialize;
 use serde_json::Value;
 use tegata_core::name::{NotOne, position_of};

@@ -1,6 +1,8 @@
 //! Tables of CSV, as people and programs write them.
 
-use super::charset::decoded;
+mod charset;
+
+use charset::decoded;
 use csv::{ReaderBuilder, StringRecord, Trim};
 use serde::de::DeserializeOwned;
 use std::fmt;
