@@ -45,13 +45,14 @@ impl CanaryConnector<'_> {
         let anonymous = self.client(self.own.portal, None)?;
         let portal = &self.addresses.portal;
         let code = code.reveal();
-        client::post(&anonymous, format!("{portal}/api/v1/invitations/open"), json!({"code": code})).await?;
+        client::post(&anonymous, format!("{portal}/api/v1/invitations/open?lang=en"), json!({"code": code}))
+            .await?;
         let key = LocalKey::generate().doing("cannot make a key")?;
         let body = json!({"code": code, "csr": base64(&client::request(&key)?)});
-        let answer = client::post(&anonymous, format!("{portal}/api/v1/enrollments"), body).await?;
+        let answer = client::post(&anonymous, format!("{portal}/api/v1/enrollments?lang=en"), body).await?;
         let holder = self.holder(&answer, &key)?;
         let body = json!({"code": code, "thumbprint": holder.thumbprint});
-        client::post(&anonymous, format!("{portal}/api/v1/deliveries"), body).await?;
+        client::post(&anonymous, format!("{portal}/api/v1/deliveries?lang=en"), body).await?;
         Ok(holder)
     }
 
@@ -60,7 +61,7 @@ impl CanaryConnector<'_> {
         let device = &self.addresses.device;
         let key = LocalKey::generate().doing("cannot make a key")?;
         let body = json!({"csr": base64(&client::request(&key)?)});
-        let answer = client::post(&old.client, format!("{device}/api/v1/renewals"), body).await?;
+        let answer = client::post(&old.client, format!("{device}/api/v1/renewals?lang=en"), body).await?;
         self.holder(&answer, &key)
     }
 
