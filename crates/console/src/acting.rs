@@ -64,6 +64,18 @@ pub(crate) trait SealedForm: DeserializeOwned + Send {
     fn form_token(&self) -> &str;
 }
 
+/// Forms that carry their seal in `form_token`.
+macro_rules! sealed_forms {
+    ($($form:ty),+) => {$(
+        impl $crate::acting::SealedForm for $form {
+            fn form_token(&self) -> &str {
+                &self.form_token
+            }
+        }
+    )+};
+}
+pub(crate) use sealed_forms;
+
 /// A form of somebody who is signed in, made for their very browser.
 pub(crate) struct ActingForm<F> {
     pub(crate) by: Acting,

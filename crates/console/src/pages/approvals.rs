@@ -1,6 +1,6 @@
 //! Devices that wait for somebody's approval: what they say of themselves, and the decision.
 
-use crate::acting::{Acting, SealedForm};
+use crate::acting::{Acting, sealed_forms};
 use crate::asking::{JustifiedForm, JustifiedPage};
 use crate::deciding::Decision;
 use crate::frame::{Frame, onward, refused};
@@ -47,11 +47,7 @@ pub(crate) struct DecisionForm {
     reason: String,
 }
 
-impl SealedForm for DecisionForm {
-    fn form_token(&self) -> &str {
-        &self.form_token
-    }
-}
+sealed_forms! { DecisionForm }
 
 pub(crate) async fn show(
     State(service): State<ConsoleService>,

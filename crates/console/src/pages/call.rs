@@ -1,6 +1,6 @@
 //! Why somebody of the vendor's support acts: said once, and kept with the session until the call is over.
 
-use crate::acting::{Acting, ActingForm, SealedForm};
+use crate::acting::{Acting, ActingForm, sealed_forms};
 use crate::asking::TypedCall;
 use crate::frame::onward;
 use crate::service::{ConsoleService, refusal};
@@ -32,17 +32,7 @@ pub(crate) struct EndForm {
     form_token: String,
 }
 
-impl SealedForm for CallForm {
-    fn form_token(&self) -> &str {
-        &self.form_token
-    }
-}
-
-impl SealedForm for EndForm {
-    fn form_token(&self) -> &str {
-        &self.form_token
-    }
-}
+sealed_forms! { CallForm, EndForm }
 
 pub(crate) async fn begin(
     State(service): State<ConsoleService>,

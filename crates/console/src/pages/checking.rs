@@ -1,6 +1,6 @@
 //! Support asks whether what a caller says is on file, and hears yes or no.
 
-use crate::acting::{Acting, SealedForm};
+use crate::acting::{Acting, sealed_forms};
 use crate::asking::{JustifiedForm, JustifiedPage};
 use crate::checking::FactOnFile;
 use crate::frame::{Frame, refused};
@@ -34,11 +34,7 @@ pub(crate) struct CheckForm {
     said: String,
 }
 
-impl SealedForm for CheckForm {
-    fn form_token(&self) -> &str {
-        &self.form_token
-    }
-}
+sealed_forms! { CheckForm }
 
 pub(crate) async fn show(
     State(service): State<ConsoleService>,

@@ -1,6 +1,6 @@
 //! The page of one device: what it is, what can be done to it, and what was.
 
-use crate::acting::{Acting, SealedForm};
+use crate::acting::{Acting, sealed_forms};
 use crate::acts::{DeviceCommand, DeviceOutcome, DeviceRequest, last_change, tag_of};
 use crate::asking::{JustifiedForm, JustifiedPage};
 use crate::frame::{Frame, onward, refused};
@@ -110,11 +110,7 @@ pub(crate) struct DeviceForm {
     own: Option<String>,
 }
 
-impl SealedForm for DeviceForm {
-    fn form_token(&self) -> &str {
-        &self.form_token
-    }
-}
+sealed_forms! { DeviceForm }
 
 pub(crate) async fn show(
     State(service): State<ConsoleService>,

@@ -1,6 +1,6 @@
 //! A device goes to another site; and somebody says that its certificate is well where it is.
 
-use crate::acting::SealedForm;
+use crate::acting::sealed_forms;
 use crate::asking::JustifiedForm;
 use crate::frame::onward;
 use crate::moving::DeviceMove;
@@ -34,17 +34,7 @@ pub(crate) struct DismissForm {
     reason: String,
 }
 
-impl SealedForm for MoveForm {
-    fn form_token(&self) -> &str {
-        &self.form_token
-    }
-}
-
-impl SealedForm for DismissForm {
-    fn form_token(&self) -> &str {
-        &self.form_token
-    }
-}
+sealed_forms! { MoveForm, DismissForm }
 
 pub(crate) async fn move_to(
     State(service): State<ConsoleService>,

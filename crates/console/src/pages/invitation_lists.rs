@@ -1,6 +1,6 @@
 //! A list of invitations: pasted, looked through, sent; and how far each of them is.
 
-use crate::acting::{Acting, SealedForm};
+use crate::acting::{Acting, sealed_forms};
 use crate::asking::{JustifiedForm, JustifiedPage};
 use crate::frame::{Frame, onward, refused};
 use crate::invitation_lists::{CheckedLine, CheckedList, InvitationList, ListLines};
@@ -86,11 +86,7 @@ pub(crate) struct ListForm {
     send: Option<String>,
 }
 
-impl SealedForm for ListForm {
-    fn form_token(&self) -> &str {
-        &self.form_token
-    }
-}
+sealed_forms! { ListForm }
 
 pub(crate) async fn show(
     State(service): State<ConsoleService>,

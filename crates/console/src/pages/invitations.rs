@@ -1,6 +1,6 @@
 //! Invitations that wait, and a new one. Its link is shown once, with a sheet to print.
 
-use crate::acting::{Acting, SealedForm};
+use crate::acting::{Acting, sealed_forms};
 use crate::asking::{JustifiedForm, JustifiedPage};
 use crate::frame::{Frame, in_language, onward, refused};
 use crate::inviting::{DAYS, InvitationTerms, MOST_DAYS, MadeInvitation};
@@ -101,17 +101,7 @@ pub(crate) struct SentForm {
     code: Option<String>,
 }
 
-impl SealedForm for InvitationForm {
-    fn form_token(&self) -> &str {
-        &self.form_token
-    }
-}
-
-impl SealedForm for SentForm {
-    fn form_token(&self) -> &str {
-        &self.form_token
-    }
-}
+sealed_forms! { InvitationForm, SentForm }
 
 impl SentForm {
     pub(crate) fn terms(&self) -> InvitationTerms {

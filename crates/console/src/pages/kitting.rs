@@ -1,6 +1,6 @@
 //! Kitting codes: one for many devices in a row, how far it is, and its end.
 
-use crate::acting::{Acting, SealedForm};
+use crate::acting::{Acting, sealed_forms};
 use crate::asking::{JustifiedForm, JustifiedPage};
 use crate::frame::{Frame, onward, refused};
 use crate::kitting::{KittingStanding, MOST_HOURS, MadeKitting, WantedKitting};
@@ -104,17 +104,7 @@ pub(crate) struct EndForm {
     form_token: String,
 }
 
-impl SealedForm for KittingForm {
-    fn form_token(&self) -> &str {
-        &self.form_token
-    }
-}
-
-impl SealedForm for EndForm {
-    fn form_token(&self) -> &str {
-        &self.form_token
-    }
-}
+sealed_forms! { KittingForm, EndForm }
 
 pub(crate) async fn show(
     State(service): State<ConsoleService>,

@@ -1,6 +1,6 @@
 //! One person: who they are, where they are signed in, and what can be done about it.
 
-use crate::acting::{Acting, SealedForm};
+use crate::acting::{Acting, sealed_forms};
 use crate::asking::{JustifiedForm, JustifiedPage};
 use crate::frame::{Frame, onward, refused};
 use crate::managing::{LINK_DAYS, LinkCommand, PersonCommand, PersonEdit, SeenPerson, is_active, tag_of};
@@ -116,23 +116,7 @@ pub(crate) struct ChangeForm {
     ticked: HashMap<String, String>,
 }
 
-impl SealedForm for PersonForm {
-    fn form_token(&self) -> &str {
-        &self.form_token
-    }
-}
-
-impl SealedForm for CodeForm {
-    fn form_token(&self) -> &str {
-        &self.form_token
-    }
-}
-
-impl SealedForm for ChangeForm {
-    fn form_token(&self) -> &str {
-        &self.form_token
-    }
-}
+sealed_forms! { PersonForm, CodeForm, ChangeForm }
 
 pub(crate) async fn show(
     State(service): State<ConsoleService>,

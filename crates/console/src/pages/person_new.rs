@@ -1,6 +1,6 @@
 //! Somebody new: the form, and the link by which they set up the account, which is shown once.
 
-use crate::acting::{Acting, SealedForm};
+use crate::acting::{Acting, sealed_forms};
 use crate::asking::{JustifiedForm, JustifiedPage};
 use crate::frame::{Frame, refused};
 use crate::managing::{LINK_DAYS, MOST_LINK_DAYS, MadeLink, PersonToAdd};
@@ -55,11 +55,7 @@ pub(crate) struct NewPersonForm {
     ticked: HashMap<String, String>,
 }
 
-impl SealedForm for NewPersonForm {
-    fn form_token(&self) -> &str {
-        &self.form_token
-    }
-}
+sealed_forms! { NewPersonForm }
 
 pub(crate) async fn show(
     State(service): State<ConsoleService>,

@@ -1,6 +1,6 @@
 //! Do they still work here? The people of open reviews, and what whoever answers for them says.
 
-use crate::acting::{Acting, ActingForm, ActingPage, SealedForm};
+use crate::acting::{Acting, ActingForm, ActingPage, sealed_forms};
 use crate::frame::{Frame, onward, refused};
 use crate::reviewing::{AnswersRefused, may_answer};
 use crate::service::ConsoleService;
@@ -59,11 +59,7 @@ pub(crate) struct AnswersForm {
     answers: HashMap<String, String>,
 }
 
-impl SealedForm for AnswersForm {
-    fn form_token(&self) -> &str {
-        &self.form_token
-    }
-}
+sealed_forms! { AnswersForm }
 
 impl AnswersForm {
     /// What was answered. Whoever is asked about again later has no answer.

@@ -1,7 +1,7 @@
 //! One transfer: how it stands, what it will change, who approves, and what became of it.
 
 use super::transfers::{parties, read_minute};
-use crate::acting::{Acting, SealedForm};
+use crate::acting::{Acting, sealed_forms};
 use crate::asking::{JustifiedForm, JustifiedPage};
 use crate::frame::{Frame, onward, refused};
 use crate::service::{ConsoleService, refusal};
@@ -131,23 +131,7 @@ pub(crate) struct ReverseForm {
     at: String,
 }
 
-impl SealedForm for TransferApprovalForm {
-    fn form_token(&self) -> &str {
-        &self.form_token
-    }
-}
-
-impl SealedForm for EndingForm {
-    fn form_token(&self) -> &str {
-        &self.form_token
-    }
-}
-
-impl SealedForm for ReverseForm {
-    fn form_token(&self) -> &str {
-        &self.form_token
-    }
-}
+sealed_forms! { TransferApprovalForm, EndingForm, ReverseForm }
 
 pub(crate) async fn show(
     State(service): State<ConsoleService>,

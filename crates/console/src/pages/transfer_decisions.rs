@@ -2,7 +2,7 @@
 
 use super::transfer::named;
 use super::transfers::{parties, read_minute};
-use crate::acting::{Acting, SealedForm};
+use crate::acting::{Acting, sealed_forms};
 use crate::asking::{JustifiedForm, JustifiedPage};
 use crate::frame::{Frame, onward, refused};
 use crate::personal::PersonalText;
@@ -85,11 +85,7 @@ pub(crate) struct DecisionsForm {
     decided: HashMap<String, String>,
 }
 
-impl SealedForm for DecisionsForm {
-    fn form_token(&self) -> &str {
-        &self.form_token
-    }
-}
+sealed_forms! { DecisionsForm }
 
 impl DecisionsForm {
     fn read(&self) -> Result<TransferDecisions, Refusal> {

@@ -1,6 +1,6 @@
 //! Transfers of business: those that there are, and a new plan.
 
-use crate::acting::{Acting, SealedForm};
+use crate::acting::{Acting, sealed_forms};
 use crate::asking::{JustifiedForm, JustifiedPage};
 use crate::frame::{Frame, onward, refused};
 use crate::service::{ConsoleService, refusal};
@@ -87,11 +87,7 @@ pub(crate) struct PlanForm {
     sites: HashMap<String, String>,
 }
 
-impl SealedForm for PlanForm {
-    fn form_token(&self) -> &str {
-        &self.form_token
-    }
-}
+sealed_forms! { PlanForm }
 
 pub(crate) async fn show(
     State(service): State<ConsoleService>,

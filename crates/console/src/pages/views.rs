@@ -1,6 +1,6 @@
 //! Keeping a view of the list of devices, and forgetting it.
 
-use crate::acting::SealedForm;
+use crate::acting::sealed_forms;
 use crate::asking::JustifiedForm;
 use crate::frame::onward;
 use crate::service::ConsoleService;
@@ -21,11 +21,7 @@ pub(crate) struct ViewForm {
     query: String,
 }
 
-impl SealedForm for ViewForm {
-    fn form_token(&self) -> &str {
-        &self.form_token
-    }
-}
+sealed_forms! { ViewForm }
 
 pub(crate) async fn save(
     State(service): State<ConsoleService>,
