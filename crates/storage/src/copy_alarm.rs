@@ -29,23 +29,29 @@ pub struct CopyAlarm {
 }
 
 impl Ledger {
-    /// How many alarms nobody has dismissed.
+    /// How many alarms nobody has dismissed, about devices that may be used or may be again: to revoke one is an answer, too.
     pub async fn open_copy_alarms(&self) -> Result<u64> {
         let (count,): (i64,) = on_read!(self, connection => {
-            sqlx::query_as("SELECT COUNT(*) FROM copy_alarm WHERE dismissed_at IS NULL").fetch_one(connection).await?
+            sqlx::query_as(
+                "SELECT COUNT(*) FROM copy_alarm a JOIN device d ON d.id = a.device \
+                 WHERE a.dismissed_at IS NULL AND d.state IN ('active', 'suspended')",
+            )
+            .fetch_one(connection)
+            .await?
         });
         Ok(count.unsigned_abs())
     }
 }
 
 impl ScopedLedger {
-    /// Alarms that nobody has dismissed, the newest first.
+    /// Alarms that nobody has dismissed, about devices that may be used or may be again; the newest first.
     pub async fn copy_alarms(&self, limit: u32) -> Result<Vec<CopyAlarm>> {
         let rows: Vec<AlarmRow> = on_scoped_read!(self, connection => {
             sqlx::query_as(
                 "SELECT a.device, d.label, d.tenant, d.site, s.name AS site_name, a.one, a.other, a.raised_at, a.last_at \
                  FROM copy_alarm a JOIN device d ON d.id = a.device JOIN site s ON s.id = d.site \
-                 WHERE a.dismissed_at IS NULL AND ($1 IS NULL OR d.tenant = $1) ORDER BY a.raised_at DESC, a.device LIMIT $2",
+                 WHERE a.dismissed_at IS NULL AND d.state IN ('active', 'suspended') AND ($1 IS NULL OR d.tenant = $1) \
+                 ORDER BY a.raised_at DESC, a.device LIMIT $2",
             )
             .bind(self.scope.bound())
             .bind(i64::from(limit))

@@ -106,6 +106,8 @@ on_both_engines! {
         assert_eq!((copied().await, rows.copy_alarms(5).await.unwrap().len()), (0, 0));
         assert!(raise([one, third], day(3)).await && copied().await == 1);
         fixture.act(&device, LOST, day(4)).await.unwrap();
+        let waiting = (rows.copy_alarms(5).await.unwrap().len(), fixture.ledger.open_copy_alarms().await.unwrap());
+        assert_eq!(waiting, (0, 0), "to stop it is an answer");
         dismiss(day(4)).await.unwrap();
         assert!(!raise([other, third], day(5)).await, "it is stopped for ever");
         fixture.audited().await;
