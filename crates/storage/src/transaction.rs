@@ -97,18 +97,7 @@ impl Transaction {
             Some(log) => PendingRecords::behind(log.end()),
             None => PendingRecords::none(head.revocation_log.is_some()),
         };
-        Ok(Self {
-            engine,
-            now,
-            written: head.clone(),
-            head,
-            entries: Vec::new(),
-            pending,
-            shared,
-            scope: Scope::Installation,
-            because: None,
-            program: None,
-        })
+        Ok(Self::of((engine, shared), (head, pending), now))
     }
 
     /// One that only looks: it reads one and the same state from its first statement on, and nobody who writes waits for it.
@@ -118,7 +107,16 @@ impl Transaction {
             sqlx::query_as(crate::engine::HEAD).fetch_one(connection).await?
         });
         let pending = PendingRecords::none(false);
-        Ok(Self {
+        Ok(Self::of((engine, shared), (head, pending), now))
+    }
+
+    /// Nothing is written yet, the whole installation is seen, and nobody has said why they act.
+    fn of(
+        (engine, shared): (EngineTransaction, Arc<LedgerShared>),
+        (head, pending): (LedgerHead, PendingRecords),
+        now: Timestamp,
+    ) -> Self {
+        Self {
             engine,
             now,
             written: head.clone(),
@@ -129,7 +127,7 @@ impl Transaction {
             scope: Scope::Installation,
             because: None,
             program: None,
-        })
+        }
     }
 
     /// From here on it sees and changes the rows of a scope alone, until it ends.
